@@ -1,0 +1,21 @@
+# syntax=docker/dockerfile:1
+# A small image that runs `edgeproxy dev`. Mount the project at /work:
+#   docker run --rm -p 8080:8080 -v "$PWD:/work" edgeproxy template.yaml
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY edgeproxy ./edgeproxy
+RUN python -m venv /opt/edgeproxy \
+ && /opt/edgeproxy/bin/pip install --no-cache-dir '.[node,uvloop]'
+
+FROM python:3.13-slim
+COPY --from=build /opt/edgeproxy /opt/edgeproxy
+ENV PATH=/opt/edgeproxy/bin:$PATH \
+    PYTHONUNBUFFERED=1
+RUN useradd --create-home edge
+USER edge
+WORKDIR /work
+EXPOSE 8080 8081
+# Inside a container the doors must listen on all addresses to be reachable from outside;
+# publish the ports on 127.0.0.1 of the host.
+ENTRYPOINT ["edgeproxy", "dev", "--host", "0.0.0.0", "--control-host", "0.0.0.0", "--state-dir", "/tmp/edgeproxy"]

@@ -1,0 +1,125 @@
+"""The listeners of a running program: opened once, kept over reloads, closed when not wanted."""
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from edgeproxy.errors import PortInUse
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Handler, Request, Response, Viewer
+from edgeproxy.server.listener import Listener
+from edgeproxy.server.reading import Refused
+
+__all__ = ["Doors", "viewer_from"]
+
+_PORTS_TO_TRY: Final = 100
+_LAST_PORT: Final = 65535
+GRACE_S: Final = 1.5
+"""How long requests in flight may take to finish at stop."""
+
+
+@dataclass(slots=True)
+class _Door:
+    """A listener with a handler that can be exchanged under it."""
+
+    handler: Handler
+    listener: Listener | None = None
+
+    async def __call__(self, request: Request) -> Response:
+        return await self.handler(request)
+
+
+class Doors:
+    """Opens doors by key. A key that is served again keeps its port and gets the new handler."""
+
+    def __init__(
+        self,
+        host: str,
+        refuse: Callable[[int, str, str], Response],
+        viewer: Callable[[str, int, Headers], Viewer],
+        first_free_port: int,
+    ) -> None:
+        self._host = host
+        self._refuse = refuse
+        self._viewer = viewer
+        self._next_port = first_free_port
+        self._doors: dict[str, _Door] = {}
+
+    async def open(self, key: str, handler: Handler, name: str, port: int | None = None) -> str:
+        """The URL under which ``handler`` is served, without a final slash.
+
+        Without ``port`` the next free one after the listeners' own is taken, or any if those are
+        all in use. Raises :class:`PortInUse`.
+        """
+        door = self._doors.get(key)
+        if door is not None and door.listener is not None:
+            door.handler = handler
+            return door.listener.url
+        door = _Door(handler)
+        if port is None:
+            door.listener = await self._listen_on_next_port(door, name)
+        else:
+            door.listener = await self._listen(door, name, port)
+        self._doors[key] = door
+        return door.listener.url
+
+    async def close_others(self, keys: Iterable[str]) -> None:
+        """Close every door whose key is not among ``keys``."""
+        closing = [self._doors.pop(key) for key in self._doors.keys() - set(keys)]
+        # All at once: together they get the time of grace, not one after the other.
+        await asyncio.gather(
+            *(door.listener.stop(GRACE_S) for door in closing if door.listener is not None)
+        )
+
+    async def _listen_on_next_port(self, door: _Door, name: str) -> Listener:
+        for _ in range(_PORTS_TO_TRY if self._next_port else 0):
+            port, self._next_port = self._next_port, self._next_port + 1
+            if port > _LAST_PORT:
+                break
+            try:
+                return await self._listen(door, name, port)
+            except PortInUse:
+                continue
+        return await self._listen(door, name, 0)
+
+    async def _listen(self, door: _Door, name: str, port: int) -> Listener:
+        listener = Listener(
+            door,
+            host=self._host,
+            port=port,
+            refuse=self._refuse,
+            viewer=self._viewer,
+            name=name,
+        )
+        await listener.start()
+        return listener
+
+
+def viewer_from(ip: str, country: str) -> Callable[[str, int, Headers], Viewer]:
+    """Who the viewer is: a request's own headers, then the options, then the connection.
+
+    ``ip`` and ``country`` are the options' values, empty when not given. A header that is no
+    address or no country code makes a bad request.
+    """
+
+    def viewer(peer_ip: str, peer_port: int, headers: Headers) -> Viewer:
+        own_ip = headers.get("x-edgeproxy-viewer-ip")
+        own_country = headers.get("x-edgeproxy-viewer-country")
+        if own_ip and not _is_address(own_ip):
+            raise Refused(400, "x-edgeproxy-viewer-ip is not an IP address")
+        if own_country and not re.fullmatch("[A-Za-z]{2}", own_country):
+            raise Refused(400, "x-edgeproxy-viewer-country is not a country code")
+        return Viewer(own_ip or ip or peer_ip, peer_port, country=(own_country or country).upper())
+
+    return viewer
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

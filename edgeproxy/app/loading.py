@@ -1,0 +1,65 @@
+"""From a target and settings to a loaded project."""
+
+from pathlib import Path
+
+from edgeproxy.awslambda.model import FunctionDefinition
+from edgeproxy.distribution.model import EventType
+from edgeproxy.errors import UsageError
+from edgeproxy.project.loaders import load
+from edgeproxy.project.loaders.doors import with_doors
+from edgeproxy.project.loaders.options import (
+    FunctionFile,
+    Loaded,
+    LoadOptions,
+    parse_function_file,
+)
+from edgeproxy.project.model import Project
+from edgeproxy.settings import Settings
+
+__all__ = ["load_function_file", "load_target"]
+
+
+def load_target(target: str | None, settings: Settings) -> Loaded:
+    """What ``target`` and the options declare. Raises ``UsageError`` and ``DefinitionError``."""
+    return load(target, load_options(settings))
+
+
+def load_function_file(text: str, settings: Settings) -> FunctionDefinition:
+    """The function in ``FILE[:HANDLER]``, whatever the current folder defines."""
+    options = LoadOptions(function_urls=(parse_function_file(text),), state_dir=settings.state_dir)
+    (function,) = with_doors(Loaded(Project()), options).project.functions.values()
+    return function
+
+
+def load_options(settings: Settings) -> LoadOptions:
+    """The options that take part in loading."""
+    edge_functions: dict[EventType, FunctionFile] = {}
+    for event_type in EventType:
+        text: str = getattr(settings, event_type.replace("-", "_"))
+        if text:
+            edge_functions[event_type] = parse_function_file(text)
+    viewer_functions = {
+        EventType.VIEWER_REQUEST: settings.viewer_request_cff,
+        EventType.VIEWER_RESPONSE: settings.viewer_response_cff,
+    }
+    return LoadOptions(
+        edge_functions=edge_functions,
+        cloudfront_functions={
+            event_type: Path(file) for event_type, file in viewer_functions.items() if file
+        },
+        include_body=settings.include_body,
+        cache_policy=settings.cache_policy,
+        origin_request_policy=settings.origin_request_policy,
+        function_urls=tuple(map(parse_function_file, settings.function_url)),
+        load_balancers=tuple(map(parse_function_file, settings.alb)),
+        multi_value_headers=settings.multi_value_headers,
+        key_value_stores=dict(map(_named_file, settings.kvs)),
+        state_dir=settings.state_dir,
+    )
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, equals, file = text.partition("=")
+    if not (name and equals and file):
+        raise UsageError(f"--kvs {text!r} is not of the form NAME=FILE")
+    return name, Path(file)

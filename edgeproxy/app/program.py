@@ -1,0 +1,374 @@
+"""The running program: what a project declares, opened as doors, exchanged whole on reload."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry
+from edgeproxy.app.doors import Doors, viewer_from
+from edgeproxy.app.host_router import HostRouter
+from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
+from edgeproxy.awslambda.service import Deployed, DeployFailed, LambdaService
+from edgeproxy.cache.cache import Cache
+from edgeproxy.cache.stores.memory import MemoryStore
+from edgeproxy.chance import Chance
+from edgeproxy.clock import Clock
+from edgeproxy.distribution.matching import match_host
+from edgeproxy.distribution.model import CustomOrigin, Distribution, Origin
+from edgeproxy.edge.explain import explain
+from edgeproxy.edge.hooks import Hooks
+from edgeproxy.edge.location import EdgeLocation
+from edgeproxy.edge.passage import Services
+from edgeproxy.edge.signature import Identity, refusals
+from edgeproxy.entrypoints.alb import AlbDoor
+from edgeproxy.entrypoints.function_url import FunctionUrlDoor
+from edgeproxy.errors import UsageError
+from edgeproxy.exchange.model import Recorder
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Delivered, Handler, Request, Response
+from edgeproxy.loadbalancing.model import AlbListener, LoadBalancer, TargetGroup
+from edgeproxy.origins.client import OriginClient
+from edgeproxy.origins.destinations import Destinations, parse_mapping
+from edgeproxy.project.loaders.options import Loaded
+from edgeproxy.project.model import Project
+from edgeproxy.settings import Settings
+from edgeproxy.tasks import Tasks
+
+__all__ = ["Program", "load_failure"]
+
+_VIEWER: Final = "viewer"
+
+
+class Program:
+    """One process's worth of CloudFront and Lambda.
+
+    ``recorder`` gets every exchange; ``tell`` hears of problems with the user's code.
+    """
+
+    def __init__(self, settings: Settings, recorder: Recorder, tell: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.clock = Clock()
+        self.chance = Chance(settings.seed)
+        self.project = Project()
+        self._recorder = recorder
+        self._tell = tell
+        self._tasks = Tasks()
+        self.lambdas = LambdaService(
+            self.clock,
+            self.chance,
+            self._tasks,
+            account_concurrency=settings.account_concurrency,
+        )
+        self._cloudfront_functions = CloudFrontFunctionRegistry(self.clock, self.chance)
+        self._origins = OriginClient(Destinations({}, handlers={}), self.clock, chance=self.chance)
+        self.identity = Identity(via_host=f"{self.chance.hex(32)}.cloudfront.net")
+        self._refuse = refusals(self.identity, self.clock, self.chance)
+        self._services = Services(
+            Cache(MemoryStore(settings.cache_size_mb * 1024 * 1024), self.clock, self._tasks),
+            self._origins,
+            Hooks(self.lambdas, self._cloudfront_functions, strict=not settings.lenient),
+            self.clock,
+            self.chance,
+            recorder,
+            self.identity,
+        )
+        self._doors = Doors(
+            settings.host,
+            self._refuse,
+            viewer_from(settings.viewer_ip, settings.viewer_country),
+            max(settings.port, settings.control_port) + 1 if settings.port else 0,
+        )
+        self._locations: dict[str, EdgeLocation] = {}
+        self._urls: dict[str, str] = {}
+
+    async def apply(self, loaded: Loaded) -> None:
+        """Serve what ``loaded`` declares from now on; requests in flight finish as they began.
+
+        Doors, caches and functions that are the same as before are kept. Functions start in the
+        background.
+        """
+        project = loaded.project
+        self._destine(loaded)
+        for name, finding in self._cloudfront_functions.apply(
+            project.cloudfront_functions, project.key_value_stores
+        ):
+            where = f"{name}, line {finding.line}, column {finding.column}"
+            self._tell(f"{where}: {finding.message} [{finding.rule}] ({finding.remedy})")
+        earlier, self.project = self.project, project
+        await self._deploy_all(earlier)
+        await self._open_doors(project)
+
+    def _destine(self, loaded: Loaded) -> None:
+        """Say where every origin's bytes come from: the options win over the definition."""
+        mapping = dict(loaded.origins)
+        for option in self.settings.origin:
+            name, target = parse_mapping(option)
+            hosts = [host for host, logical_id in loaded.stand_ins.items() if logical_id == name]
+            mapping |= dict.fromkeys([name, *hosts], target)
+        handlers: dict[str, Handler] = {}
+        for name, target in list(mapping.items()):
+            kind, _, logical_id = target.partition(":")
+            if kind == "function-url":
+                handlers[name] = _as_origin(self._function_url_door(loaded.project, logical_id))
+                del mapping[name]
+            elif kind == "load-balancer":
+                balancer = loaded.project.load_balancers[logical_id]
+                handlers[name] = _as_origin(self._alb_door(balancer, balancer.listeners[0]))
+                del mapping[name]
+        declared = [
+            origin
+            for distribution in loaded.project.distributions.values()
+            for origin in distribution.origins.values()
+        ]
+        self._origins.destinations = Destinations(
+            mapping,
+            handlers=handlers,
+            origin_hosts=frozenset(self.settings.origin_host),
+            declared=declared,
+        )
+
+    async def _deploy_all(self, earlier: Project) -> None:
+        for name in earlier.functions.keys() - self.project.functions.keys():
+            await self.lambdas.remove(name)
+        for definition in self.project.functions.values():
+            _ = self._tasks.start(self.deploy(definition), f"deploy {definition.name}")
+
+    async def deploy(self, definition: FunctionDefinition, *, changed: bool = False) -> bool:
+        """Bring a function's code into service; what keeps it from loading is told.
+
+        ``changed`` says that files have changed although the definition is the same. The result
+        says whether the code runs now; if not, an earlier version that did goes on serving.
+        """
+        result = await self.lambdas.deploy(
+            definition, force=changed, qualifier=_first_called(self.project, definition.name)
+        )
+        match result:
+            case Deployed():
+                return True
+            case DeployFailed():
+                self._tell(load_failure(definition, result))
+                return False
+
+    async def _open_doors(self, project: Project) -> None:
+        settings = self.settings
+        for logical_id, distribution in project.distributions.items():
+            location = self._locations.get(logical_id)
+            if location is None:
+                self._locations[logical_id] = EdgeLocation(distribution, self._services)
+            else:
+                location.distribution = distribution
+        for logical_id in self._locations.keys() - project.distributions.keys():
+            del self._locations[logical_id]
+
+        urls: dict[str, str] = {}
+        if self._locations:
+            only = next(iter(self._locations.values())) if len(self._locations) == 1 else None
+            router = only or HostRouter(self._locations, self._refuse)
+            urls[_VIEWER] = await self._doors.open(_VIEWER, router, "--port", settings.port)
+        for logical_id, location in self._locations.items():
+            key = f"distribution {logical_id}"
+            if len(self._locations) > 1:
+                urls[key] = await self._doors.open(key, location, logical_id)
+            else:
+                urls[key] = urls[_VIEWER]
+        for logical_id in project.function_urls:
+            key = f"function-url {logical_id}"
+            door = self._function_url_door(project, logical_id)
+            urls[key] = await self._doors.open(key, door, logical_id)
+        for logical_id, balancer in project.load_balancers.items():
+            for index, listener in enumerate(balancer.listeners):
+                key = f"load-balancer {logical_id} {index}"
+                alb = self._alb_door(balancer, listener)
+                urls[key] = await self._doors.open(key, alb, f"{logical_id} port {listener.port}")
+        await self._doors.close_others(urls)
+        self._urls = urls
+
+    def _function_url_door(self, project: Project, logical_id: str) -> Handler:
+        return FunctionUrlDoor(
+            project.function_urls[logical_id],
+            self.lambdas,
+            self.clock,
+            self.chance,
+            self._recorder,
+            strict=not self.settings.lenient,
+        )
+
+    def _alb_door(self, balancer: LoadBalancer, listener: AlbListener) -> Handler:
+        return AlbDoor(
+            balancer,
+            listener,
+            self.lambdas,
+            self.clock,
+            self.chance,
+            self._recorder,
+            target=self._http_target,
+            strict=not self.settings.lenient,
+        )
+
+    def _http_target(self, address: str) -> Handler:
+        """A plain HTTP target of a load balancer, ``host:port``, asked as an origin is."""
+        host, _, port = address.rpartition(":")
+        origin = Origin(address, host, CustomOrigin(http_port=int(port)))
+        return lambda request: self._origins.fetch(request, origin)
+
+    def domain_name(self, logical_id: str) -> str:
+        """The ``*.cloudfront.net`` name of a distribution; ``-`` when it is gone."""
+        distribution = self.project.distributions.get(logical_id)
+        return distribution.domain_name if distribution is not None else "-"
+
+    def distribution_id(self, logical_id: str) -> str:
+        """The ID (``E…``) of a distribution; its logical ID when it is gone."""
+        distribution = self.project.distributions.get(logical_id)
+        return distribution.id if distribution is not None else logical_id
+
+    def endpoints(self, control: str) -> dict[str, object]:
+        """Every URL, in the shape of the endpoints file."""
+        project, urls = self.project, self._urls
+        return {
+            "control": control,
+            "viewer": urls.get(_VIEWER),
+            "lambda_api": control,
+            "cloudfront_api": control,
+            "distributions": {
+                logical_id: {
+                    "id": distribution.id,
+                    "domain_name": distribution.domain_name,
+                    "url": urls[f"distribution {logical_id}"],
+                    "https_url": None,
+                }
+                for logical_id, distribution in project.distributions.items()
+            },
+            "function_urls": {
+                logical_id: {
+                    "function": function_url.function,
+                    "url": urls[f"function-url {logical_id}"] + "/",
+                }
+                for logical_id, function_url in project.function_urls.items()
+            },
+            "load_balancers": {
+                logical_id: {
+                    "listeners": [
+                        {
+                            "port": listener.port,
+                            "url": urls[f"load-balancer {logical_id} {index}"],
+                        }
+                        for index, listener in enumerate(balancer.listeners)
+                    ]
+                }
+                for logical_id, balancer in project.load_balancers.items()
+            },
+        }
+
+    async def invalidate(self, name: str, paths: list[str]) -> int:
+        """Drop objects of a distribution; the number dropped. ``name`` may be empty if only one.
+
+        ``/`` also names the default root object, and the reverse (CDN-INV-11).
+        """
+        distribution = self._distribution(name)
+        for path in paths:
+            if not path.startswith("/"):
+                raise UsageError(
+                    f"{path!r} does not begin with /", rule="CDN-INV-01", remedy=f"try /{path}"
+                )
+        root = f"/{distribution.default_root_object}"
+        wanted = list(paths)
+        if distribution.default_root_object and ("/" in paths or root in paths):
+            wanted += ["/", root]
+        return await self._services.cache.invalidate(distribution.id, wanted)
+
+    def explain(self, url: str, method: str, headers: list[tuple[str, str]]) -> dict[str, object]:
+        """What the edge would do with a request for ``url``, a whole URL or a path."""
+        parts = urlsplit(url)
+        lines = Headers(headers)
+        if "Host" not in lines:
+            lines = lines.with_added("Host", parts.netloc or "localhost")
+        distribution = self._distribution_for(lines.get("Host"))
+        viewer = viewer_from(self.settings.viewer_ip, self.settings.viewer_country)
+        request = Request(
+            method.upper(),
+            parts.path or "/",
+            parts.query if "?" in url else None,
+            headers=lines,
+            viewer=viewer("127.0.0.1", 0, lines),
+        )
+        return explain(distribution, request)
+
+    def _distribution_for(self, host: str) -> Distribution:
+        distributions = list(self.project.distributions.values())
+        if len(distributions) == 1:
+            return distributions[0]
+        for logical_id, distribution in self.project.distributions.items():
+            if urlsplit(self._urls.get(f"distribution {logical_id}", "")).netloc == host:
+                return distribution
+        found = match_host(distributions, host)
+        if found is None:
+            raise UsageError(
+                f"no distribution answers to {host!r}",
+                rule="CDN-BEH-04",
+                remedy=_named(distributions),
+            )
+        return found
+
+    def _distribution(self, name: str) -> Distribution:
+        distributions = list(self.project.distributions.values())
+        for distribution in distributions:
+            if name in (distribution.logical_id, distribution.id):
+                return distribution
+        if not name and len(distributions) == 1:
+            return distributions[0]
+        what = f"no distribution is called {name!r}" if name else "which distribution?"
+        raise UsageError(what, remedy=_named(distributions))
+
+    async def close(self) -> None:
+        """Close every door, end every function's processes, drop every connection."""
+        await self._doors.close_others(())
+        await self.lambdas.close()
+        await self._origins.close()
+        await self._tasks.close()
+
+
+def _first_called(project: Project, name: str) -> str | None:
+    """The qualifier that doors call a function with, to have an environment ready for it.
+
+    None leaves the choice to the service: the newest version, which edge functions run.
+    """
+    doors: list[FunctionUrl | TargetGroup] = [
+        *project.function_urls.values(),
+        *(
+            group
+            for balancer in project.load_balancers.values()
+            for group in balancer.target_groups.values()
+        ),
+    ]
+    return next((door.qualifier for door in doors if door.function == name), None)
+
+
+def _as_origin(door: Handler) -> Handler:
+    """A door of the project as an origin: its own record ends when the edge has its answer."""
+
+    async def ask(request: Request) -> Response:
+        response = await door(request)
+        if response.on_delivered is not None:
+            response.on_delivered(Delivered(response.body.length or 0))
+        return replace(response, on_delivered=None)
+
+    return ask
+
+
+def _named(distributions: list[Distribution]) -> str:
+    names = ", ".join(distribution.logical_id for distribution in distributions)
+    return f"there is {names}" if names else "the definition declares none"
+
+
+def load_failure(definition: FunctionDefinition, failed: DeployFailed) -> str:
+    kind = failed.document.get("errorType", "Error")
+    lines = [f"{definition.name} does not load: {kind}: {failed.document.get('errorMessage', '')}"]
+    trace = failed.document.get("stackTrace") or failed.document.get("trace") or []
+    if isinstance(trace, list):
+        lines += [f"    {str(frame).strip()}" for frame in trace[-3:]]
+    if failed.still_serving:
+        lines.append("    the last version that loaded goes on serving")
+    else:
+        lines.append("    requests that need it get AWS's error until a save mends it")
+    return "\n".join(lines)

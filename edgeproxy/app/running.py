@@ -1,0 +1,119 @@
+"""``edgeproxy dev``: a program with a console, a control listener and reload, until a signal."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from edgeproxy.app.control import ControlListener
+from edgeproxy.app.endpoints import EndpointsFile
+from edgeproxy.app.greeting import greeting
+from edgeproxy.app.loading import load_target
+from edgeproxy.app.program import Program
+from edgeproxy.app.reload import Reloader
+from edgeproxy.errors import Place, UsageError
+from edgeproxy.observe.access_log import AccessLog
+from edgeproxy.observe.console import Console
+from edgeproxy.observe.history import History
+from edgeproxy.observe.hub import Hub
+from edgeproxy.observe.metrics import Metrics
+from edgeproxy.project.loaders.options import Loaded
+from edgeproxy.settings import Settings
+
+__all__ = ["Running", "run_until_signal"]
+
+
+def run_until_signal(target: str | None, settings: Settings) -> int:
+    """Run what ``target`` defines until SIGINT or SIGTERM; the exit status.
+
+    Raises ``EdgeproxyError`` when it cannot start.
+    """
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(_run(target, settings))
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's event loop when it is installed, else None for asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _run(target: str | None, settings: Settings) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    console = Console(
+        sys.stdout,
+        as_json=settings.log_format == "json",
+        verbose=settings.verbose,
+        quiet=settings.quiet,
+    )
+    async with Running(target, settings, console):
+        await stopping.wait()
+    return 0
+
+
+class Running:
+    """Everything that runs, as an asynchronous context manager.
+
+    Entering it raises ``EdgeproxyError`` when something cannot start; whatever had been opened by
+    then is closed again.
+    """
+
+    def __init__(self, target: str | None, settings: Settings, console: Console) -> None:
+        self._target = target
+        self._settings = settings
+        self._console = console
+        self._stack = AsyncExitStack()
+        self.history = History()
+        self._hub = Hub()
+        self.program = Program(settings, self._hub, console.problem)
+        metrics = Metrics(self.program.distribution_id)
+        for reader in (metrics, self.history, console):
+            self._hub.add(reader)
+        self.control = ControlListener(self.program, self.history, metrics)
+
+    async def __aenter__(self) -> "Running":
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            loaded = self._load()
+            if settings.access_log is not None:
+                log = self._open_access_log(settings.access_log)
+                stack.callback(log.close)
+                self._hub.add(log)
+            stack.push_async_callback(self.program.close)
+            stack.push_async_callback(self.control.stop)
+            await self.control.start(settings.control_host, settings.control_port)
+            await self.program.apply(loaded)
+            if settings.endpoints_file is not None:
+                file = EndpointsFile(settings.endpoints_file)
+                stack.callback(file.remove)
+                file.write(self.control.endpoints())
+            self._console.notice(greeting(loaded, self.control.endpoints(), settings))
+            if not settings.no_reload:
+                reloader = Reloader(self.program, self._load, self._console)
+                stack.push_async_callback(reloader.stop)
+                reloader.start(loaded)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *problem: object) -> None:
+        await self._stack.aclose()
+
+    def _load(self) -> Loaded:
+        return load_target(self._target, self._settings)
+
+    def _open_access_log(self, path: Path) -> AccessLog:
+        try:
+            return AccessLog(path, self.program.identity.pop, self.program.domain_name)
+        except OSError as error:
+            raise UsageError(
+                f"the access log cannot be written: {error.strerror}", place=Place(path)
+            ) from error

@@ -1,0 +1,1 @@
+"""The Lambda service behind every door and every edge hook."""

@@ -1,0 +1,183 @@
+"""A body with one writer and many readers.
+
+Streaming to viewers while storing, and one fetch for many waiting viewers, are the same thing. A
+body is kept whole as long as it may be stored: every reader, also a later one, gets it from the
+beginning, at its own speed. A body too large for that goes through a window: the slowest reader
+sets the pace, nobody can join any more, and when the last reader has left, the source is closed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Final
+
+from edgeproxy.http.body import PREVIEW_BYTES, Body
+
+__all__ = ["BodyBroken", "CollectingBody"]
+
+WINDOW_BYTES: Final = 256 * 1024
+
+
+class BodyBroken(Exception):
+    """A body ended before its promised length, or nobody writes it any more."""
+
+
+class CollectingBody:
+    """Hands the bytes of ``source`` to its readers, and keeps them while they may be stored.
+
+    ``keep_bytes`` is how much may be kept; a source that says or turns out to be longer is not.
+    """
+
+    def __init__(self, source: Body, keep_bytes: int, window_bytes: int = WINDOW_BYTES) -> None:
+        self._source = source
+        self._keep_bytes = keep_bytes
+        self._window_bytes = window_bytes
+        self._keeping = source.length is None or source.length <= keep_bytes
+        self._chunks: list[bytes] = []
+        self._first = 0
+        """The number of the chunk that ``_chunks`` begins with."""
+        self._buffered = 0
+        self._received = 0
+        self._preview = b""
+        self._readers: set[_Reader] = set()
+        self._arrived = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._pumping: asyncio.Task[object] | None = None
+        self._abandoned = False
+        self._ended = False
+        self._error: Exception | None = None
+
+    @property
+    def keeping(self) -> bool:
+        """Whether the bytes are kept from the beginning, so that readers may still join."""
+        return self._keeping
+
+    def reader(self) -> Body | None:
+        """A body for one more reader, or None when its beginning has gone.
+
+        It must be read to the end or closed: until then it holds others up.
+        """
+        if not self._keeping and (self._first or self._abandoned):
+            return None
+        reader = _Reader(self)
+        self._readers.add(reader)
+        return reader
+
+    def stop_keeping(self) -> None:
+        """The body will not be stored: what all readers have had is forgotten from now on."""
+        self._keeping = False
+        self._forget()
+        if not self._readers:
+            self._abandon()
+
+    async def pump(self) -> bytes | None:
+        """Read the source to its end; the whole body if it was kept, else None.
+
+        An error of the source is raised in the readers, not here (CDN-VAL-20).
+        """
+        self._pumping = asyncio.current_task()
+        if not self._keeping and not self._readers:
+            self._abandoned = True
+        try:
+            if not self._abandoned:
+                await self._read()
+        except asyncio.CancelledError:
+            task = self._pumping
+            if not self._abandoned or task is None or task.uncancel() > 0:
+                raise
+        except Exception as error:  # noqa: BLE001 (whatever it is, each reader gets to see it)
+            self._error = error
+        finally:
+            if not self._ended and self._error is None:
+                self._error = BodyBroken("the rest of the body is not fetched any more")
+            self._pumping = None
+            self._arrived.set()
+            await self._source.close()
+        return b"".join(self._chunks) if self._ended and self._keeping else None
+
+    async def _read(self) -> None:
+        async for chunk in self._source:
+            self._chunks.append(chunk)
+            self._buffered += len(chunk)
+            self._received += len(chunk)
+            if len(self._preview) < PREVIEW_BYTES:
+                self._preview += chunk[: PREVIEW_BYTES - len(self._preview)]
+            if self._keeping and self._received > self._keep_bytes:
+                self.stop_keeping()
+                if self._abandoned:
+                    return
+            self._arrived.set()
+            self._arrived.clear()
+            while not self._keeping and self._buffered >= self._window_bytes:
+                self._taken.clear()
+                await self._taken.wait()
+        promised = self._source.length
+        if promised is not None and promised != self._received:
+            raise BodyBroken(f"{self._received} of {promised} bytes arrived")
+        self._ended = True
+
+    def _leave(self, reader: "_Reader") -> None:
+        self._readers.discard(reader)
+        if self._keeping or self._ended:
+            return
+        if self._readers:
+            self._forget()
+        else:
+            self._abandon()
+
+    def _abandon(self) -> None:
+        if self._abandoned:
+            return
+        self._abandoned = True
+        if self._pumping is not None and self._pumping is not asyncio.current_task():
+            self._pumping.cancel()
+
+    def _forget(self) -> None:
+        """Drop the chunks that every reader has had, unless the body is kept."""
+        if self._keeping or not self._readers:
+            return
+        gone = min(reader.next_chunk for reader in self._readers) - self._first
+        if gone:
+            self._buffered -= sum(map(len, self._chunks[:gone]))
+            del self._chunks[:gone]
+            self._first += gone
+            self._taken.set()
+
+
+class _Reader:
+    """One reader's view of the body: a Body that is read once."""
+
+    __slots__ = ("_shared", "next_chunk", "passed")
+
+    def __init__(self, shared: CollectingBody) -> None:
+        self._shared = shared
+        self.next_chunk = 0
+        self.passed = 0
+
+    @property
+    def length(self) -> int | None:
+        return self._shared._source.length
+
+    @property
+    def preview(self) -> bytes:
+        return self._shared._preview[: self.passed]
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        shared = self._shared
+        try:
+            while True:
+                while (at := self.next_chunk - shared._first) < len(shared._chunks):
+                    chunk = shared._chunks[at]
+                    self.next_chunk += 1
+                    self.passed += len(chunk)
+                    shared._forget()
+                    yield chunk
+                if shared._error is not None:
+                    raise shared._error
+                if shared._ended:
+                    return
+                await shared._arrived.wait()
+        finally:
+            shared._leave(self)
+
+    async def close(self) -> None:
+        self._shared._leave(self)

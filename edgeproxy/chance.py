@@ -1,0 +1,38 @@
+"""Every random choice of the edge, from one generator that a seed makes repeatable."""
+
+import base64
+import random
+import uuid
+from collections.abc import Sequence
+from typing import TypeVar
+
+__all__ = ["Chance"]
+
+T = TypeVar("T")
+
+
+class Chance:
+    """Random identifiers and weighted draws. The same seed gives the same sequence."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._random = random.Random(seed)
+
+    def request_id(self) -> str:
+        """An ``X-Amz-Cf-Id``: 56 characters of URL-safe base64 that end in ``==`` (CDN-RSP-03)."""
+        return base64.urlsafe_b64encode(self._random.randbytes(40)).decode("ascii")
+
+    def uuid(self) -> str:
+        """A version 4 UUID in its usual text form."""
+        return str(uuid.UUID(bytes=self._random.randbytes(16), version=4))
+
+    def hex(self, digits: int) -> str:
+        """That many lower-case hexadecimal digits."""
+        return f"{self._random.getrandbits(4 * digits):0{digits}x}"
+
+    def fraction(self) -> float:
+        """A number from 0 up to but not including 1."""
+        return self._random.random()
+
+    def draw(self, choices: Sequence[T], weights: Sequence[float]) -> T:
+        """One of ``choices``, with the probability of its weight over the sum of the weights."""
+        return self._random.choices(choices, weights)[0]

@@ -1,0 +1,30 @@
+"""``edgeproxy dev``: run everything a target defines until SIGINT or SIGTERM."""
+
+import argparse
+
+from edgeproxy.cli.command import Commands
+from edgeproxy.cli.options import add_settings, settings_of
+
+__all__ = ["add_to"]
+
+
+def add_to(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "dev",
+        help="run everything TARGET defines, reloading on change",
+        description="Run the distributions, functions, function URLs and load balancers that "
+        "TARGET defines, until Ctrl-C. TARGET is a URL (an origin), a directory (served the way "
+        "an S3 origin answers) or a definition file; without it, the first of edgeproxy.yaml, "
+        "template.yaml, template.yml, cdk.out in the current folder. Options may also stand in "
+        "an edgeproxy.toml beside the definition, with _ for -.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("target", nargs="?", metavar="TARGET")
+    add_settings(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    from edgeproxy.app.running import run_until_signal
+
+    return run_until_signal(options.target, settings_of(options, options.target))

@@ -1,0 +1,52 @@
+"""The edge's clock, the only reader of time in the project.
+
+It runs at the speed of real time and can be moved forward, so that a test sees an object expire
+without waiting. It drives Date, Age, freshness, signature expiry, event age and log times. Real
+waits (timeouts, durations) use :meth:`Clock.monotonic`, which nobody can move.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Final
+
+__all__ = ["Clock"]
+
+# Dates have four digits in HTTP and elsewhere; what expires later than now still needs one.
+_LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+
+
+class Clock:
+    """Wall-clock time in seconds since the epoch, plus an offset that only grows until reset."""
+
+    def __init__(self) -> None:
+        self._offset_s = 0.0
+
+    @property
+    def offset_s(self) -> float:
+        """How far the edge's time is ahead of real time, in seconds."""
+        return self._offset_s
+
+    def now(self) -> float:
+        """The edge's time: seconds since the epoch, with fractions."""
+        return time.time() + self._offset_s
+
+    def utc(self) -> datetime:
+        """The edge's time as an aware datetime in UTC."""
+        return datetime.fromtimestamp(self.now(), UTC)
+
+    def advance(self, seconds: float) -> None:
+        """Move the edge's time forward. Raises ``ValueError`` for a negative or absurd step."""
+        if not seconds >= 0:
+            raise ValueError("the clock only moves forward; reset() goes back to real time")
+        if self.now() + seconds > _LATEST:
+            raise ValueError("the clock ends with the year 9000")
+        self._offset_s += seconds
+
+    def reset(self) -> None:
+        """Go back to real time. What was stored under the later time keeps its times."""
+        self._offset_s = 0.0
+
+    @staticmethod
+    def monotonic() -> float:
+        """Seconds of real time for measuring durations; never moved by anyone."""
+        return time.perf_counter()

@@ -1,0 +1,1 @@
+"""CloudFront's nouns as frozen values, and the rules that only need those."""

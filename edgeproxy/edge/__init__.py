@@ -1,0 +1,1 @@
+"""One edge location: the order of events between a viewer and an origin."""

@@ -1,0 +1,199 @@
+"""A CloudFront Function at a viewer event: event in, result judged, step written."""
+
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, assert_never
+
+from edgeproxy.distribution.model import FunctionAssociation
+from edgeproxy.edge.outcomes import (
+    Answered,
+    Changed,
+    Failed,
+    Proceed,
+    RequestOutcome,
+    ResponseOutcome,
+    Scene,
+)
+from edgeproxy.edge.pages import error_page
+from edgeproxy.events import cloudfront_function
+from edgeproxy.exchange.model import Finding, FunctionRun, Step
+from edgeproxy.http.messages import Request, Response
+from edgeproxy.runtimes.cloudfront_js.engine import RunContext
+from edgeproxy.runtimes.cloudfront_js.origin import OriginChange, UpdateOrigin
+from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Outcome
+
+__all__ = ["FUNCTION_FAILURES", "CloudFrontFunctions", "CloudFrontHook"]
+
+_STATUS: Final = {
+    "FunctionExecutionError": 503,
+    "FunctionThrottledError": 503,
+    "FunctionValidationError": 502,
+}
+"""The status of each kind of failure (CDN-XC-09)."""
+
+FUNCTION_FAILURES: Final = frozenset(_STATUS)
+"""The result types of failed CloudFront Functions."""
+
+# The visible sentences of the error pages (CFF-ERR-06).
+_COULD_NOT_RUN: Final = (
+    "The CloudFront function associated with the CloudFront distribution is invalid or could not "
+    "run."
+)
+_INVALID_VALUE: Final = "The CloudFront function returned an invalid value: "
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One ``console.log`` of a CloudFront Function."""
+
+    time_s: float
+    request_id: str
+    stream: str
+    message: str
+
+
+class CloudFrontFunctions(Protocol):
+    """Runs CloudFront Functions, in this process and without waiting."""
+
+    def run(self, name: str, event: bytes, context: RunContext) -> Outcome: ...
+
+
+class CloudFrontHook:
+    """Runs CloudFront Functions and reads their results as CloudFront does."""
+
+    def __init__(self, functions: CloudFrontFunctions, *, strict: bool) -> None:
+        self._functions = functions
+        self._strict = strict
+
+    def on_request(
+        self, scene: Scene, step: Step, association: FunctionAssociation, request: Request
+    ) -> RequestOutcome:
+        """A viewer request."""
+        result = self._run(scene, step, association, request, None)
+        if isinstance(result, Failed):
+            return result
+        judged = cloudfront_function.decode_result(
+            association.event_type,
+            result.result,
+            request=request,
+            generated=scene.generated,
+            strict=self._strict,
+        )
+        match judged:
+            case cloudfront_function.Continue():
+                if refused := _refused_origin(result.origin, judged.request):
+                    return _invalid(scene, step, association, refused)
+                _add_findings(step, judged.findings)
+                return Proceed(judged.request, origin_change=result.origin)
+            case cloudfront_function.Generated():
+                _add_findings(step, judged.findings)
+                why = f"{association.function} generated the response"
+                return Answered(judged.response, "FunctionGeneratedResponse", why)
+            case cloudfront_function.Invalid():
+                return _invalid(scene, step, association, judged.findings)
+            case cloudfront_function.Changed():
+                raise AssertionError("a viewer request has no response to change")
+            case _:
+                assert_never(judged)
+
+    def on_response(
+        self,
+        scene: Scene,
+        step: Step,
+        association: FunctionAssociation,
+        request: Request,
+        response: Response,
+    ) -> ResponseOutcome:
+        """A viewer response."""
+        result = self._run(scene, step, association, request, response)
+        if isinstance(result, Failed):
+            return result
+        judged = cloudfront_function.decode_result(
+            association.event_type,
+            result.result,
+            request=request,
+            response=response,
+            generated=scene.generated,
+            strict=self._strict,
+        )
+        match judged:
+            case cloudfront_function.Changed():
+                _add_findings(step, judged.findings)
+                return Changed(judged.response)
+            case cloudfront_function.Invalid():
+                return _invalid(scene, step, association, judged.findings)
+            case cloudfront_function.Continue() | cloudfront_function.Generated():
+                raise AssertionError("a viewer response returns a response")
+            case _:
+                assert_never(judged)
+
+    def _run(
+        self,
+        scene: Scene,
+        step: Step,
+        association: FunctionAssociation,
+        request: Request,
+        response: Response | None,
+    ) -> Completed | Failed:
+        event = cloudfront_function.viewer_event(
+            association.event_type,
+            distribution_domain_name=scene.distribution.domain_name,
+            distribution_id=scene.distribution.id,
+            request_id=scene.exchange.id,
+            request=request,
+            response=response,
+            generated=scene.generated,
+        )
+        started = scene.exchange.elapsed()
+        context = RunContext(request.query, scene.distribution.origins)
+        result = self._functions.run(association.function, event, context)
+        duration_ms = (scene.exchange.elapsed() - started) * 1000
+        now = scene.exchange.stopwatch.now()
+        log = tuple(LogLine(now, scene.exchange.id, "stdout", line) for line in result.logs)
+        run = FunctionRun(
+            association.function,
+            association.event_type,
+            duration_ms,
+            request_id=scene.exchange.id,
+            log=log,
+            findings=tuple(Finding(n.rule, n.message, n.remedy) for n in result.notices),
+            kind="cloudfront",
+        )
+        step.function = run
+        if isinstance(result, Completed):
+            return result
+        if result.kind == "FunctionValidationError":
+            return _invalid(scene, step, association, (Finding(result.rule, result.message),))
+        place = result.location
+        message = f"{result.message} (line {place.line})" if place else result.message
+        step.function = replace(
+            run,
+            error="Unhandled",
+            error_document={"errorType": result.kind, "errorMessage": message},
+        )
+        page = error_page(_STATUS[result.kind], _COULD_NOT_RUN, scene.exchange.id)
+        return Failed(page, result.kind, f"{association.function} failed: {message}")
+
+
+def _refused_origin(change: OriginChange | None, request: Request) -> tuple[Finding, ...]:
+    if not isinstance(change, UpdateOrigin) or not change.custom_headers:
+        return ()
+    return tuple(cloudfront_function.check_origin_headers(change.custom_headers, request))
+
+
+def _add_findings(step: Step, findings: tuple[Finding, ...], error: str = "") -> None:
+    assert step.function is not None
+    if findings:
+        step.function = replace(
+            step.function, findings=(*step.function.findings, *findings), error=error
+        )
+
+
+def _invalid(
+    scene: Scene, step: Step, association: FunctionAssociation, findings: tuple[Finding, ...]
+) -> Failed:
+    _add_findings(step, findings, "Validation")
+    # What the decoder says begins in its own words; the page names what is invalid in AWS's.
+    named = findings[0].message.removeprefix("The function returned an invalid value: ")
+    page = error_page(502, _INVALID_VALUE + named, scene.exchange.id)
+    why = "; ".join(finding.message for finding in findings)
+    return Failed(page, "FunctionValidationError", f"{association.function}: {why}")

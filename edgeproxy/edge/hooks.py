@@ -1,0 +1,121 @@
+"""The four places where the user's functions run.
+
+Each hook runs the function that the behavior associates with its event, if there is one, and
+says what follows. A function error ends the request: no later event runs (LE-ERR-09).
+"""
+
+from dataclasses import replace
+
+from edgeproxy.distribution.model import EdgeFunctionKind, EventType, Origin
+from edgeproxy.edge.cloudfront_hook import CloudFrontFunctions, CloudFrontHook
+from edgeproxy.edge.lambda_hook import Invoker, LambdaHook
+from edgeproxy.edge.outcomes import (
+    Answered,
+    Changed,
+    Failed,
+    Proceed,
+    RequestOutcome,
+    ResponseOutcome,
+    Scene,
+)
+from edgeproxy.exchange.model import Decision
+from edgeproxy.http.messages import Request, Response
+
+__all__ = ["Hooks"]
+
+
+class Hooks:
+    """Runs functions at the events of a distribution."""
+
+    def __init__(
+        self, lambdas: Invoker, cloudfront_functions: CloudFrontFunctions, *, strict: bool = True
+    ) -> None:
+        self._lambda = LambdaHook(lambdas, strict=strict)
+        self._cloudfront = CloudFrontHook(cloudfront_functions, strict=strict)
+
+    async def viewer_request(self, scene: Scene, request: Request) -> RequestOutcome:
+        """Before the cache is asked."""
+        return await self._on_request(scene, EventType.VIEWER_REQUEST, request, None)
+
+    async def origin_request(
+        self, scene: Scene, request: Request, origin: Origin
+    ) -> RequestOutcome:
+        """Before ``origin`` is asked; ``request`` is what it would get."""
+        return await self._on_request(scene, EventType.ORIGIN_REQUEST, request, origin)
+
+    async def origin_response(
+        self, scene: Scene, request: Request, response: Response, origin: Origin
+    ) -> ResponseOutcome:
+        """Before the answer of ``origin`` to ``request`` is stored."""
+        return await self._on_response(scene, EventType.ORIGIN_RESPONSE, request, response, origin)
+
+    async def viewer_response(
+        self, scene: Scene, request: Request, response: Response
+    ) -> ResponseOutcome:
+        """Before the response goes to the viewer."""
+        return await self._on_response(scene, EventType.VIEWER_RESPONSE, request, response, None)
+
+    async def _on_request(
+        self, scene: Scene, event_type: EventType, request: Request, origin: Origin | None
+    ) -> RequestOutcome:
+        association = scene.behavior.function_for(event_type)
+        if association is None:
+            return Proceed(request)
+        with scene.exchange.step(event_type, before=request) as step:
+            outcome: RequestOutcome
+            match association.kind:
+                case EdgeFunctionKind.LAMBDA:
+                    outcome = await self._lambda.on_request(
+                        scene, step, association, request, origin
+                    )
+                case EdgeFunctionKind.CLOUDFRONT:
+                    outcome = self._cloudfront.on_request(scene, step, association, request)
+            match outcome:
+                case Proceed():
+                    step.after = outcome.request
+                    step.decision = Decision("proceed")
+                case Answered():
+                    outcome = replace(outcome, response=_as_our_own(outcome.response))
+                    step.after = outcome.response
+                    step.decision = Decision("answered", outcome.why)
+                case Failed():
+                    step.after = outcome.response
+                    step.decision = Decision("failed", outcome.why)
+        return outcome
+
+    async def _on_response(
+        self,
+        scene: Scene,
+        event_type: EventType,
+        request: Request,
+        response: Response,
+        origin: Origin | None,
+    ) -> ResponseOutcome:
+        association = scene.behavior.function_for(event_type)
+        if association is None:
+            return Changed(response)
+        with scene.exchange.step(event_type, before=response) as step:
+            outcome: ResponseOutcome
+            match association.kind:
+                case EdgeFunctionKind.LAMBDA:
+                    outcome = await self._lambda.on_response(
+                        scene, step, association, request, response, origin
+                    )
+                case EdgeFunctionKind.CLOUDFRONT:
+                    outcome = self._cloudfront.on_response(
+                        scene, step, association, request, response
+                    )
+            step.after = outcome.response
+            match outcome:
+                case Changed():
+                    step.decision = Decision("proceed")
+                case Failed():
+                    step.decision = Decision("failed", outcome.why)
+            if outcome.response.body is not response.body:
+                await response.body.close()
+        return outcome
+
+
+def _as_our_own(response: Response) -> Response:
+    """A generated response is the edge's own, unless the function says otherwise (LE-GEN-15)."""
+    return replace(response, headers=response.headers.with_default("Server", "CloudFront"))

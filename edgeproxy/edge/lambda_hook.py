@@ -1,0 +1,223 @@
+"""A Lambda@Edge function at one of the four events: event out, result judged, step written."""
+
+from dataclasses import replace
+from typing import Final, Protocol, assert_never
+
+from edgeproxy.distribution.model import EventType, FunctionAssociation, Origin
+from edgeproxy.edge.outcomes import (
+    Answered,
+    Changed,
+    Failed,
+    Proceed,
+    RequestOutcome,
+    ResponseOutcome,
+    Scene,
+)
+from edgeproxy.edge.pages import error_page
+from edgeproxy.events import lambda_edge
+from edgeproxy.exchange.model import Finding, FunctionRun, Step
+from edgeproxy.http.body import BytesBody, peek
+from edgeproxy.http.messages import Request, Response
+from edgeproxy.runtimes.invocation import (
+    FunctionError,
+    InitFailed,
+    InvocationResult,
+    Returned,
+    Throttled,
+    TimedOut,
+)
+
+__all__ = ["FUNCTION_FAILURES", "Invoker", "LambdaHook"]
+
+BODY_LIMIT: Final = {
+    EventType.VIEWER_REQUEST: 40 * 1024,
+    EventType.ORIGIN_REQUEST: 1024 * 1024,
+}
+"""How much of a body a function sees, in bytes before base64 (LE-BODY-05)."""
+
+_TIMEOUT_S: Final = 30
+"""The longest a function may run at any edge event (LE-LIM-01, LE-LIM-02)."""
+
+FUNCTION_FAILURES: Final = frozenset(
+    {"LambdaExecutionError", "LambdaLimitExceeded", "LambdaValidationError"}
+)
+"""The result types of failed Lambda@Edge functions (CDN-XC-08)."""
+
+# The visible sentences of the error pages (LE-ERR-07, CDN-GEN-17).
+_INVALID_FUNCTION: Final = (
+    "The Lambda function associated with the CloudFront distribution is invalid or doesn't have "
+    "the required permissions."
+)
+_THROTTLED: Final = "The Lambda function associated with the CloudFront distribution was throttled."
+
+
+class Invoker(Protocol):
+    """Runs Lambda functions."""
+
+    async def invoke(
+        self, name: str, payload: bytes, *, qualifier: str = "", timeout_s: float | None = None
+    ) -> InvocationResult: ...
+
+
+class LambdaHook:
+    """Runs Lambda@Edge functions and reads their results as CloudFront does."""
+
+    def __init__(self, lambdas: Invoker, *, strict: bool) -> None:
+        self._lambdas = lambdas
+        self._strict = strict
+
+    async def on_request(
+        self,
+        scene: Scene,
+        step: Step,
+        association: FunctionAssociation,
+        request: Request,
+        origin: Origin | None,
+    ) -> RequestOutcome:
+        """A viewer request (``origin`` is None) or an origin request."""
+        body = None
+        if association.include_body:
+            data, truncated, whole = await peek(request.body, BODY_LIMIT[association.event_type])
+            request = replace(request, body=whole)
+            body = lambda_edge.EventBody(data, truncated)
+        payload = lambda_edge.encode_event(
+            association.event_type, _context(scene), request, origin=origin, body=body
+        )
+        result = await self._invoke(association, payload)
+        if not isinstance(result, Returned):
+            return _failed(scene, step, association, result)
+        judged = lambda_edge.decode_request_result(
+            association.event_type,
+            result.payload,
+            request=request,
+            origin=origin,
+            body=body,
+            strict=self._strict,
+        )
+        match judged:
+            case lambda_edge.Continue():
+                step.function = _run(association, result, judged.findings)
+                return Proceed(_with_body(judged.request, judged.body), judged.origin)
+            case lambda_edge.Generated():
+                step.function = _run(association, result, judged.findings)
+                why = f"{association.function} generated the response"
+                return Answered(judged.response, "LambdaGeneratedResponse", why)
+            case lambda_edge.Invalid():
+                return _invalid(scene, step, association, result, judged)
+            case _:
+                assert_never(judged)
+
+    async def on_response(
+        self,
+        scene: Scene,
+        step: Step,
+        association: FunctionAssociation,
+        request: Request,
+        response: Response,
+        origin: Origin | None,
+    ) -> ResponseOutcome:
+        """An origin response or a viewer response (``origin`` is None)."""
+        payload = lambda_edge.encode_event(
+            association.event_type, _context(scene), request, response=response, origin=origin
+        )
+        result = await self._invoke(association, payload)
+        if not isinstance(result, Returned):
+            return _failed(scene, step, association, result)
+        judged = lambda_edge.decode_response_result(
+            association.event_type, result.payload, response=response
+        )
+        match judged:
+            case lambda_edge.Changed():
+                step.function = _run(association, result, judged.findings)
+                return Changed(judged.response)
+            case lambda_edge.Invalid():
+                return _invalid(scene, step, association, result, judged)
+            case _:
+                assert_never(judged)
+
+    async def _invoke(self, association: FunctionAssociation, payload: bytes) -> InvocationResult:
+        return await self._lambdas.invoke(
+            association.function, payload, qualifier=association.qualifier, timeout_s=_TIMEOUT_S
+        )
+
+
+def _context(scene: Scene) -> lambda_edge.EventContext:
+    return lambda_edge.EventContext(
+        scene.distribution.domain_name, scene.distribution.id, scene.exchange.id
+    )
+
+
+def _with_body(request: Request, body: bytes | None) -> Request:
+    """``request`` with a replaced body and the length that goes with it (LE-BODY-12)."""
+    if body is None:
+        return request
+    headers = request.headers.without("Transfer-Encoding").with_set(
+        "Content-Length", str(len(body))
+    )
+    return replace(request, headers=headers, body=BytesBody(body))
+
+
+def _run(
+    association: FunctionAssociation,
+    result: Returned | FunctionError | TimedOut | InitFailed,
+    findings: tuple[Finding, ...] = (),
+    error: str = "",
+) -> FunctionRun:
+    return FunctionRun(
+        association.function,
+        association.event_type,
+        result.duration_ms,
+        error,
+        result.init_ms,
+        result.memory_mb,
+        result.request_id,
+        result.log,
+        findings,
+        None if isinstance(result, Returned) else result.document,
+    )
+
+
+def _failed(
+    scene: Scene,
+    step: Step,
+    association: FunctionAssociation,
+    result: FunctionError | TimedOut | InitFailed | Throttled,
+) -> Failed:
+    """A function that gave no result (LE-ERR-01, LE-ERR-03, LE-ERR-04)."""
+    request_id = scene.exchange.id
+    match result:
+        case Throttled():
+            step.function = FunctionRun(
+                association.function, association.event_type, 0, "Throttled"
+            )
+            page = error_page(503, _THROTTLED, request_id)
+            return Failed(page, "LambdaLimitExceeded", f"{association.function}: {result.reason}")
+        case FunctionError():
+            error = "Unhandled"
+        case TimedOut():
+            error = "Timeout"
+        case InitFailed():
+            error = "InitError"
+        case _:
+            assert_never(result)
+    step.function = _run(association, result, error=error)
+    kind, message = result.document.get("errorType"), result.document.get("errorMessage")
+    return Failed(
+        error_page(503, _INVALID_FUNCTION, request_id),
+        "LambdaExecutionError",
+        f"{association.function} failed: {kind}: {message}",
+    )
+
+
+def _invalid(
+    scene: Scene,
+    step: Step,
+    association: FunctionAssociation,
+    result: Returned,
+    judged: lambda_edge.Invalid,
+) -> Failed:
+    """A result that CloudFront refuses (LE-ERR-02)."""
+    step.function = _run(association, result, judged.findings, "Validation")
+    page = error_page(502, judged.sentence, scene.exchange.id)
+    why = "; ".join(finding.message for finding in judged.findings)
+    return Failed(page, "LambdaValidationError", f"{association.function}: {why}")

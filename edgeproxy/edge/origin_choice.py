@@ -1,0 +1,151 @@
+"""Which origin, or which two, a request goes to: the behavior's target, or a function's choice."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from edgeproxy.cache.fetched import Fetched
+from edgeproxy.distribution.model import Behavior, CustomOrigin, Distribution, Origin, S3Origin
+from edgeproxy.edge.outcomes import Scene
+from edgeproxy.exchange.model import Decision
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Request
+from edgeproxy.origins.errors import OriginFailure
+from edgeproxy.origins.failover import failover_status, may_fail_over
+from edgeproxy.origins.forwarding import own_host
+from edgeproxy.runtimes.cloudfront_js.origin import (
+    OriginChange,
+    OriginGroupChange,
+    SelectOrigin,
+    UpdateOrigin,
+)
+
+__all__ = ["Choice", "Target", "ask_in_order", "choose"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An origin, and the Host it gets when a function's change says which (CFF-ORG-08)."""
+
+    origin: Origin
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The primary, and for an origin group the secondary with the statuses that lead to it."""
+
+    primary: Target
+    secondary: Target | None = None
+    status_codes: frozenset[int] = frozenset()
+
+
+def choose(
+    distribution: Distribution,
+    behavior: Behavior,
+    change: OriginChange | None = None,
+    viewer_scheme: str = "http",
+) -> Choice:
+    """The behavior's origin or origin group, as changed by a CloudFront Function (CFF-ORG)."""
+    origins = distribution.origins
+    match change:
+        case SelectOrigin():
+            return Choice(_selected(distribution, change))
+        case OriginGroupChange(members=(first, second), status_codes=codes):
+            return Choice(_selected(distribution, first), _selected(distribution, second), codes)
+        case UpdateOrigin() | None:
+            pass
+    group = distribution.origin_groups.get(behavior.target_origin_id)
+    if group is None:
+        choice = Choice(Target(origins[behavior.target_origin_id]))
+    else:
+        choice = Choice(
+            Target(origins[group.primary]), Target(origins[group.secondary]), group.status_codes
+        )
+    if change is None:
+        return choice
+    return replace(choice, primary=_updated(choice.primary.origin, change, viewer_scheme))
+
+
+async def ask_in_order(
+    choice: Choice, request: Request, scene: Scene, ask: Callable[[Target], Awaitable[Fetched]]
+) -> Fetched:
+    """The answer of the primary or, for a configured code, of the secondary (CDN-OG).
+
+    The secondary's answer is final, whatever it is; its ``OriginFailure`` is raised. What a
+    function made, or its failure, is no answer of an origin and starts no failover (LE-ERR-13).
+    """
+    primary, secondary = choice.primary, choice.secondary
+    if secondary is None or not may_fail_over(request, scene.behavior.cached_methods):
+        return await ask(primary)
+    try:
+        fetched = await ask(primary)
+    except OriginFailure as failure:
+        status, why = failover_status(failure), failure.why
+        if status not in choice.status_codes:
+            raise
+    else:
+        status, why = fetched.response.status, f"{primary.origin.id} answered"
+        if fetched.is_edge_made or status not in choice.status_codes:
+            return fetched
+        await fetched.response.body.close()
+    with scene.exchange.step("failover", before=request) as step:
+        step.decision = Decision(
+            "failover", f"{why}: on to {secondary.origin.id}", {"status": status}
+        )
+    return await ask(secondary)
+
+
+def _selected(distribution: Distribution, change: SelectOrigin) -> Target:
+    return Target(distribution.origins[change.origin_id], change.host_header)
+
+
+def _updated(origin: Origin, change: UpdateOrigin, viewer_scheme: str) -> Target:
+    """What the change names is replaced, the rest stays (CFF-ORG-02)."""
+    config = origin.config
+    custom = change.custom_origin
+    is_bucket = origin.is_s3 if change.domain_name is None else _is_bucket(change.domain_name)
+    if custom is not None and not is_bucket:  # CFF-ORG-11
+        is_https = custom.protocol == "https"
+        if isinstance(config, S3Origin):
+            config = CustomOrigin(read_timeout_s=config.read_timeout_s)
+        config = replace(
+            config,
+            protocol_policy="https-only" if is_https else "http-only",
+            http_port=config.http_port if is_https else custom.port,
+            https_port=custom.port if is_https else config.https_port,
+            ssl_protocols=custom.ssl_protocols,
+        )
+    if change.read_timeout_s is not None:
+        config = replace(config, read_timeout_s=change.read_timeout_s)
+    if isinstance(config, CustomOrigin) and change.keepalive_timeout_s is not None:
+        config = replace(config, keepalive_timeout_s=change.keepalive_timeout_s)
+    headers = origin.custom_headers
+    if change.custom_headers is not None:
+        headers = Headers(change.custom_headers.items())
+    updated = replace(
+        origin,
+        domain_name=_or(change.domain_name, origin.domain_name),
+        config=config,
+        origin_path=_or(change.origin_path, origin.origin_path),
+        custom_headers=headers,
+        connection_attempts=change.connection_attempts or origin.connection_attempts,
+        connection_timeout_s=change.connection_timeout_s or origin.connection_timeout_s,
+        response_completion_timeout_s=(
+            change.response_completion_timeout_s or origin.response_completion_timeout_s
+        ),
+        origin_shield_region=_or(change.origin_shield_region, origin.origin_shield_region),
+    )
+    host = change.host_header
+    if host is None and change.domain_name is not None:
+        host = own_host(updated, viewer_scheme)
+    return Target(updated, host)
+
+
+def _is_bucket(domain_name: str) -> bool:
+    """Whether this is an S3 bucket's name; a website endpoint is an HTTP server like others."""
+    return bool(re.search(r"\.s3[.-](?!website)([a-z0-9-]+\.)*amazonaws\.com(\.cn)?$", domain_name))
+
+
+def _or(changed: str | None, kept: str) -> str:
+    return kept if changed is None else changed

@@ -1,0 +1,92 @@
+"""What can follow from a hook: go on, stop with the function's answer, or stop with an error."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from edgeproxy.distribution.forwarded import plan_of
+from edgeproxy.distribution.model import Behavior, Distribution, Origin
+from edgeproxy.distribution.viewer_headers import cloudfront_headers
+from edgeproxy.exchange.model import Exchange
+from edgeproxy.http.messages import Request, Response
+from edgeproxy.runtimes.cloudfront_js.origin import OriginChange
+
+__all__ = [
+    "Answered",
+    "Changed",
+    "Failed",
+    "Proceed",
+    "RequestOutcome",
+    "ResponseOutcome",
+    "Scene",
+    "generated_headers",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where a request is: its record, its distribution, and the behavior its path chose.
+
+    ``generated`` are the CloudFront-* headers that the behavior's policies ask for.
+    """
+
+    exchange: Exchange
+    distribution: Distribution
+    behavior: Behavior
+    generated: Mapping[str, str]
+
+
+def generated_headers(
+    behavior: Behavior, request: Request, more: Mapping[str, str] | None = None
+) -> Mapping[str, str]:
+    """The CloudFront-* headers that the policies of ``behavior`` ask for, as far as known.
+
+    ``more`` are those known that the request does not tell.
+    """
+    wanted = plan_of(behavior).generated
+    if not wanted:
+        return {}
+    known = {**cloudfront_headers(request), **(more or {})}
+    return {name: known[name] for name in wanted if name in known}
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed:
+    """Go on with ``request``.
+
+    ``origin`` is the one an origin-request function left in its event, ``origin_change`` what a
+    CloudFront Function asked for with the helpers of its ``cf`` module.
+    """
+
+    request: Request
+    origin: Origin | None = None
+    origin_change: OriginChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The function made the response; nothing further is asked."""
+
+    response: Response
+    result_type: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The response as the function left it."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The function failed; ``response`` is AWS's error page for it."""
+
+    response: Response
+    result_type: str
+    why: str
+
+
+RequestOutcome: TypeAlias = Proceed | Answered | Failed
+ResponseOutcome: TypeAlias = Changed | Failed

@@ -1,0 +1,54 @@
+"""One request's way through an edge location: what it needs to have at hand, and how it ended."""
+
+from dataclasses import dataclass
+
+from edgeproxy.cache.cache import Cache
+from edgeproxy.cache.flight import Outcome
+from edgeproxy.chance import Chance
+from edgeproxy.clock import Clock
+from edgeproxy.distribution.model import Distribution
+from edgeproxy.edge.hooks import Hooks
+from edgeproxy.edge.signature import Identity
+from edgeproxy.exchange.model import Exchange, Recorder
+from edgeproxy.http.messages import Response
+from edgeproxy.origins.client import OriginClient
+
+__all__ = ["Passage", "Services", "Verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all edge locations of a process share."""
+
+    cache: Cache
+    origins: OriginClient
+    hooks: Hooks
+    clock: Clock
+    chance: Chance
+    recorder: Recorder
+    identity: Identity = Identity()
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A request inside a distribution."""
+
+    distribution: Distribution
+    services: Services
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the viewer gets, before CloudFront's own headers.
+
+    ``result_type`` is the value of ``X-Cache`` without its suffix; ``detail`` is the detailed
+    result type when it differs. ``outcome`` is what came of asking the cache, None when it was
+    not asked.
+    """
+
+    response: Response
+    result_type: str
+    detail: str = ""
+    why: str = ""
+    outcome: Outcome | None = None

@@ -1,0 +1,1 @@
+"""The other doors into the project's functions, each a Handler."""

@@ -1,0 +1,1 @@
+"""What happened to one request: the one record that every reader reads."""

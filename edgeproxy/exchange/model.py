@@ -1,0 +1,168 @@
+"""The record of one request: timed steps, each with its decision and the message before and after.
+
+The engine writes an :class:`Exchange` and hands it to a :class:`Recorder` at the end; access log,
+metrics, console, inspector and tests only read it. Messages are immutable, so "before" and
+"after" are references, not copies.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from edgeproxy.http.messages import Request, Response
+
+__all__ = [
+    "Decision",
+    "Exchange",
+    "Finding",
+    "FunctionRun",
+    "LogLine",
+    "Recorder",
+    "Step",
+    "Stopwatch",
+]
+
+
+class Stopwatch(Protocol):
+    """The part of the clock that a record needs."""
+
+    def now(self) -> float: ...
+
+    def monotonic(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided and the reason in words. ``facts`` are JSON values for programs."""
+
+    kind: str
+    why: str = ""
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule of AWS that something broke, in AWS's words, with the remedy."""
+
+    rule: str
+    message: str
+    remedy: str = ""
+
+
+class LogLine(Protocol):
+    """One line of a function's log; ``stream`` is ``stdout``, ``stderr`` or ``platform``."""
+
+    @property
+    def time_s(self) -> float: ...
+
+    @property
+    def request_id(self) -> str: ...
+
+    @property
+    def stream(self) -> str: ...
+
+    @property
+    def message(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRun:
+    """One run of a function inside an exchange; durations in milliseconds, memory in MB."""
+
+    name: str
+    event_type: str
+    duration_ms: float
+    error: str = ""
+    """Empty for success, else the kind of failure: ``Unhandled``, ``Timeout``, ``InitError``,
+    ``Throttled`` or ``Validation``."""
+    init_ms: float | None = None
+    memory_mb: int = 0
+    request_id: str = ""
+    log: tuple[LogLine, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    error_document: object = None
+    """What the runtime reported: ``{"errorType", "errorMessage", …}``, or None."""
+    kind: Literal["lambda", "cloudfront"] = "lambda"
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of an exchange. Times are seconds since the exchange began."""
+
+    name: str
+    started_s: float
+    duration_s: float = 0.0
+    decision: Decision | None = None
+    before: Request | Response | None = None
+    after: Request | Response | None = None
+    function: FunctionRun | None = None
+
+
+@dataclass(slots=True)
+class Exchange:
+    """Everything about one request, from the first byte to the last.
+
+    ``result_type`` is what the access log calls ``x-edge-result-type`` and ``X-Cache`` shows;
+    doors other than a distribution leave it empty.
+    """
+
+    id: str
+    door: str
+    """``distribution``, ``function-url``, ``alb`` or ``invoke``."""
+    name: str
+    """The logical ID of the distribution, URL, load balancer, or the function's name."""
+    request: Request
+    started: float
+    """The edge's time at the start, seconds since the epoch."""
+    stopwatch: Stopwatch
+    response: Response | None = None
+    result_type: str = ""
+    response_result_type: str = ""
+    detailed_result_type: str = ""
+    path_pattern: str = ""
+    steps: list[Step] = field(default_factory=list)
+    duration_s: float = 0.0
+    first_byte_s: float | None = None
+    bytes_sent: int = 0
+    """Bytes of head and body written to the viewer."""
+    bytes_received: int = 0
+    aborted: bool = False
+    """The viewer left before the last byte."""
+    origin_id: str = ""
+    origin_first_byte_s: float | None = None
+    _begun: float = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._begun = self.stopwatch.monotonic()
+
+    @contextmanager
+    def step(self, name: str, before: Request | Response | None = None) -> Iterator[Step]:
+        """Time a step; the block sets its decision and the message after it."""
+        step = Step(name, self.elapsed(), before=before)
+        self.steps.append(step)
+        try:
+            yield step
+        finally:
+            step.duration_s = self.elapsed() - step.started_s
+
+    def elapsed(self) -> float:
+        """Seconds of real time since the exchange began."""
+        return self.stopwatch.monotonic() - self._begun
+
+    @property
+    def functions(self) -> list[FunctionRun]:
+        """The functions that ran, in order."""
+        return [step.function for step in self.steps if step.function is not None]
+
+
+class Recorder(Protocol):
+    """Who wants to know about exchanges. Called on the event loop; must not block or raise."""
+
+    def begun(self, exchange: Exchange) -> None:
+        """A request arrived."""
+        ...
+
+    def ended(self, exchange: Exchange) -> None:
+        """The last byte was sent, or the viewer left."""
+        ...

@@ -1,0 +1,1 @@
+"""The message model: immutable requests and responses, and the small grammars of HTTP."""

@@ -1,0 +1,107 @@
+"""Requests and responses: frozen values. A step that changes one returns a new one."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal, Protocol, TypeAlias
+
+from edgeproxy.http.body import EMPTY_BODY, Body
+from edgeproxy.http.headers import EMPTY_HEADERS, Headers
+
+__all__ = ["Delivered", "Handler", "Request", "Response", "Tunnel", "Viewer", "reason_phrase"]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who is on the other end of the viewer's connection, as the edge is told to see it."""
+
+    ip: str
+    port: int = 0
+    scheme: Literal["http", "https"] = "http"
+    country: str = ""
+    """ISO 3166-1 alpha-2 in capitals; empty when unknown (CDN-CFH-35)."""
+    tls_protocol: str = ""
+    """``TLSv1.3`` and the like; empty over HTTP."""
+    tls_cipher: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. ``path`` and ``query`` are the raw text of the request line.
+
+    ``query`` is None when the target has no question mark and ``""`` for a bare one. ``version`` is
+    the viewer's: ``1.0``, ``1.1``, ``2.0``. An upgrade handshake has ``upgrade`` set to the
+    lower-case protocol name; only then may a handler answer with a tunnel.
+    """
+
+    method: str
+    path: str
+    query: str | None = None
+    version: str = "1.1"
+    headers: Headers = EMPTY_HEADERS
+    body: Body = EMPTY_BODY
+    viewer: Viewer = Viewer("127.0.0.1")
+    upgrade: str = ""
+
+    @property
+    def host(self) -> str:
+        """The Host header as sent, port included; empty when there is none."""
+        return self.headers.get("Host")
+
+    @property
+    def target(self) -> str:
+        """Path and query as they stand in the request line."""
+        return self.path if self.query is None else f"{self.path}?{self.query}"
+
+
+class Tunnel(Protocol):
+    """The far end of a connection that has left HTTP (a WebSocket after its 101)."""
+
+    async def send(self, data: bytes) -> None:
+        """Pass bytes on; waits while the far end is slow."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Bytes from the far end until it closes."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """How the delivery of a response to the viewer ended."""
+
+    bytes_sent: int
+    """Head and body, as written to the connection."""
+    aborted: bool = False
+    """The viewer left, or the body broke off, before the last byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP response. ``reason`` may be empty: the standard phrase is sent then.
+
+    Framing is the sender's business: a ``Content-Length`` header is advice for HEAD and 304 only,
+    ``Transfer-Encoding`` and ``Connection`` are never passed on as they stand. Whoever delivers
+    the response calls ``on_delivered`` once, when the last byte is out or the viewer is gone.
+    """
+
+    status: int
+    headers: Headers = EMPTY_HEADERS
+    body: Body = EMPTY_BODY
+    reason: str = ""
+    tunnel: Tunnel | None = None
+    on_delivered: Callable[[Delivered], None] | None = None
+
+
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+"""The one signature at both ends: listeners call one, origins, function URLs and ALBs are one."""
+
+
+def reason_phrase(status: int) -> str:
+    """The standard phrase of ``status``, or an empty string for a code without one."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

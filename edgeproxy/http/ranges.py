@@ -1,0 +1,86 @@
+"""Byte ranges of a whole object that lies in memory (RFC 9110, 14), as CloudFront reads them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["ByteRange", "Unsatisfiable", "format_content_range", "multipart", "parse_ranges"]
+
+_RANGE: Final = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
+_MOST_DIGITS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ByteRange:
+    """The bytes from ``first`` to ``last``, both included."""
+
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    def of(self, data: bytes) -> bytes:
+        """The part of ``data``."""
+        return data[self.first : self.last + 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsatisfiable:
+    """Every range lies beyond the end: 416 (CDN-RNG-07)."""
+
+
+def parse_ranges(header: str, size: int) -> tuple[ByteRange, ...] | Unsatisfiable | None:
+    """The ranges that a ``Range`` header asks for of an object of ``size`` bytes.
+
+    None means the whole object: no ``bytes`` unit, a range that is none, or several ranges that
+    are not in ascending order or overlap (CDN-RNG-05). An empty object has no ranges. Of several
+    ranges, those beyond the end are left out.
+    """
+    unit, equals, text = header.partition("=")
+    if unit.strip().lower() != "bytes" or not equals or not size:
+        return None
+    ranges: list[ByteRange] = []
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part.strip())
+        if match is None or not any(match.groups()):
+            return None
+        if max(map(len, match.groups())) > _MOST_DIGITS:
+            return None
+        asked = _resolve(match[1], match[2], size)
+        if asked is None or (ranges and asked.first <= ranges[-1].last):
+            return None
+        ranges.append(asked)
+    inside = tuple(asked for asked in ranges if asked.first < size and len(asked))
+    return inside or Unsatisfiable()
+
+
+def _resolve(first: str, last: str, size: int) -> ByteRange | None:
+    if not first:
+        return ByteRange(max(0, size - int(last)), size - 1)
+    if not last:
+        return ByteRange(int(first), max(int(first), size - 1))
+    if int(first) > int(last):
+        return None
+    # A range beyond the end keeps its order among the others until it is left out.
+    return ByteRange(int(first), max(int(first), min(int(last), size - 1)))
+
+
+def format_content_range(part: ByteRange, size: int) -> str:
+    """``bytes 0-99/1000``."""
+    return f"bytes {part.first}-{part.last}/{size}"
+
+
+def multipart(parts: Sequence[ByteRange], data: bytes, content_type: str, boundary: str) -> bytes:
+    """The body of a ``multipart/byteranges`` answer (RFC 9110, 14.6)."""
+    type_line = f"Content-Type: {content_type}\r\n" if content_type else ""
+    pieces: list[bytes] = []
+    for part in parts:
+        head = (
+            f"\r\n--{boundary}\r\n{type_line}"
+            f"Content-Range: {format_content_range(part, len(data))}\r\n\r\n"
+        )
+        pieces += (head.encode("utf-8", "surrogateescape"), part.of(data))
+    pieces.append(f"\r\n--{boundary}--\r\n".encode())
+    return b"".join(pieces)

@@ -1,0 +1,281 @@
+"""The control listener's JSON API.
+
+It listens on loopback, answers only requests whose ``Host`` is a loopback name or its own address
+(a page on another site cannot reach it by rebinding a name), and takes state changes only as JSON
+(a form or an image of another site cannot make one).
+"""
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, TypeAlias
+
+import orjson
+from aiohttp import web
+
+from edgeproxy.awslambda.service import FunctionStatus, LambdaService
+from edgeproxy.clock import Clock
+from edgeproxy.errors import EdgeproxyError
+from edgeproxy.inspector import documents
+from edgeproxy.observe.history import History
+from edgeproxy.observe.metrics import Metrics
+
+__all__ = ["ControlApi", "Controlled"]
+
+_MAX_LIMIT: Final = 1000
+
+Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Controlled(Protocol):
+    """The part of the running program that the control listener may ask or tell."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def lambdas(self) -> LambdaService: ...
+
+    def endpoints(self) -> dict[str, object]:
+        """The document of ``GET /api/endpoints``."""
+        ...
+
+    async def invalidate(self, distribution: str, paths: list[str]) -> int:
+        """Drop objects; raises ``EdgeproxyError`` for an unknown distribution or a bad path."""
+        ...
+
+    def explain(self, url: str, method: str, headers: list[tuple[str, str]]) -> dict[str, object]:
+        """What the edge would do with that request; nothing is fetched."""
+        ...
+
+
+class _Problem(Exception):
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class ControlApi:
+    """Builds the application that serves the API."""
+
+    def __init__(self, controlled: Controlled, history: History, metrics: Metrics) -> None:
+        self._controlled = controlled
+        self._history = history
+        self._metrics = metrics
+
+    def application(self) -> web.Application:
+        """An aiohttp application with every route of the API."""
+        application = web.Application(middlewares=[_guard])
+        application.router.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/api/endpoints", self._endpoints),
+                web.get("/api/exchanges", self._exchanges),
+                web.get("/api/exchanges/stream", self._stream),
+                web.get("/api/exchanges/{id}", self._exchange),
+                web.post("/api/invalidations", self._invalidate),
+                web.post("/api/explain", self._explain),
+                web.get("/api/clock", self._clock),
+                web.post("/api/clock", self._advance),
+                web.delete("/api/clock", self._reset),
+                web.get("/api/functions", self._functions),
+                web.get("/api/functions/{name}/logs", self._logs),
+                web.get("/api/metrics", self._metrics_json),
+                web.get("/metrics", self._metrics_text),
+            ]
+        )
+        return application
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        return _json({"status": "ok"})
+
+    async def _endpoints(self, request: web.Request) -> web.Response:
+        return _json(self._controlled.endpoints())
+
+    async def _exchanges(self, request: web.Request) -> web.Response:
+        page, following = self._history.newest(_limit(request, 50), request.query.get("after"))
+        return _json({"exchanges": [documents.summary(e) for e in page], "next": following})
+
+    async def _exchange(self, request: web.Request) -> web.Response:
+        exchange = self._history.get(request.match_info["id"])
+        if exchange is None:
+            raise _Problem(404, "NoSuchExchange", "no exchange of that ID is kept")
+        return _json(documents.detail(exchange))
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        )
+        await response.prepare(request)
+        # The head must leave before the first event, or a client waits for its connection.
+        await response.write(b": following\n\n")
+        async for exchange in self._history.follow(request.headers.get("Last-Event-ID")):
+            data = orjson.dumps(documents.summary(exchange))
+            await response.write(b"id: %s\ndata: %s\n\n" % (exchange.id.encode(), data))
+        return response
+
+    async def _invalidate(self, request: web.Request) -> web.Response:
+        body = await _object(request)
+        distribution = body.get("distribution", "")
+        paths = body.get("paths")
+        if not isinstance(distribution, str):
+            raise _Problem(400, "InvalidArgument", "distribution must be a string")
+        if not isinstance(paths, list) or not paths or not all(isinstance(p, str) for p in paths):
+            raise _Problem(400, "InvalidArgument", "paths must be a list of at least one string")
+        dropped = await self._controlled.invalidate(distribution, paths)
+        return _json({"paths": paths, "dropped": dropped}, status=201)
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        body = await _object(request)
+        url = body.get("url")
+        method = body.get("method", "GET")
+        headers = body.get("headers", [])
+        if not isinstance(url, str) or not isinstance(method, str):
+            raise _Problem(400, "InvalidArgument", "url and method must be strings")
+        if not isinstance(headers, list) or not all(_is_pair(pair) for pair in headers):
+            raise _Problem(400, "InvalidArgument", "headers must be a list of [name, value] pairs")
+        pairs = [(str(name), str(value)) for name, value in headers]
+        return _json(self._controlled.explain(url, method, pairs))
+
+    async def _clock(self, request: web.Request) -> web.Response:
+        clock = self._controlled.clock
+        return _json({"now": documents.iso(clock.now()), "offset_s": clock.offset_s})
+
+    async def _advance(self, request: web.Request) -> web.Response:
+        seconds = (await _object(request)).get("advance_s")
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+            raise _Problem(400, "InvalidArgument", "advance_s must be a number of seconds")
+        try:
+            self._controlled.clock.advance(seconds)
+        except ValueError as error:
+            raise _Problem(400, "InvalidArgument", str(error)) from error
+        return await self._clock(request)
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        self._controlled.clock.reset()
+        return await self._clock(request)
+
+    async def _functions(self, request: web.Request) -> web.Response:
+        statuses = self._controlled.lambdas.describe()
+        return _json({"functions": [_function(status) for status in statuses]})
+
+    async def _logs(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if all(status.name != name for status in self._controlled.lambdas.describe()):
+            raise _Problem(404, "NoSuchFunction", f"no function is called {name!r}")
+        lines = self._controlled.lambdas.logs(name, _limit(request, 100))
+        return _json(
+            {
+                "lines": [
+                    {
+                        "time": documents.iso(line.time_s),
+                        "request_id": line.request_id,
+                        "stream": line.stream,
+                        "message": line.message,
+                    }
+                    for line in lines
+                ]
+            }
+        )
+
+    async def _metrics_json(self, request: web.Request) -> web.Response:
+        return _json(
+            {
+                "metrics": [
+                    {
+                        "namespace": metric.namespace,
+                        "name": metric.name,
+                        "dimensions": dict(metric.dimensions),
+                        "sum": metric.sum,
+                        "count": metric.count,
+                        "min": metric.min,
+                        "max": metric.max,
+                    }
+                    for metric in self._metrics.all()
+                ]
+            }
+        )
+
+    async def _metrics_text(self, request: web.Request) -> web.Response:
+        return web.Response(text=self._metrics.prometheus(), content_type="text/plain")
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse other sites' requests, and turn every problem into the API's error document."""
+    try:
+        if not _is_own_host(request):
+            raise _Problem(403, "ForeignHost", f"this listener does not answer to {request.host!r}")
+        if request.method not in ("GET", "HEAD") and _is_foreign_origin(request):
+            raise _Problem(403, "ForeignOrigin", "state is changed from this listener's own pages")
+        return await handler(request)
+    except _Problem as problem:
+        return _error(problem.status, problem.code, problem.message)
+    except EdgeproxyError as error:
+        return _error(400, "InvalidArgument", str(error))
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return _error(error.status, (error.reason or "").replace(" ", ""), error.text or "")
+
+
+def _is_own_host(request: web.Request) -> bool:
+    name = request.host.rpartition(":")[0] if ":" in request.host else request.host
+    name = name.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    # An address, unlike a name, cannot be made to point here by a foreign name server.
+    return True
+
+
+def _is_foreign_origin(request: web.Request) -> bool:
+    origin = request.headers.get("Origin")
+    return origin is not None and origin != f"{request.scheme}://{request.host}"
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
+
+
+def _limit(request: web.Request, default: int) -> int:
+    text = request.query.get("limit", str(default))
+    if not text.isdecimal() or not 1 <= int(text) <= _MAX_LIMIT:
+        raise _Problem(400, "InvalidArgument", f"limit must be a number from 1 to {_MAX_LIMIT}")
+    return int(text)
+
+
+async def _object(request: web.Request) -> dict[str, object]:
+    if request.content_type != "application/json":
+        raise _Problem(415, "UnsupportedMediaType", "send Content-Type: application/json")
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError as error:
+        raise _Problem(400, "InvalidJson", f"the body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise _Problem(400, "InvalidArgument", "the body must be a JSON object")
+    return body
+
+
+def _function(status: FunctionStatus) -> dict[str, object]:
+    return {
+        "name": status.name,
+        "runtime": status.runtime,
+        "handler": status.handler,
+        "versions": list(status.versions),
+        "aliases": dict(status.aliases),
+        "environments": {"idle": status.idle, "busy": status.busy},
+        "last_error": status.last_error,
+    }
+
+
+def _json(document: object, status: int = 200) -> web.Response:
+    return web.Response(body=orjson.dumps(document), status=status, content_type="application/json")
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    return _json({"error": {"code": code, "message": message}}, status)

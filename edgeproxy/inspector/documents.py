@@ -1,0 +1,153 @@
+"""Exchanges as JSON documents: the shapes of the control listener's API.
+
+Text may come from anywhere (paths, headers, reasons that quote them), so :func:`summary` and
+:func:`detail` make the whole document fit for JSON at the end instead of piece by piece.
+"""
+
+import base64
+from datetime import UTC, datetime
+
+from edgeproxy.exchange.model import Exchange, FunctionRun, Step
+from edgeproxy.exchange.text import carried
+from edgeproxy.http.body import Body
+from edgeproxy.http.messages import Request, Response
+
+__all__ = ["detail", "iso", "summary"]
+
+
+def iso(epoch_s: float) -> str:
+    """``2026-11-21T03:50:32.123Z`` for seconds since the epoch."""
+    moment = datetime.fromtimestamp(epoch_s, UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def summary(exchange: Exchange) -> dict[str, object]:
+    """One line of a list: what was asked, how it ended, which functions ran."""
+    return _carried(_summary(exchange))
+
+
+def detail(exchange: Exchange) -> dict[str, object]:
+    """The summary and every step, with the messages before and after it."""
+    return _carried(
+        {
+            **_summary(exchange),
+            "request": _message(exchange.request),
+            "response": _message(exchange.response),
+            "aborted": exchange.aborted,
+            "steps": [_step(step) for step in exchange.steps],
+        }
+    )
+
+
+def _carried(document: dict[str, object]) -> dict[str, object]:
+    return {key: carried(value) for key, value in document.items()}
+
+
+def _summary(exchange: Exchange) -> dict[str, object]:
+    request = exchange.request
+    response = exchange.response
+    return {
+        "id": exchange.id,
+        "door": exchange.door,
+        "name": exchange.name,
+        "method": request.method,
+        "host": request.host,
+        "path": request.path,
+        "query": request.query or "",
+        "status": response.status if response is not None else None,
+        "result_type": exchange.result_type,
+        "detailed_result_type": exchange.detailed_result_type,
+        "started": iso(exchange.started),
+        "duration_ms": _ms(exchange.duration_s),
+        "bytes": exchange.bytes_sent,
+        "functions": [
+            {
+                "name": run.name,
+                "event_type": run.event_type,
+                "duration_ms": round(run.duration_ms, 3),
+                "error": run.error or None,
+            }
+            for run in exchange.functions
+        ],
+    }
+
+
+def _run(run: FunctionRun) -> dict[str, object]:
+    return {
+        "name": run.name,
+        "event_type": run.event_type,
+        "request_id": run.request_id,
+        "duration_ms": round(run.duration_ms, 3),
+        "init_ms": None if run.init_ms is None else round(run.init_ms, 3),
+        "memory_mb": run.memory_mb,
+        "error": run.error or None,
+        "error_document": run.error_document,
+        "log": [
+            {
+                "time": iso(line.time_s),
+                "request_id": line.request_id,
+                "stream": line.stream,
+                "message": line.message,
+            }
+            for line in run.log
+        ],
+        "findings": [
+            {"rule": finding.rule, "message": finding.message, "remedy": finding.remedy}
+            for finding in run.findings
+        ],
+    }
+
+
+def _step(step: Step) -> dict[str, object]:
+    document: dict[str, object] = {
+        "name": step.name,
+        "started_ms": _ms(step.started_s),
+        "duration_ms": _ms(step.duration_s),
+        "decision": None,
+        "before": _message(step.before),
+        "after": _message(step.after),
+    }
+    if step.decision is not None:
+        document["decision"] = {
+            "kind": step.decision.kind,
+            "why": step.decision.why,
+            **step.decision.facts,
+        }
+    if step.function is not None:
+        document["function"] = _run(step.function)
+    return document
+
+
+def _message(message: Request | Response | None) -> dict[str, object] | None:
+    if message is None:
+        return None
+    document: dict[str, object]
+    if isinstance(message, Request):
+        document = {
+            "method": message.method,
+            "uri": message.path,
+            "query": message.query or "",
+        }
+    else:
+        document = {"status": message.status, "reason": message.reason}
+    document["headers"] = [[name, value] for name, value in message.headers]
+    document["body"] = _body(message.body)
+    return document
+
+
+def _body(body: Body) -> dict[str, object]:
+    preview = body.preview
+    size = body.passed if body.length is None else body.length
+    try:
+        return {"size": size, "preview": preview.decode("utf-8"), "encoding": "text"}
+    except UnicodeDecodeError as error:
+        # A multi-byte character may have been cut at the end of the preview.
+        if error.start >= len(preview) - 3 and len(preview) < size:
+            text = preview[: error.start].decode("utf-8")
+            return {"size": size, "preview": text, "encoding": "text"}
+        encoded = base64.b64encode(preview).decode("ascii")
+        return {"size": size, "preview": encoded, "encoding": "base64"}
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)

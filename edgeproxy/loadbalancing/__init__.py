@@ -1,0 +1,1 @@
+"""Elastic Load Balancing's nouns as frozen values."""

@@ -1,0 +1,1 @@
+"""Readers of exchanges. The engine knows none of them."""

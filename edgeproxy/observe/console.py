@@ -1,0 +1,252 @@
+"""The console: one line for each request, with its functions' logs and findings below it.
+
+    12:03:41 GET   /app.css                        200 Hit              0.4 ms  ab_assign 0.3 ms
+             | ab_assign: visitor is new
+
+Text for people (with colour on a terminal), or one JSON object a line for programs.
+
+Paths come from viewers, log lines and errors from functions: whatever they hold is shown, never
+obeyed. Every piece of text that is not the console's own goes through :func:`visible`.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Final, TextIO
+
+from edgeproxy.exchange.model import Exchange, Finding, FunctionRun
+from edgeproxy.exchange.text import carried
+
+__all__ = ["Console", "Paint", "visible"]
+
+_MOST_TOLD: Final = 1000
+"""How many findings are remembered as told; messages may hold text that differs each time."""
+
+
+def visible(text: str) -> str:
+    """``text`` on one line, with everything a terminal might act on spelled as an escape.
+
+    Tabs stay. Control characters (also those above 127), bidirectional marks, odd blanks and
+    undecodable bytes do not.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char.isprintable() or char == "\t"
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+class Paint:
+    """ANSI colours, or none when the output is no terminal or ``NO_COLOR`` is set."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.on = stream.isatty() and not os.environ.get("NO_COLOR")
+
+    def __call__(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.on else text
+
+    def dim(self, text: str) -> str:
+        return self(text, "2")
+
+    def bold(self, text: str) -> str:
+        return self(text, "1")
+
+    def good(self, text: str) -> str:
+        return self(text, "32")
+
+    def fair(self, text: str) -> str:
+        return self(text, "33")
+
+    def bad(self, text: str) -> str:
+        return self(text, "31")
+
+    def note(self, text: str) -> str:
+        return self(text, "36")
+
+
+class Console:
+    """A recorder that prints; also prints notices that belong to no request."""
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        as_json: bool = False,
+        verbose: bool = False,
+        quiet: bool = False,
+    ) -> None:
+        self._stream = stream or sys.stdout
+        self._paint = Paint(self._stream)
+        self._as_json = as_json
+        self._verbose = verbose
+        self._quiet = quiet
+        self._told: set[tuple[str, str]] = set()
+
+    def begun(self, exchange: Exchange) -> None:
+        return None
+
+    def ended(self, exchange: Exchange) -> None:
+        if self._quiet and not any(run.error for run in exchange.functions):
+            return
+        if self._as_json:
+            self._print(_as_json(_as_document(exchange)))
+        else:
+            self._print("\n".join(self._lines(exchange)))
+
+    def notice(self, text: str) -> None:
+        """Something worth knowing: a reload, a URL. Silent under ``--quiet``."""
+        if not self._quiet:
+            self._say("notice", text, self._paint.note("* "))
+
+    def problem(self, text: str) -> None:
+        """Something that needs mending. Always shown."""
+        self._say("problem", text, self._paint.bad("! "))
+
+    def _say(self, level: str, text: str, mark: str) -> None:
+        if self._as_json:
+            self._print(_as_json({"type": level, "message": text}))
+        else:
+            self._print(mark + "\n  ".join(map(visible, text.splitlines())))
+
+    def _lines(self, exchange: Exchange) -> Iterable[str]:
+        paint = self._paint
+        response = exchange.response
+        status = response.status if response is not None else 0
+        status_text = "left" if exchange.aborted and not exchange.bytes_sent else str(status)
+        clock = datetime.fromtimestamp(exchange.started).strftime("%H:%M:%S")
+        method = visible(exchange.request.method)
+        target = _shortened(visible(exchange.request.target), 48)
+        what = visible(exchange.result_type or exchange.door)
+        parts = [
+            paint.dim(clock),
+            f"{method:<6}{target:<48}",
+            self._coloured_status(status_text, status),
+            self._coloured_result(f"{what:<12}", exchange.result_type),
+            f"{exchange.duration_s * 1000:8.1f} ms",
+        ]
+        runs = exchange.functions
+        if runs:
+            parts.append(" ".join(self._run(run) for run in runs))
+        yield " ".join(parts).rstrip()
+        for run in runs:
+            yield from self._log(run)
+            yield from self._failure(run)
+            for finding in run.findings:
+                yield from self._finding(run, finding)
+        if not runs or not any(run.error for run in runs):
+            yield from self._origin_trouble(exchange, status)
+
+    def _coloured_status(self, text: str, status: int) -> str:
+        if status >= 500 or status == 0:
+            return self._paint.bad(text)
+        return self._paint.fair(text) if status >= 400 else self._paint.good(text)
+
+    def _coloured_result(self, text: str, result_type: str) -> str:
+        if result_type in ("Hit", "RefreshHit"):
+            return self._paint.good(text)
+        if "Error" in result_type or "Exceeded" in result_type:
+            return self._paint.bad(text)
+        return text
+
+    def _run(self, run: FunctionRun) -> str:
+        text = f"{visible(run.name)} {run.duration_ms:.1f} ms"
+        if run.init_ms is not None:
+            text += f" (init {run.init_ms:.0f} ms)"
+        return self._paint.bad(text) if run.error else self._paint.dim(text)
+
+    def _log(self, run: FunctionRun) -> Iterable[str]:
+        for line in run.log:
+            if line.stream == "platform" and not self._verbose:
+                continue
+            for text in line.message.splitlines() or [""]:
+                yield self._below(f"{run.name}: {text}")
+
+    def _failure(self, run: FunctionRun) -> Iterable[str]:
+        document = run.error_document
+        if isinstance(document, dict) and not self._verbose:
+            kind = document.get("errorType", "Error")
+            message = f"{run.name} failed: {kind}: {document.get('errorMessage', '')}"
+            for text in message.splitlines():
+                yield self._below(text, self._paint.bad)
+
+    def _finding(self, run: FunctionRun, finding: Finding) -> Iterable[str]:
+        # A warning about the same thing on every request would drown what matters.
+        if not run.error:
+            if (run.name, finding.message) in self._told:
+                return
+            if len(self._told) == _MOST_TOLD:
+                self._told.clear()
+            self._told.add((run.name, finding.message))
+        word, paint = ("refused", self._paint.bad) if run.error else ("note", self._paint.fair)
+        yield self._below(f"{run.name} {word}: {finding.message} [{finding.rule}]", paint)
+        if finding.remedy:
+            yield self._below(f"  -> {finding.remedy}")
+
+    def _origin_trouble(self, exchange: Exchange, status: int) -> Iterable[str]:
+        if status < 500:
+            return
+        for step in exchange.steps:
+            if step.name == "origin" and step.decision is not None and step.decision.why:
+                yield self._below(step.decision.why, self._paint.bad)
+
+    def _below(self, text: str, paint: Callable[[str], str] = str) -> str:
+        return f"         {self._paint.dim('|')} {paint(visible(text))}"
+
+    def _print(self, text: str) -> None:
+        encoding = self._stream.encoding or "utf-8"
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            print(text, file=self._stream, flush=True)
+        except BrokenPipeError:
+            # The reader of a pipe (head, a closed pager) has gone; requests go on being served.
+            # What is still in the stream's buffer goes nowhere, too, and not to the end's report.
+            with Path(os.devnull).open("w") as nowhere:
+                os.dup2(nowhere.fileno(), self._stream.fileno())
+
+
+def _shortened(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def _as_json(document: dict[str, object]) -> str:
+    """One line of printable ASCII: some characters beyond it are obeyed by terminals, too."""
+    return json.dumps(carried(document), separators=(",", ":"))
+
+
+def _as_document(exchange: Exchange) -> dict[str, object]:
+    response = exchange.response
+    return {
+        "type": "request",
+        "time": exchange.started,
+        "id": exchange.id,
+        "door": exchange.door,
+        "name": exchange.name,
+        "method": exchange.request.method,
+        "path": exchange.request.path,
+        "query": exchange.request.query or "",
+        "status": response.status if response is not None else None,
+        "result_type": exchange.result_type,
+        "detailed_result_type": exchange.detailed_result_type,
+        "duration_ms": round(exchange.duration_s * 1000, 3),
+        "bytes": exchange.bytes_sent,
+        "aborted": exchange.aborted,
+        "functions": [
+            {
+                "name": run.name,
+                "event_type": run.event_type,
+                "duration_ms": round(run.duration_ms, 3),
+                "error": run.error or None,
+                "log": [line.message for line in run.log],
+                "findings": [
+                    {"rule": f.rule, "message": f.message, "remedy": f.remedy} for f in run.findings
+                ],
+            }
+            for run in exchange.functions
+        ],
+    }

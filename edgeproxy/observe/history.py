@@ -1,0 +1,151 @@
+"""The newest exchanges, kept for people and programs to look at.
+
+What is kept is a copy that holds no body and no connection: bodies are replaced by what was seen
+of them. Its length and the size of the functions' logs in it bound the history's memory.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from edgeproxy.exchange.model import Exchange, Step
+from edgeproxy.http.body import Body
+from edgeproxy.http.messages import Request, Response
+
+__all__ = ["History", "SeenBody"]
+
+_MAX_WAITING: Final = 1000
+"""How many exchanges a slow follower may lag behind before the oldest are left out for it."""
+
+_MAX_LOG_CHARS: Final = 32 * 1024 * 1024
+"""How much of functions' logs may be kept: one invocation may write 256 KB."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenBody:
+    """What is left of a body that has passed: its size and its first bytes."""
+
+    passed: int
+    preview: bytes
+    length: int | None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.preview:
+            yield self.preview
+
+    async def close(self) -> None:
+        return None
+
+
+class History:
+    """A recorder that keeps the newest ``limit`` exchanges and lets others follow along."""
+
+    def __init__(self, limit: int = 1000) -> None:
+        self._limit = limit
+        self._kept: OrderedDict[str, Exchange] = OrderedDict()
+        self._log_chars = 0
+        self._followers: set[asyncio.Queue[Exchange]] = set()
+        self._grown = asyncio.Event()
+
+    def begun(self, exchange: Exchange) -> None:
+        return None
+
+    def ended(self, exchange: Exchange) -> None:
+        exchange = _settled(exchange)
+        self._kept[exchange.id] = exchange
+        self._log_chars += _log_chars(exchange)
+        while len(self._kept) > self._limit or self._log_chars > _MAX_LOG_CHARS:
+            _, oldest = self._kept.popitem(last=False)
+            self._log_chars -= _log_chars(oldest)
+        self._grown.set()
+        for queue in self._followers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(exchange)
+
+    def get(self, exchange_id: str) -> Exchange | None:
+        """The exchange of that ID if it is still kept."""
+        return self._kept.get(exchange_id)
+
+    def newest(self, limit: int, after: str | None = None) -> tuple[list[Exchange], str | None]:
+        """Up to ``limit`` exchanges, newest first, and the ID to pass as ``after`` for more.
+
+        ``after`` continues with those older than that exchange; when it is no longer kept, they
+        are not either. The ID is None at the end.
+        """
+        newest_first = list(reversed(self._kept.values()))
+        start = 0
+        if after is not None:
+            ids = (i + 1 for i, e in enumerate(newest_first) if e.id == after)
+            start = next(ids, len(newest_first))
+        page = newest_first[start : start + limit]
+        more = start + limit < len(newest_first)
+        return page, page[-1].id if page and more else None
+
+    async def wait_for(self, count: int) -> list[Exchange]:
+        """The newest ``count`` exchanges, newest first, as soon as that many have ended."""
+        while len(self._kept) < count:
+            self._grown.clear()
+            await self._grown.wait()
+        return list(reversed(self._kept.values()))[:count]
+
+    async def follow(self, last_id: str | None = None) -> AsyncIterator[Exchange]:
+        """Exchanges as they end, oldest first; those after ``last_id`` that are kept come first.
+
+        A ``last_id`` that is no longer kept, or of an earlier run, is older than all that are.
+        """
+        queue: asyncio.Queue[Exchange] = asyncio.Queue(_MAX_WAITING)
+        if last_id is not None:
+            kept = list(self._kept.values())
+            position = next((i + 1 for i, e in enumerate(kept) if e.id == last_id), 0)
+            for exchange in kept[position:][-_MAX_WAITING:]:
+                queue.put_nowait(exchange)
+        self._followers.add(queue)
+        try:
+            while True:
+                yield await queue.get()
+        finally:
+            self._followers.discard(queue)
+
+
+def _log_chars(exchange: Exchange) -> int:
+    return sum(len(line.message) for run in exchange.functions for line in run.log)
+
+
+def _settled(exchange: Exchange) -> Exchange:
+    """A copy with every body replaced by what was seen of it.
+
+    A fetch that goes on after its viewer has left still writes into the original.
+    """
+    seen: dict[int, SeenBody] = {}
+
+    def seen_of(body: Body) -> SeenBody:
+        if id(body) not in seen:
+            seen[id(body)] = SeenBody(body.passed, body.preview, body.length)
+        return seen[id(body)]
+
+    def settled(message: Request | Response | None) -> Request | Response | None:
+        match message:
+            case Request():
+                return replace(message, body=seen_of(message.body))
+            case Response():
+                return settled_response(message)
+            case None:
+                return None
+
+    def settled_response(response: Response) -> Response:
+        body = seen_of(response.body)
+        return replace(response, body=body, tunnel=None, on_delivered=None)
+
+    def settled_step(step: Step) -> Step:
+        return replace(step, before=settled(step.before), after=settled(step.after))
+
+    response = exchange.response
+    return replace(
+        exchange,
+        request=replace(exchange.request, body=seen_of(exchange.request.body)),
+        response=None if response is None else settled_response(response),
+        steps=[settled_step(step) for step in exchange.steps],
+    )

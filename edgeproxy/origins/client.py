@@ -1,0 +1,182 @@
+"""Sends a request to an origin and hands back its answer, or says why there is none.
+
+What goes out is what the request says: path, query and header lines byte for byte. The client
+adds the origin path (CDN-ORG-01), the origin's custom headers (CDN-OCH-01) and the framing, and
+nothing else. It follows no redirect (CDN-ORG-12), keeps no cookie and decodes no content. Bodies
+stream in both directions; a slow reader slows the origin down.
+"""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Final, assert_never
+
+from edgeproxy.chance import Chance
+from edgeproxy.clock import Clock
+from edgeproxy.distribution.model import CustomOrigin, Origin
+from edgeproxy.http.body import BytesBody
+from edgeproxy.http.messages import Request, Response
+from edgeproxy.origins.connections import Connections, OriginConnection, StaleConnection
+from edgeproxy.origins.destinations import Address, Destinations, Folder, Local
+from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
+from edgeproxy.origins.files import FolderOrigin
+from edgeproxy.origins.forwarding import with_custom_headers
+from edgeproxy.origins.tls import client_context
+from edgeproxy.origins.transfer import Transfer, format_head
+from edgeproxy.tasks import Tasks
+
+__all__ = ["OriginClient"]
+
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+_REPEATED_AFTER_TIMEOUT: Final = frozenset({"GET", "HEAD"})
+_KEEPALIVE_S3_S: Final = 5
+"""S3 origins have no keep-alive setting (CDN-ORG-07); the default of custom origins."""
+
+
+class OriginClient:
+    """Fetches from any destination. Has to be closed.
+
+    ``destinations`` may be replaced at any time; requests under way keep theirs. With
+    ``lists_folders`` folders answer 404 for a missing key instead of 403 (CDN-S3-17).
+    """
+
+    def __init__(
+        self,
+        destinations: Destinations,
+        clock: Clock,
+        *,
+        chance: Chance | None = None,
+        lists_folders: bool = False,
+    ) -> None:
+        self.destinations = destinations
+        self._clock = clock
+        self._chance = chance or Chance()
+        self._uploads = Tasks()
+        self._lists_folders = lists_folders
+        self._connections = Connections()
+        self._folders: dict[Path, FolderOrigin] = {}
+
+    async def fetch(self, request: Request, origin: Origin) -> Response:
+        """The origin's answer, headers as received, body still to be read.
+
+        ``request`` has its final headers except the origin's own custom ones. Raises
+        :class:`OriginFailure`; reading the body raises it too when the body breaks off
+        (CDN-ERR-40). Whoever does not read the body to its end closes it. A request with
+        ``upgrade`` may be answered with a tunnel (CDN-WS-04).
+        """
+        destination = self.destinations.resolve(origin, request.viewer.scheme)
+        request = replace(request, path=origin.origin_path + request.path)
+        request = with_custom_headers(request, origin)
+        match destination:
+            case Folder(path):
+                return await self._folder(path)(request)
+            case Local(handler):
+                return await handler(request)
+            case Address():
+                host = self.destinations.host_for(origin, destination)
+                if host is None:
+                    host = request.host or origin.domain_name
+                request = replace(request, headers=request.headers.with_set("Host", host))
+                return await self._fetch_within_limit(request, origin, destination)
+            case _:
+                assert_never(destination)
+
+    async def close(self) -> None:
+        """Close all connections to origins."""
+        await self._uploads.close()
+        await self._connections.close()
+
+    def _folder(self, path: Path) -> FolderOrigin:
+        folder = self._folders.get(path)
+        if folder is None:
+            folder = FolderOrigin(path, self._clock, self._chance, is_listable=self._lists_folders)
+            self._folders[path] = folder
+        return folder
+
+    async def _fetch_within_limit(
+        self, request: Request, origin: Origin, address: Address
+    ) -> Response:
+        """All attempts and the whole body within ``ResponseCompletionTimeout`` (CDN-ORG-06)."""
+        limit_s = origin.response_completion_timeout_s
+        if limit_s is None:
+            return await self._fetch_with_attempts(request, origin, address, None)
+        deadline = asyncio.get_running_loop().time() + limit_s
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._fetch_with_attempts(request, origin, address, deadline)
+        except TimeoutError as error:
+            raise OriginFailure(
+                OriginFailureKind.COMM,
+                504,
+                f"{address} did not complete its answer within {limit_s:g} s "
+                "(ResponseCompletionTimeout)",
+                timed_out=True,
+                connected=True,
+            ) from error
+
+    async def _fetch_with_attempts(
+        self, request: Request, origin: Origin, address: Address, deadline: float | None
+    ) -> Response:
+        """Connect, send, wait for the head; again as far as CDN-ORG-02, 03 and 05 allow.
+
+        One counter serves both kinds of attempt. A stale idle connection is no attempt.
+        """
+        if request.upgrade and "Sec-WebSocket-Key" not in request.headers:
+            # The policies do not forward what makes it a handshake: a plain GET (CDN-WS-03).
+            request = replace(request, upgrade="")
+        head = format_head(request, address)
+        is_in_memory = isinstance(request.body, BytesBody)
+        may_repeat = is_in_memory and request.method in _REPEATED_AFTER_TIMEOUT
+        may_repeat = may_repeat and isinstance(origin.config, CustomOrigin)
+        # What cannot be sent twice never rides on a connection that the origin may be closing.
+        may_reuse = is_in_memory and request.method in _IDEMPOTENT and not request.upgrade
+        attempt = 1
+        while True:
+            try:
+                connection = await self._connect(request, origin, address, may_reuse=may_reuse)
+                transfer = Transfer(
+                    connection,
+                    request,
+                    self._uploads,
+                    read_timeout_s=origin.config.read_timeout_s,
+                    deadline=deadline,
+                )
+                return await transfer.run(head)
+            except StaleConnection:
+                continue
+            except OriginFailure as failure:
+                is_last = attempt >= origin.connection_attempts
+                if failure.connected:
+                    is_last = is_last or not (failure.timed_out and may_repeat)
+                if is_last or failure.kind is OriginFailureKind.DNS:
+                    if attempt > 1:
+                        raise replace(
+                            failure, why=f"{failure.why} ({attempt} attempts)"
+                        ) from failure
+                    raise
+                attempt += 1
+
+    async def _connect(
+        self, request: Request, origin: Origin, address: Address, *, may_reuse: bool
+    ) -> OriginConnection:
+        config = origin.config
+        if isinstance(config, CustomOrigin):
+            keepalive_s, protocols = config.keepalive_timeout_s, config.ssl_protocols
+        else:
+            keepalive_s, protocols = _KEEPALIVE_S3_S, ("TLSv1.2",)
+        tls = None
+        if address.scheme == "https":
+            tls = client_context(protocols, verified=not address.any_certificate)
+        return await self._connections.open(
+            address,
+            tls=tls,
+            server_name=_host_name(request.host),
+            timeout_s=origin.connection_timeout_s,
+            keepalive_s=keepalive_s if may_reuse else None,
+        )
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, for SNI and the certificate (CDN-ORG-11)."""
+    name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
+    return name.rstrip(".")

@@ -1,0 +1,184 @@
+"""Where an origin's bytes really come from.
+
+A definition names origins by the domain they have in production. ``--origin`` maps an origin's ID
+or its domain name to a local address or folder; domain names of the project's own function URLs
+and load balancers lead to them directly; everything else is the real domain. Only the connection
+is changed: events, Host header, TLS name and logs keep what the definition says.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+from edgeproxy.distribution.model import Origin, S3Origin
+from edgeproxy.errors import UsageError
+from edgeproxy.http.messages import Handler
+
+__all__ = ["Address", "Destination", "Destinations", "Folder", "Local", "parse_mapping"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An HTTP server. ``base_path`` stands in front of every path and has no final slash."""
+
+    scheme: Literal["http", "https"]
+    host: str
+    port: int
+    base_path: str = ""
+    any_certificate: bool = False
+    """A loopback address that the user named: its certificate is not checked."""
+
+    @property
+    def authority(self) -> str:
+        """Host and, when it is not the scheme's default, port; as in a Host header."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that answers like an S3 bucket."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Something of the same project: a function URL or a load balancer."""
+
+    handler: Handler
+
+
+Destination: TypeAlias = Address | Folder | Local
+
+
+class Destinations:
+    """Finds the destination of an origin.
+
+    ``mapping`` holds the ``--origin`` options as :func:`parse_mapping` returns them, ``handlers``
+    the project's own doors, ``origin_hosts`` what was given with ``--origin-host``; all three by
+    origin ID or domain name, and a mapping wins over a handler. ``declared`` are the origins of
+    the definition: what holds for the ID of one also holds for its domain name, and not for an
+    origin of that ID whose domain an edge function has changed. Raises :class:`UsageError` for a
+    target that cannot be used.
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping[str, str],
+        *,
+        handlers: Mapping[str, Handler],
+        origin_hosts: frozenset[str] = frozenset(),
+        declared: Iterable[Origin] = (),
+    ) -> None:
+        self._domains = {origin.id: origin.domain_name.lower() for origin in declared}
+        found: dict[str, Destination] = {name: Local(handler) for name, handler in handlers.items()}
+        found |= {name: _parse_target(name, target) for name, target in mapping.items()}
+        self._mapped = {key: found[name] for name in found for key in self._keys(name)}
+        self._origin_hosts = {key for name in origin_hosts for key in self._keys(name)}
+
+    def _keys(self, name: str) -> tuple[str, ...]:
+        """What an option's ID_OR_DOMAIN stands for: IDs as they are, domain names lower-case."""
+        domain = self._domains.get(name)
+        return (name.lower(),) if domain is None else (name, domain)
+
+    def _names(self, origin: Origin) -> tuple[str, ...]:
+        domain = origin.domain_name.lower()
+        is_declared = self._domains.get(origin.id, domain) == domain
+        return (origin.id, domain) if is_declared else (domain,)
+
+    def resolve(self, origin: Origin, viewer_scheme: Literal["http", "https"]) -> Destination:
+        """The mapped destination by ID, then by domain name, else the real one (CDN-ORG-08).
+
+        An S3 bucket is asked over the viewer's protocol (CDN-S3-05).
+        """
+        for name in self._names(origin):
+            if (mapped := self._mapped.get(name)) is not None:
+                return mapped
+        config = origin.config
+        if isinstance(config, S3Origin):
+            return Address(viewer_scheme, origin.domain_name, _DEFAULT_PORTS[viewer_scheme])
+        match config.protocol_policy:
+            case "https-only":
+                is_https = True
+            case "match-viewer":
+                is_https = viewer_scheme == "https"
+            case _:
+                is_https = False
+        if is_https:
+            return Address("https", origin.domain_name, config.https_port)
+        return Address("http", origin.domain_name, config.http_port)
+
+    def host_for(self, origin: Origin, address: Address) -> str | None:
+        """The Host header that ``--origin-host`` asks for, or None to send the request's own."""
+        is_asked = any(name in self._origin_hosts for name in self._names(origin))
+        return address.authority if is_asked else None
+
+
+def parse_mapping(text: str) -> tuple[str, str]:
+    """Name and target of an ``ID_OR_DOMAIN=URL_OR_DIR`` option; the target is not judged yet."""
+    name, equals, target = text.partition("=")
+    if not (name and equals and target):
+        raise UsageError(
+            f"--origin {text!r} is not of the form ID_OR_DOMAIN=URL_OR_DIR",
+            remedy="for example --origin web=http://127.0.0.1:9000",
+        )
+    return name, target
+
+
+def _parse_target(name: str, target: str) -> Address | Folder:
+    if "://" in target:
+        return _parse_url(name, target)
+    folder = Path(target).expanduser()
+    if not folder.is_dir():
+        raise UsageError(
+            f"--origin {name}={target}: there is no folder {folder}",
+            remedy="give a URL that begins with http:// or https://, or an existing folder",
+        )
+    return Folder(folder.resolve())
+
+
+def _parse_url(name: str, target: str) -> Address:
+    try:
+        url = urlsplit(target)
+        port = url.port
+    except ValueError as error:
+        raise UsageError(f"--origin {name}={target}: {error}") from error
+    if not url.hostname or not _is_plain(url):
+        raise UsageError(
+            f"--origin {name}={target} is not a URL of scheme, host, port and path",
+            remedy="for example http://127.0.0.1:9000/base",
+        )
+    address = Address(
+        "https" if url.scheme == "https" else "http",
+        url.hostname,
+        _DEFAULT_PORTS[url.scheme] if port is None else port,
+        url.path.rstrip("/"),
+    )
+    return replace(address, any_certificate=_is_loopback(address.host))
+
+
+def _is_plain(url: SplitResult) -> bool:
+    return (
+        url.scheme in _DEFAULT_PORTS
+        and url.port != 0
+        and url.username is None
+        and not (url.query or url.fragment)
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,38 @@
+"""Origin groups: what leads a request on to the second origin (CDN-OG).
+
+The primary is tried first for every request (CDN-OG-07), and each member is asked with its own
+origin path, custom headers and functions (CDN-OG-11, CDN-OG-13): sending is the edge's business.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+from edgeproxy.http.messages import Request
+from edgeproxy.origins.errors import OriginFailure
+
+__all__ = ["failover_status", "may_fail_over"]
+
+_METHODS: Final = ("GET", "HEAD")
+
+
+def failover_status(failure: OriginFailure) -> int:
+    """The code that must be configured for a failure to start failover.
+
+    No connection counts as 503 (CDN-OG-05), a response timeout as 504 (CDN-OG-06); any other
+    failure counts as the status that the viewer would get.
+    """
+    if not failure.connected:
+        return 503
+    return 504 if failure.timed_out else failure.status
+
+
+def may_fail_over(request: Request, cached_methods: Collection[str]) -> bool:
+    """Reading methods only, and no WebSocket handshake (CDN-OG-03, 04 and 15).
+
+    ``cached_methods`` are the behavior's: OPTIONS fails over only when it is among them.
+    """
+    if request.upgrade:
+        return False
+    if request.method == "OPTIONS":
+        return "OPTIONS" in cached_methods
+    return request.method in _METHODS

@@ -1,0 +1,219 @@
+"""What goes to an origin, and what comes back into the edge (CDN-ORP, CDN-HDR, CDN-RSP).
+
+A request to the origin holds the headers that CloudFront always passes on or sets itself, and what
+the behavior's settings name. With policies nothing else goes; legacy settings let unknown headers
+pass (CDN-HDR-02). Framing (Connection, chunking) is the origin client's business.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from edgeproxy.distribution.forwarded import (
+    Plan,
+    accept_encoding,
+    forwards_cookies,
+    plan_of,
+    taken_cookies,
+    taken_query,
+)
+from edgeproxy.distribution.model import Behavior, CustomOrigin, Origin
+from edgeproxy.distribution.viewer_headers import CANONICAL_NAMES, DEVICE_NAMES, GENERATED_NAMES
+from edgeproxy.http.cookies import format_cookies
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Request, Response
+
+__all__ = ["from_origin", "origin_request", "own_host", "with_custom_headers", "without_framing"]
+
+_USER_AGENT: Final = "Amazon CloudFront"
+
+_FORWARDED: Final = frozenset(
+    {
+        "cache-control",
+        "content-length",
+        "content-md5",
+        "content-type",
+        "date",
+        "from",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "max-forwards",
+        "origin",
+        "pragma",
+        "range",
+        "request-range",
+        "transfer-encoding",
+        "warning",
+    }
+)
+"""Sent whatever the settings say (CDN-HDR-04)."""
+
+_REMOVED_UNLESS_NAMED: Final = frozenset(
+    {
+        "accept",
+        "accept-charset",
+        "accept-language",
+        "referer",
+        "user-agent",
+        "x-http-method-override",
+    }
+)
+"""Removed even under legacy settings, unless those list them (CDN-HDR-01)."""
+
+# Expect may be in a cache key, but it is answered here and never goes on (CDN-REQ-09). Keep-Alive
+# is not in AWS's table; it speaks of the viewer's connection only.
+_NEVER_FORWARDED: Final = frozenset(
+    {
+        "connection",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "upgrade",
+        "x-forwarded-proto",
+        "x-real-ip",
+    }
+)
+_EDGE_PREFIX: Final = "x-edge-"
+
+_MADE_HERE: Final = frozenset(
+    {"accept-encoding", "cookie", "host", "via", "x-amz-cf-id", "x-forwarded-for"}
+)
+"""Composed by :func:`origin_request` itself."""
+
+_HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "trailer", "upgrade"})
+_PROXY_PREFIX: Final = "proxy-"
+_ALWAYS_IN_VARY: Final = frozenset({"*", "accept-encoding", "cookie"})
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def origin_request(
+    request: Request,
+    behavior: Behavior,
+    origin: Origin,
+    *,
+    generated: Mapping[str, str],
+    request_id: str,
+    via: str,
+) -> Request:
+    """The request for ``origin`` as an origin-request function sees it (LE-EVT-13).
+
+    ``generated`` holds CloudFront's own headers for the viewer, ``via`` is this edge's whole entry.
+    The path is without the origin path, and the origin's custom headers are not in yet
+    (LE-EVT-20): see :func:`with_custom_headers`.
+    """
+    plan = plan_of(behavior)
+    lines: dict[str, tuple[str, str]] = {"host": ("Host", _host(request, origin, plan))}
+    for name, value in request.headers:
+        lower = name.lower()
+        if lower in _MADE_HERE or not _passes(lower, request.method, behavior, plan):
+            continue
+        earlier = lines.get(lower)
+        # CDN-HDR-18 (U): several lines of one name become one.
+        lines[lower] = (earlier[0], f"{earlier[1]}, {value}") if earlier else (name, value)
+    lines.setdefault("user-agent", ("User-Agent", _USER_AGENT))
+    headers = list(lines.values())
+    if cookies := taken_cookies(plan.cookies, request):
+        headers.append(("Cookie", format_cookies(cookies)))
+    _, encoding = accept_encoding(behavior, request)
+    if encoding is not None:
+        headers.append(("Accept-Encoding", encoding))
+    for name, own in (("X-Forwarded-For", request.viewer.ip), ("Via", via)):
+        headers.append((name, ", ".join([*request.headers.get_all(name), own])))
+    headers.append(("X-Amz-Cf-Id", request_id))
+    headers += [(name, generated[name]) for name in plan.generated if name in generated]
+    return replace(request, query=taken_query(plan.query, request), headers=Headers(headers))
+
+
+def _passes(name: str, method: str, behavior: Behavior, plan: Plan) -> bool:
+    """Whether the viewer's header ``name`` (lower-case) goes on."""
+    if name in _NEVER_FORWARDED or name.startswith(_EDGE_PREFIX) or name in GENERATED_NAMES:
+        return False
+    if name == "authorization":
+        # CDN-HDR-30, CDN-HDR-31.
+        if method == "OPTIONS" and "OPTIONS" in behavior.cached_methods:
+            return False
+        return name in plan.headers or method not in ("GET", "HEAD")
+    if name in _FORWARDED or name in plan.headers:
+        return True
+    return plan.is_legacy and name not in _REMOVED_UNLESS_NAMED
+
+
+def _host(request: Request, origin: Origin, plan: Plan) -> str:
+    """The viewer's Host if it is forwarded, else the origin's own name (CDN-HDR-10).
+
+    Legacy settings cannot forward it to S3 (CDN-KEY-32).
+    """
+    is_offered = not (plan.is_legacy and origin.is_s3)
+    if is_offered and "host" in plan.headers and request.host:
+        return request.host
+    return own_host(origin, request.viewer.scheme)
+
+
+def own_host(origin: Origin, viewer_scheme: str) -> str:
+    """The origin's name, with the port of a custom origin when it is not the scheme's default."""
+    config = origin.config
+    if not isinstance(config, CustomOrigin):
+        return origin.domain_name
+    scheme = {"http-only": "http", "https-only": "https"}.get(config.protocol_policy, viewer_scheme)
+    port = config.http_port if scheme == "http" else config.https_port
+    return origin.domain_name if port == _DEFAULT_PORTS[scheme] else f"{origin.domain_name}:{port}"
+
+
+def with_custom_headers(request: Request, origin: Origin) -> Request:
+    """``request`` with the origin's custom headers in place of the viewer's (CDN-OCH-01)."""
+    custom = origin.custom_headers
+    if not custom:
+        return request
+    kept = request.headers.without(*custom.names())
+    return replace(request, headers=Headers([*kept, *custom]))
+
+
+def from_origin(response: Response, behavior: Behavior) -> Response:
+    """The origin's answer as an origin-response function sees it and the cache stores it.
+
+    Without what belongs to the connection (CDN-RSP-06), without cookies nobody asked for
+    (CDN-RSP-04), and with the part of ``Vary`` that can matter (CDN-RSP-08). Transfer-Encoding
+    stays for the function's event. A 101 is left as it is.
+    """
+    if response.status == 101:
+        return response
+    headers = response.headers
+    unwanted = {
+        name for name in headers.names() if name in _HOP_BY_HOP or name.startswith(_PROXY_PREFIX)
+    }
+    if not forwards_cookies(behavior):
+        unwanted.add("set-cookie")
+    headers = _with_filtered_vary(headers.without(*unwanted), plan_of(behavior), behavior)
+    return response if headers is response.headers else replace(response, headers=headers)
+
+
+def without_framing(response: Response) -> Response:
+    """``response`` without Transfer-Encoding, once no function needs to see it any more."""
+    headers = response.headers.without("Transfer-Encoding")
+    return response if headers is response.headers else replace(response, headers=headers)
+
+
+def _with_filtered_vary(headers: Headers, plan: Plan, behavior: Behavior) -> Headers:
+    vary = headers.joined("Vary")
+    if vary is None:
+        return headers
+    names = [name.strip() for name in vary.split(",")]
+    kept = [name for name in names if _may_vary_on(name.lower(), plan, behavior)]
+    if len(kept) == len(names):
+        return headers
+    return headers.with_set("Vary", ", ".join(kept)) if kept else headers.without("Vary")
+
+
+def _may_vary_on(name: str, plan: Plan, behavior: Behavior) -> bool:
+    if name in _ALWAYS_IN_VARY or CANONICAL_NAMES.get(name) in plan.generated:
+        return True
+    if name == "user-agent" and any(device.lower() in DEVICE_NAMES for device in plan.generated):
+        return True
+    return bool(name) and _passes(name, "GET", behavior, plan)

@@ -1,0 +1,278 @@
+"""One request on one connection: the head, the upload, the answer, and who closes the connection.
+
+Upload and answer run at the same time, since an origin may answer before it has read everything.
+The body of an answer owns the connection until its end.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
+
+import aiohttp
+from aiohttp.http import HttpProcessingError, RawResponseMessage
+from aiohttp.streams import StreamReader
+
+from edgeproxy.http.body import EMPTY_BODY, Body, BytesBody, StreamBody
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Request, Response
+from edgeproxy.origins.connections import OriginConnection
+from edgeproxy.origins.destinations import Address
+from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
+from edgeproxy.origins.tunnel import OriginTunnel
+from edgeproxy.tasks import Tasks
+
+__all__ = ["Transfer", "format_head"]
+
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_FRAMING: Final = (
+    "Connection",
+    "Content-Length",
+    "Expect",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "Transfer-Encoding",
+    "Upgrade",
+)
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]+|\*)")
+
+
+class _OriginClosed(Exception):
+    """The origin takes no more of the request; why is in the transfer."""
+
+
+class Transfer:
+    """``deadline`` is the loop's time at which the whole answer must be there, or None."""
+
+    def __init__(
+        self,
+        connection: OriginConnection,
+        request: Request,
+        tasks: Tasks,
+        *,
+        read_timeout_s: float,
+        deadline: float | None,
+    ) -> None:
+        self._connection = connection
+        self._request = request
+        self._tasks = tasks
+        self._read_timeout_s = read_timeout_s
+        self._deadline = deadline
+        self._upload: asyncio.Task[None] | None = None
+        self._upload_failure: OriginFailure | None = None
+
+    async def run(self, head: bytes) -> Response:
+        """The answer, as soon as its head is there; failures as of the client's ``fetch``."""
+        body = self._request.body
+        connection = self._connection
+        try:
+            connection.begin(
+                head,
+                read_timeout_s=self._read_timeout_s,
+                has_body=self._request.method != "HEAD",
+                is_chunked=body.length is None,
+            )
+            if body.length == 0:
+                connection.request_sent()
+            else:
+                self._upload = self._tasks.start(self._send(body), "request body to an origin")
+            try:
+                message, payload = await connection.read_head()
+            except OriginFailure as failure:
+                if self._upload_failure is None:
+                    raise
+                raise self._upload_failure from failure
+            response = self._response(message, payload)
+        except BaseException:
+            self.close()
+            raise
+        return response
+
+    async def _send(self, body: Body) -> None:
+        """The request body, at the origin's pace. A failure is left for the reader to find."""
+        sent = 0
+        is_settled = False
+        try:
+            async for chunk in body:
+                sent += len(chunk)
+                if body.length is not None and sent > body.length:
+                    break
+                await self._write(chunk)
+            if body.length is None or sent == body.length:
+                await self._write(b"")
+                self._connection.request_sent()
+                is_settled = True
+        except _OriginClosed:
+            is_settled = True
+        except (OSError, EOFError, aiohttp.ClientError, HttpProcessingError):
+            pass  # The viewer left: said below, and nobody waits for an answer any more.
+        finally:
+            if not is_settled:
+                self._upload_failure = self._connection.failure(
+                    OriginFailureKind.WRITE,
+                    f"got only part of the request: the upload broke off after {sent:,} bytes",
+                )
+                self._connection.abort()
+
+    async def _write(self, chunk: bytes) -> None:
+        """A chunk, or the end for an empty one.
+
+        An origin that reads nothing for the response timeout is as dead as one that says nothing.
+        """
+        writer = self._connection.writer
+        try:
+            async with asyncio.timeout(self._read_timeout_s):
+                await (writer.write(chunk) if chunk else writer.write_eof())
+        except TimeoutError as error:
+            self._upload_failure = self._connection.failure(
+                OriginFailureKind.COMM,
+                f"read nothing of the request for {self._read_timeout_s:g} s (response timeout)",
+                status=504,
+                timed_out=True,
+            )
+            self._connection.abort()
+            raise _OriginClosed from error
+        except (OSError, aiohttp.ClientError) as error:
+            # If it answered before it closed, the answer still counts.
+            self._upload_failure = self._connection.failure(
+                OriginFailureKind.WRITE, "closed the connection before it had the whole request"
+            )
+            raise _OriginClosed from error
+
+    def _response(self, message: RawResponseMessage, payload: StreamReader) -> Response:
+        headers = Headers(
+            (_text(name).strip(), _text(value)) for name, value in message.raw_headers
+        )
+        connection = self._connection
+        reason = message.reason
+        if message.code == 101:
+            if not self._request.upgrade:
+                raise connection.failure(
+                    OriginFailureKind.INVALID_RESPONSE, "switched protocols without being asked"
+                )
+            return Response(101, headers, reason=reason, tunnel=OriginTunnel(connection))
+        length = None if message.chunked else _content_length(headers)
+        if _contradicts_range(message.code, headers, length):
+            raise connection.failure(
+                OriginFailureKind.CONTENT_RANGE,
+                f"sent Content-Range {headers.get('Content-Range')!r} for {length} bytes",
+            )
+        if self._request.method == "HEAD" or message.code in (204, 304):
+            self.finish()
+            return Response(message.code, headers, EMPTY_BODY, reason)
+        if length is not None and payload.is_eof() and payload.exception() is None:
+            # It all came with the head: the connection is free before the body is looked at.
+            data = payload.read_nowait()
+            self.finish()
+            return Response(message.code, headers, BytesBody(data), reason)
+        body = StreamBody(_Download(self, connection, payload, self._deadline), length)
+        return Response(message.code, headers, body, reason)
+
+    def finish(self) -> None:
+        """The answer is read to its end; an upload that still runs spoils the connection."""
+        if self._upload is not None and not self._upload.done():
+            self.close()
+        else:
+            self._connection.release()
+
+    def close(self) -> None:
+        """Drop the connection and what still runs on it."""
+        self._connection.close()
+        if self._upload is not None:
+            self._upload.cancel()
+
+
+class _Download:
+    """The body of an answer as it comes; it owns the connection until its end."""
+
+    def __init__(
+        self,
+        transfer: Transfer,
+        connection: OriginConnection,
+        payload: StreamReader,
+        deadline: float | None,
+    ) -> None:
+        self._transfer = transfer
+        self._connection = connection
+        self._payload = payload
+        self._deadline = deadline
+        self._is_open = True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            while chunk := await self._read():
+                yield chunk
+            if self._is_open:
+                self._is_open = False
+                self._transfer.finish()
+        finally:
+            await self.aclose()
+
+    async def _read(self) -> bytes:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._payload.readany()
+        except aiohttp.SocketTimeoutError as error:
+            raise self._broken(
+                f"sent nothing for {self._connection.protocol.read_timeout:g} s inside the body"
+            ) from error
+        except TimeoutError as error:
+            raise self._broken(
+                "did not complete its answer in time (ResponseCompletionTimeout)"
+            ) from error
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            raise self._broken("broke off in the middle of the body") from error
+
+    def _broken(self, what: str) -> OriginFailure:
+        return self._connection.failure(OriginFailureKind.READ, what)
+
+    async def aclose(self) -> None:
+        """Give up what was not read."""
+        if self._is_open:
+            self._is_open = False
+            self._transfer.close()
+
+
+def format_head(request: Request, address: Address) -> bytes:
+    """Request line and header lines as bytes, with the framing that fits the body."""
+    headers = request.headers.without(*_FRAMING)
+    if request.upgrade:
+        framing = [("Upgrade", request.upgrade), ("Connection", "Upgrade")]
+    else:
+        framing = [("Connection", "Keep-Alive")]
+    length = request.body.length
+    if length is None:
+        framing.append(("Transfer-Encoding", "chunked"))
+    elif length or request.method in _WITH_BODY or "Content-Length" in request.headers:
+        framing.append(("Content-Length", str(length)))
+    lines = [f"{request.method} {address.base_path}{request.target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in [*headers, *framing]]
+    for line in lines:
+        if _FORBIDDEN.search(line) or (line is lines[0] and line.count(" ") != 2):
+            raise OriginFailure(
+                OriginFailureKind.WRITE,
+                502,
+                f"the request cannot be sent to {address}: {line!r} holds a character that HTTP "
+                "does not allow there",
+            )
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _content_length(headers: Headers) -> int | None:
+    with suppress(ValueError):
+        return int(headers.get("Content-Length"))
+    return None
+
+
+def _contradicts_range(status: int, headers: Headers, length: int | None) -> bool:
+    """Whether a part has another length than its Content-Range says (CDN-RNG-12)."""
+    if status != 206 or length is None:
+        return False
+    match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range"))
+    return match is not None and int(match[2]) - int(match[1]) + 1 != length

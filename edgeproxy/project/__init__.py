@@ -1,0 +1,1 @@
+"""What the user declared, whatever language it was declared in."""

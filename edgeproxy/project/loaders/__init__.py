@@ -1,0 +1,149 @@
+"""Loaders: from what the user has, in whatever language, to one :class:`Project`.
+
+:func:`load` looks at TARGET and picks the loader. Each loader reads files and returns values; what
+it cannot use is a :class:`DefinitionError` with place and remedy, what AWS would refuse is among
+``Loaded.findings``, and what becomes of each property is in ``project.report``.
+"""
+
+from pathlib import Path
+
+from edgeproxy.errors import DefinitionError, Place, UsageError
+from edgeproxy.project.loaders.cdk import is_assembly, read_assembly, read_assets_beside
+from edgeproxy.project.loaders.cloudformation import load_templates
+from edgeproxy.project.loaders.distribution_config import (
+    is_distribution_config,
+    load_distribution_config,
+)
+from edgeproxy.project.loaders.doors import with_doors
+from edgeproxy.project.loaders.options import (
+    FunctionFile,
+    Loaded,
+    LoadOptions,
+    parse_function_file,
+)
+from edgeproxy.project.loaders.target import is_url, load_folder, load_url
+from edgeproxy.project.loaders.template import Template
+from edgeproxy.project.loaders.yaml_source import Table, read_source
+from edgeproxy.project.model import Project
+from edgeproxy.project.report import Notes
+
+__all__ = ["FunctionFile", "LoadOptions", "Loaded", "load", "parse_function_file"]
+
+_DEFAULT_TARGETS = ("edgeproxy.yaml", "template.yaml", "template.yml", "cdk.out")
+_CDK_SYNTH = "run cdk synth, which writes cdk.out, and give that"
+
+
+def load(target: str | Path | None, options: LoadOptions | None = None) -> Loaded:
+    """Everything that TARGET declares, with the function URLs and load balancers of ``options``.
+
+    TARGET is a URL, a folder, a ``cdk.out`` or a definition file; None is the first of
+    ``edgeproxy.yaml``, ``template.yaml``, ``template.yml`` and ``cdk.out`` in the current folder.
+    Raises :class:`UsageError` and :class:`DefinitionError`, nothing else.
+    """
+    options = options or LoadOptions()
+    if target is None:
+        target = _default_target(options)
+    if target is None:
+        loaded = Loaded(Project())
+    elif is_url(str(target)):
+        loaded = load_url(str(target), options)
+    else:
+        loaded = _load_path(Path(target), options)
+    return with_doors(loaded, options)
+
+
+def _default_target(options: LoadOptions) -> Path | None:
+    """The definition of the current folder; None where options alone define something to run."""
+    for name in _DEFAULT_TARGETS:
+        if Path(name).exists():
+            return Path(name)
+    if options.function_urls or options.load_balancers:
+        return None
+    remedy = _CDK_SYNTH if Path("cdk.json").exists() else "give a URL, a folder or a file as TARGET"
+    raise UsageError(
+        "there is nothing to run here: looked for " + ", ".join(_DEFAULT_TARGETS),
+        rule="CDN-CFG-309" if Path("cdk.json").exists() else "",
+        remedy=remedy,
+    )
+
+
+def _load_path(path: Path, options: LoadOptions) -> Loaded:
+    if path.is_dir() and not is_assembly(path):
+        return load_folder(path, options)
+    if not path.exists():
+        raise UsageError(f"there is no {path}", remedy="TARGET is a URL, a folder or a file")
+    _refuse_target_options(options)
+    notes = Notes()
+    if path.is_dir():
+        return load_templates(read_assembly(path, notes, options), notes, options)
+    _refuse_unsupported(path)
+    table = read_source(path)
+    if is_distribution_config(table):
+        return load_distribution_config(path, table, notes, options)
+    _require_template(path, table)
+    template = Template(
+        path,
+        table,
+        notes,
+        identity=options.identity,
+        parameters=options.parameters,
+        assets=read_assets_beside(path),
+    )
+    return load_templates([template], notes, options)
+
+
+def _refuse_target_options(options: LoadOptions) -> None:
+    """A definition says itself what runs where."""
+    given = [f"--{event_type}" for event_type in options.edge_functions]
+    given += [f"--{event_type}-cff" for event_type in options.cloudfront_functions]
+    given += ["--include-body"] if options.include_body else []
+    given += ["--cache-policy"] if options.cache_policy else []
+    given += ["--origin-request-policy"] if options.origin_request_policy else []
+    if given:
+        raise UsageError(
+            f"{given[0]} is for a URL or a folder as TARGET", remedy="write it into the definition"
+        )
+
+
+def _refuse_unsupported(path: Path) -> None:
+    if path.suffix in (".tf", ".tofu") or path.name.endswith((".tf.json", ".tfplan")):
+        raise _terraform(path)
+    if path.name.startswith("serverless.") and path.suffix in (".yml", ".yaml", ".json", ".ts"):
+        raise _serverless(path)
+
+
+def _require_template(path: Path, table: Table) -> None:
+    if "Resources" in table:
+        return
+    if "planned_values" in table or "terraform_version" in table:
+        raise _terraform(path)
+    if "service" in table and ("functions" in table or "provider" in table):
+        raise _serverless(path)
+    if path.name == "cdk.json":
+        raise DefinitionError(
+            "cdk.json names the app, not what it declares",
+            place=Place(path),
+            rule="CDN-CFG-309",
+            remedy=_CDK_SYNTH,
+        )
+    raise DefinitionError(
+        "is neither a CloudFormation template nor a DistributionConfig",
+        place=Place(path, 1),
+        remedy="a template has Resources, a DistributionConfig Origins and DefaultCacheBehavior",
+    )
+
+
+def _terraform(path: Path) -> DefinitionError:
+    return DefinitionError(
+        "Terraform definitions are not supported yet",
+        place=Place(path),
+        remedy="give what aws cloudfront get-distribution-config prints",
+    )
+
+
+def _serverless(path: Path) -> DefinitionError:
+    return DefinitionError(
+        "Serverless Framework definitions are not supported yet",
+        place=Place(path),
+        remedy="write the distribution as a CloudFormation template",
+    )

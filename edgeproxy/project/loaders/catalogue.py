@@ -1,0 +1,93 @@
+"""What resources of a definition may refer to, found by the IDs and ARNs that references give."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from edgeproxy.awslambda.model import FunctionDefinition
+from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
+from edgeproxy.distribution.model import (
+    CachePolicy,
+    OriginRequestPolicy,
+    PublicKey,
+    ResponseHeadersPolicy,
+)
+from edgeproxy.errors import DefinitionError, Place
+from edgeproxy.project.identifiers import FunctionArn, parse_function_arn
+from edgeproxy.project.loaders.section import Section
+
+__all__ = ["Catalogue", "HasId", "LambdaFunction"]
+
+
+class HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+@dataclass(slots=True)
+class LambdaFunction:
+    """A Lambda function while it is being loaded; references add versions to it.
+
+    ``no_code`` is why the function cannot run here: an error for whoever needs it.
+    """
+
+    definition: FunctionDefinition
+    properties: Section
+    no_code: DefinitionError | None = None
+    features: Mapping[str, Place] = field(default_factory=dict)
+    trusted: tuple[str, ...] | None = None
+    versions: set[str] = field(default_factory=set)
+    aliases: dict[str, str] = field(default_factory=dict)
+
+    def finished(self) -> FunctionDefinition:
+        return replace(
+            self.definition,
+            versions=tuple(sorted(self.versions, key=int)),
+            aliases=dict(self.aliases),
+        )
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Policies and key groups by ID, functions of both kinds and stores by ARN or name."""
+
+    cache_policies: dict[str, CachePolicy] = field(default_factory=dict)
+    origin_request_policies: dict[str, OriginRequestPolicy] = field(default_factory=dict)
+    response_headers_policies: dict[str, ResponseHeadersPolicy] = field(default_factory=dict)
+    key_groups: dict[str, tuple[PublicKey, ...]] = field(default_factory=dict)
+    key_value_stores: dict[str, KeyValueStore] = field(default_factory=dict)
+    cloudfront_functions: dict[str, CloudFrontFunction] = field(default_factory=dict)
+    lambda_functions: dict[str, LambdaFunction] = field(default_factory=dict)
+    loose_keys: dict[str, PublicKey] = field(default_factory=dict)
+    """Keys that options name and no key group lists; every group trusts them."""
+
+    def lambda_function(
+        self, section: Section, name: str, *, need_code: bool = True
+    ) -> tuple[LambdaFunction, FunctionArn]:
+        """The function that property ``name`` refers to, and how (CDN-CFG-271, CDN-CFG-272).
+
+        Raises :class:`DefinitionError` for an unknown function, an unknown alias, and a function
+        whose code is not on this machine. A version that is named exists from then on.
+        """
+        text = section.text(name)
+        arn = parse_function_arn(text)
+        function = self.lambda_functions.get(arn.name) if arn is not None else None
+        if arn is None or function is None:
+            raise section.error(
+                name,
+                f"no Lambda function {text!r} is declared here",
+                rule="CDN-CFG-272",
+                remedy="declare a function with this FunctionName in the same definition",
+            )
+        if need_code and function.no_code is not None:
+            raise function.no_code
+        if arn.qualifier.isdigit():
+            function.versions.add(arn.qualifier)
+        elif arn.qualifier not in ("", "$LATEST") and arn.qualifier not in function.aliases:
+            raise section.error(
+                name,
+                f"the function {arn.name} has no alias {arn.qualifier!r}",
+                rule="CDN-CFG-272",
+                remedy="declare an AWS::Lambda::Alias, with SAM an AutoPublishAlias",
+            )
+        return function, arn

@@ -1,0 +1,228 @@
+"""Templates to project: one template, or the stacks of a CDK app that refer to each other.
+
+Resources are read in the order of who refers to whom: functions, their versions and aliases, what
+distributions refer to, function URLs, load balancers, distributions.
+"""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from edgeproxy.distribution.functions import KeyValueStore
+from edgeproxy.distribution.model import Distribution
+from edgeproxy.errors import DefinitionError, UsageError
+from edgeproxy.project import identifiers
+from edgeproxy.project.loaders.catalogue import Catalogue
+from edgeproxy.project.loaders.distribution import Identifiers, read_distribution
+from edgeproxy.project.loaders.edge_resources import read_edge_resources
+from edgeproxy.project.loaders.functions import (
+    LAMBDA_FUNCTIONS,
+    read_alias,
+    read_function,
+    read_function_url,
+    read_version,
+)
+from edgeproxy.project.loaders.load_balancers import read_load_balancers
+from edgeproxy.project.loaders.options import Loaded, LoadOptions
+from edgeproxy.project.loaders.policies import NOT_TRAFFIC
+from edgeproxy.project.loaders.public_keys import read_public_keys
+from edgeproxy.project.loaders.sam import expand_serverless
+from edgeproxy.project.loaders.template import Template
+from edgeproxy.project.model import Project
+from edgeproxy.project.report import Notes
+
+__all__ = ["load_templates"]
+
+_BUCKET_DEPLOYMENT = "Custom::CDKBucketDeployment"
+_READ = (
+    *LAMBDA_FUNCTIONS,
+    *(f"AWS::Lambda::{kind}" for kind in ("Version", "Alias", "Url")),
+    *(
+        f"AWS::CloudFront::{kind}"
+        for kind in (
+            "Distribution", "CachePolicy", "OriginRequestPolicy", "ResponseHeadersPolicy",
+            "Function", "KeyValueStore", "KeyGroup", "PublicKey", "ContinuousDeploymentPolicy",
+        )
+    ),
+    *(
+        f"AWS::ElasticLoadBalancingV2::{kind}"
+        for kind in ("LoadBalancer", "Listener", "ListenerRule", "TargetGroup")
+    ),
+)  # fmt: skip
+_REFERRED_TO = (
+    _BUCKET_DEPLOYMENT,
+    "AWS::SSM::Parameter",
+    "Custom::CrossRegionExportReader",
+    "Custom::CrossRegionExportWriter",
+    "Custom::CrossRegionStringParameterReader",
+)
+_NOT_READ = {
+    "AWS::Lambda::Permission": "resource policies are not checked",
+    "AWS::Lambda::LayerVersion": "layers are not added to functions",
+    "AWS::Serverless::LayerVersion": "layers are not added to functions",
+    "AWS::Lambda::EventInvokeConfig": "asynchronous invocations have no destinations yet",
+    "AWS::Lambda::EventSourceMapping": "queues and streams do not call functions here",
+    "AWS::CloudFront::OriginAccessControl": "requests to origins are not signed",
+    "AWS::CloudFront::CloudFrontOriginAccessIdentity": "requests to origins are not signed",
+    "AWS::CloudFront::RealtimeLogConfig": "real-time logs are not written; see --access-log",
+    "AWS::CloudFormation::Stack": "nested stacks are not read; give their template as TARGET",
+    "AWS::Serverless::Application": "nested applications are not read",
+    "AWS::Serverless::Api": "API gateways do not run here; map the origin with --origin",
+    "AWS::Serverless::HttpApi": "API gateways do not run here; map the origin with --origin",
+    "AWS::ApiGateway::RestApi": "API gateways do not run here; map the origin with --origin",
+    "AWS::ApiGatewayV2::Api": "API gateways do not run here; map the origin with --origin",
+    "AWS::S3::Bucket": "buckets do not exist here; map the origin to a folder with --origin",
+    "AWS::WAFv2::WebACL": "there is no web application firewall here",
+}
+
+
+def load_templates(templates: Sequence[Template], notes: Notes, options: LoadOptions) -> Loaded:
+    """The project that ``templates`` declare together.
+
+    Raises :class:`DefinitionError` for what cannot be run, and where two stacks use one logical ID
+    for something that runs.
+    """
+    for template in templates:
+        template.siblings = list(templates)
+        expand_serverless(template)
+    _require_different_names(templates)
+    catalogue = Catalogue(loose_keys=read_public_keys(options.public_keys))
+    _read_functions(templates, catalogue, options)
+    for template in templates:
+        read_edge_resources(template, catalogue, options)
+    stores = {store.name: store for store in catalogue.key_value_stores.values()}
+    _require_stores(stores, options)
+    urls = {
+        resource.logical_id: read_function_url(resource, catalogue)
+        for template in templates
+        for resource in template.resources("AWS::Lambda::Url")
+    }
+    load_balancers = {each.logical_id: each for each in read_load_balancers(templates, catalogue)}
+    distributions = {
+        each.logical_id: each
+        for template in templates
+        for each in _read_distributions(template, catalogue)
+    }
+    listening = [name for name, balancer in load_balancers.items() if balancer.listeners]
+    origins = _own_origins(templates, urls, listening)
+    for template in templates:
+        _note_the_rest(template, notes)
+    sources = [template.file for template in templates]
+    sources += [store.source for store in stores.values() if store.source is not None]
+    project = Project(
+        distributions=distributions,
+        functions={
+            name: function.finished()
+            for name, function in catalogue.lambda_functions.items()
+            if function.no_code is None
+        },
+        cloudfront_functions={each.name: each for each in catalogue.cloudfront_functions.values()},
+        key_value_stores=stores,
+        function_urls=urls,
+        load_balancers=load_balancers,
+        report=notes.report,
+        sources=tuple(dict.fromkeys([*sources, *options.public_keys.values()])),
+    )
+    stand_ins = {host: name for each in templates for host, name in each.stand_ins.items()}
+    return Loaded(project, origins, stand_ins, notes.findings)
+
+
+def _read_functions(
+    templates: Sequence[Template], catalogue: Catalogue, options: LoadOptions
+) -> None:
+    for template in templates:
+        for resource in template.resources(*LAMBDA_FUNCTIONS):
+            read_function(resource, template, catalogue, options.state_dir)
+    for template in templates:
+        for resource in template.resources("AWS::Lambda::Version"):
+            read_version(resource, template, catalogue)
+    for template in templates:
+        for resource in template.resources("AWS::Lambda::Alias"):
+            read_alias(resource, catalogue)
+
+
+def _require_stores(stores: Mapping[str, KeyValueStore], options: LoadOptions) -> None:
+    known = {*stores, *(store.logical_id for store in stores.values())}
+    for name in options.key_value_stores:
+        if name not in known:
+            raise UsageError(
+                f"--kvs: the definition declares no key-value store {name!r}",
+                remedy="it declares " + (", ".join(sorted(known)) or "none"),
+            )
+
+
+def _own_origins(
+    templates: Sequence[Template], urls: Container[str], load_balancers: Container[str]
+) -> dict[str, str]:
+    """Origins that the definition itself can serve (CDN-CFG-281), by host name: function URLs,
+    load balancers, and buckets that a CDK app fills from a folder."""
+    origins = {}
+    for template in templates:
+        folders = dict(_deployed_folders(template))
+        for host, logical_id in template.stand_ins.items():
+            if logical_id in urls:
+                origins[host] = f"function-url:{logical_id}"
+            elif logical_id in load_balancers:
+                origins[host] = f"load-balancer:{logical_id}"
+            elif logical_id in template.types:
+                folder = folders.get(template.physical_name(logical_id))
+                if folder is not None:
+                    origins[host] = str(folder)
+    return origins
+
+
+def _deployed_folders(template: Template) -> Iterator[tuple[str, Path]]:
+    """Bucket names and the one asset folder that CDK's ``BucketDeployment`` copies into each."""
+    for resource in template.resources(_BUCKET_DEPLOYMENT):
+        properties = resource.properties
+        keys = properties.texts("SourceObjectKeys")
+        folder = template.assets.get(keys[0]) if len(keys) == 1 else None
+        if (
+            folder is not None
+            and folder.is_dir()
+            and not properties.has("DestinationBucketKeyPrefix")
+        ):
+            yield properties.text("DestinationBucketName"), folder.resolve()
+
+
+def _require_different_names(templates: Sequence[Template]) -> None:
+    seen: dict[str, Template] = {}
+    for template in templates:
+        for resource in template.resources(*_READ):
+            other = seen.setdefault(resource.logical_id, template)
+            if other is not template:
+                raise DefinitionError(
+                    f"the stacks {other.stack} and {template.stack} both declare "
+                    f"{resource.logical_id}",
+                    place=resource.place,
+                    rule="CDN-CFG-008",
+                    remedy=f"give one stack's template as TARGET, such as {template.file}",
+                )
+
+
+def _read_distributions(template: Template, catalogue: Catalogue) -> list[Distribution]:
+    found = []
+    for resource in template.resources("AWS::CloudFront::Distribution"):
+        properties = resource.properties
+        properties.ignore(NOT_TRAFFIC, "Tags")
+        config = properties.required_section("DistributionConfig")
+        made = Identifiers(
+            resource.logical_id,
+            identifiers.distribution_id(resource.logical_id),
+            identifiers.distribution_domain_name(resource.logical_id),
+            template.file,
+        )
+        found.append(read_distribution(config, made, catalogue))
+        properties.finish()
+    return found
+
+
+def _note_the_rest(template: Template, notes: Notes) -> None:
+    """One line for each resource that is not read, or whose condition is false."""
+    for logical_id, kind in template.types.items():
+        place = template.declared[logical_id].place()
+        if not template.exists(logical_id):
+            notes.ignored(place, f"{kind}: its condition is false")
+        elif kind not in (*_READ, *_REFERRED_TO):
+            notes.ignored(
+                place, f"{kind}: {_NOT_READ.get(kind, 'it is no part of what runs here')}"
+            )

@@ -1,0 +1,248 @@
+"""Reads a ``DistributionConfig``, in the API's form or in CloudFormation's (CDN-CFG-020 to 042)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from edgeproxy.distribution.model import (
+    Behavior,
+    CustomErrorResponse,
+    CustomOrigin,
+    Distribution,
+    GeoRestriction,
+    Origin,
+    OriginGroup,
+    PublicKey,
+    S3Origin,
+)
+from edgeproxy.project.checks.distribution import (
+    check_distribution,
+    check_error_response,
+    check_unique,
+)
+from edgeproxy.project.loaders.behaviors import read_behavior
+from edgeproxy.project.loaders.catalogue import Catalogue
+from edgeproxy.project.loaders.origins import read_origin, read_origin_group
+from edgeproxy.project.loaders.policies import NOT_TRAFFIC
+from edgeproxy.project.loaders.section import Section
+from edgeproxy.project.report import CheckFinding, Severity
+
+__all__ = ["Identifiers", "read_distribution"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_NO_TLS = "viewers are served over HTTP"
+_HTTP_VERSIONS = ("http1.1", "http2", "http3", "http2and3")
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiers:
+    """What the definition's own text does not say about a distribution."""
+
+    logical_id: str
+    id: str
+    domain_name: str
+    source: Path | None = None
+
+
+def read_distribution(
+    config: Section, identifiers: Identifiers, catalogue: Catalogue
+) -> Distribution:
+    """The distribution. Raises :class:`DefinitionError` for what cannot be run."""
+    _ignore(config)
+    origins = _origins(config)
+    groups = _groups(config, origins)
+    default = config.required_section("DefaultCacheBehavior")
+    targets = [*origins, *groups]
+    s3 = [origin.id for origin in origins.values() if origin.is_s3]
+    default_behavior = read_behavior(default, catalogue, targets, s3)
+    behaviors = tuple(
+        _ordered(each, catalogue, targets, s3) for each in config.sections("CacheBehaviors")
+    )
+    distribution = Distribution(
+        logical_id=identifiers.logical_id,
+        id=identifiers.id,
+        domain_name=identifiers.domain_name,
+        origins=origins,
+        origin_groups=groups,
+        default_behavior=default_behavior,
+        behaviors=behaviors,
+        aliases=tuple(alias.lower() for alias in config.texts("Aliases|CNAMEs")),
+        default_root_object=_default_root_object(config),
+        custom_error_responses=_error_responses(config),
+        geo_restriction=_geo_restriction(config.section("Restrictions")),
+        key_groups=_key_groups((default_behavior, *behaviors), catalogue),
+        http_version=config.choice("HttpVersion", _HTTP_VERSIONS, "http2"),
+        enabled=config.boolean("Enabled", True),
+        source=identifiers.source,
+    )
+    config.approximate("HttpVersion", "viewers are served over HTTP/1.1")
+    config.approximate("CNAMEs", "read as Aliases, their present name")
+    _check_staging(config, distribution)
+    config.finish()
+    config.found(check_distribution(distribution, config.place))
+    return distribution
+
+
+def _ignore(config: Section) -> None:
+    config.ignore(NOT_TRAFFIC, "Comment", "CallerReference", "PriceClass", "AnycastIpListId")
+    config.ignore("logs are not delivered to buckets; use --access-log", "Logging")
+    config.ignore("there is no web application firewall here", "WebACLId")
+    config.ignore("the listener's address decides", "IPV6Enabled|IsIPV6Enabled")
+    config.ignore(_NO_TLS, "ViewerCertificate", "ViewerMtlsConfig", "ConnectionFunctionAssociation")
+    config.ignore("invalidation is by path only", "CacheTagConfig")
+    config.ignore("only single-tenant distributions run here", "ConnectionMode", "TenantConfig")
+
+
+def _origins(config: Section) -> Mapping[str, Origin]:
+    sections = config.sections("Origins")
+    legacy = None if sections else _legacy_origin(config)
+    origins = [legacy] if legacy is not None else [read_origin(each) for each in sections]
+    if not origins:
+        raise config.error("", "Origins is missing", remedy="AWS requires at least one origin")
+    config.found(
+        check_unique([origin.id for origin in origins], "origin ID", config.place, "Origins")
+    )
+    return _first_of((origin.id, origin) for origin in origins)
+
+
+def _first_of(pairs: Iterable[tuple[K, V]]) -> dict[K, V]:
+    """A mapping in which the first of equal keys stands."""
+    found: dict[K, V] = {}
+    for key, value in pairs:
+        found.setdefault(key, value)
+    return found
+
+
+def _legacy_origin(config: Section) -> Origin | None:
+    """CloudFormation's old ``S3Origin`` and ``CustomOrigin`` (CDN-CFG-042)."""
+    origin_id = config.required_section("DefaultCacheBehavior").text("TargetOriginId")
+    custom, s3 = config.section("CustomOrigin"), config.section("S3Origin")
+    for name in ("CustomOrigin", "S3Origin"):
+        config.approximate(name, "read as the one origin of the distribution")
+    if custom is not None:
+        origin = Origin(
+            id=origin_id,
+            domain_name=custom.text("DNSName"),
+            config=CustomOrigin(
+                protocol_policy=custom.choice(
+                    "OriginProtocolPolicy", ("http-only", "https-only", "match-viewer")
+                ),
+                http_port=custom.integer("HTTPPort", 80),
+                https_port=custom.integer("HTTPSPort", 443),
+                ssl_protocols=custom.texts("OriginSSLProtocols"),
+            ),
+        )
+        custom.finish()
+        return origin
+    if s3 is not None:
+        identity = S3Origin(s3.text("OriginAccessIdentity", ""))
+        origin = Origin(id=origin_id, domain_name=s3.text("DNSName"), config=identity)
+        s3.finish()
+        return origin
+    return None
+
+
+def _groups(config: Section, origins: Mapping[str, Origin]) -> Mapping[str, OriginGroup]:
+    groups = [read_origin_group(each, origins) for each in config.sections("OriginGroups")]
+    ids = [*origins, *(group.id for group in groups)]
+    config.found(check_unique(ids, "origin group ID", config.place, "OriginGroups"))
+    return _first_of((group.id, group) for group in groups)
+
+
+def _ordered(section: Section, catalogue: Catalogue, targets: list[str], s3: list[str]) -> Behavior:
+    section.text("PathPattern")
+    return read_behavior(section, catalogue, targets, s3)
+
+
+def _default_root_object(config: Section) -> str:
+    name = config.text("DefaultRootObject", "")
+    if name.startswith("/"):
+        config.found(
+            [
+                CheckFinding(
+                    "CDN-CFG-402",
+                    config.place("DefaultRootObject"),
+                    "InvalidDefaultRootObject: DefaultRootObject must not begin with /.",
+                    f"write {name.lstrip('/')}",
+                )
+            ]
+        )
+    return name.lstrip("/")
+
+
+def _error_responses(config: Section) -> Mapping[int, CustomErrorResponse]:
+    responses = []
+    for section in config.sections("CustomErrorResponses"):
+        # The API writes an absent response code as empty text (CDN-CFG-141).
+        has_code = section.text("ResponseCode", "") != ""
+        response = CustomErrorResponse(
+            error_code=section.integer("ErrorCode"),
+            # CDN-CFG-143 (U): ten seconds, not the schema's 300.
+            error_caching_min_ttl_s=section.integer("ErrorCachingMinTTL", 10),
+            response_code=section.integer("ResponseCode") if has_code else None,
+            response_page_path=section.text("ResponsePagePath", ""),
+        )
+        section.finish()
+        section.found(check_error_response(response, section.place))
+        responses.append(response)
+    codes = [response.error_code for response in responses]
+    config.found(check_unique(codes, "error code", config.place, "CustomErrorResponses"))
+    return _first_of((response.error_code, response) for response in responses)
+
+
+def _geo_restriction(restrictions: Section | None) -> GeoRestriction:
+    geo = restrictions.section("GeoRestriction") if restrictions is not None else None
+    if geo is None or restrictions is None:
+        return GeoRestriction()
+    # The API's form is itself {RestrictionType, Quantity, Items}.
+    geo.ignore("it is the number of Items", "Quantity")
+    restriction = GeoRestriction(
+        restriction_type=geo.choice("RestrictionType", ("none", "whitelist", "blacklist")),
+        locations=frozenset(code.upper() for code in geo.texts("Locations|Items")),
+    )
+    geo.finish()
+    restrictions.finish()
+    return restriction
+
+
+def _key_groups(
+    behaviors: tuple[Behavior, ...], catalogue: Catalogue
+) -> Mapping[str, tuple[PublicKey, ...]]:
+    names = dict.fromkeys(name for each in behaviors for name in each.trusted_key_groups)
+    loose = catalogue.loose_keys.values()
+    return {name: (*catalogue.key_groups.get(name, ()), *loose) for name in names}
+
+
+def _check_staging(config: Section, distribution: Distribution) -> None:
+    """CDN-CFG-401."""
+    why = "continuous deployment does not run here: each distribution serves on its own"
+    staging = config.boolean("Staging", False)
+    has_policy = config.text("ContinuousDeploymentPolicyId", "") != ""
+    for name in ("Staging", "ContinuousDeploymentPolicyId"):
+        config.ignore(why, name)
+    if has_policy and "3" in distribution.http_version:
+        config.found(
+            [
+                CheckFinding(
+                    "CDN-CFG-401",
+                    config.place("HttpVersion"),
+                    "InvalidArgument: continuous deployment does not work with HTTP/3.",
+                    "set HttpVersion to http2",
+                )
+            ]
+        )
+    if staging and has_policy:
+        config.found(
+            [
+                CheckFinding(
+                    "CDN-CFG-401",
+                    config.place("ContinuousDeploymentPolicyId"),
+                    "A staging distribution has no policy of its own.",
+                    "attach the policy to the primary distribution",
+                    Severity.WARNING,
+                )
+            ]
+        )

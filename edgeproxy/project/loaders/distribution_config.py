@@ -1,0 +1,54 @@
+"""Reads a distribution as the AWS CLI prints it (CDN-CFG-001): ``DistributionConfig`` JSON."""
+
+from pathlib import Path
+
+from edgeproxy.project import identifiers
+from edgeproxy.project.loaders.catalogue import Catalogue
+from edgeproxy.project.loaders.distribution import Identifiers, read_distribution
+from edgeproxy.project.loaders.options import Loaded, LoadOptions
+from edgeproxy.project.loaders.public_keys import read_public_keys
+from edgeproxy.project.loaders.section import Section, Source
+from edgeproxy.project.loaders.yaml_source import Table
+from edgeproxy.project.model import Project
+from edgeproxy.project.report import Notes
+
+__all__ = ["is_distribution_config", "load_distribution_config"]
+
+_NAME = "Default"
+
+
+def is_distribution_config(table: Table) -> bool:
+    """Whether ``table`` has one of the four shapes."""
+    return (
+        {"Origins", "DefaultCacheBehavior"} <= table.keys()
+        or "DistributionConfig" in table
+        or "DistributionConfigWithTags" in table
+        or "Distribution" in table
+    )
+
+
+def load_distribution_config(
+    file: Path, table: Table, notes: Notes, options: LoadOptions
+) -> Loaded:
+    """One distribution, ``Default``, under the ID and domain name of the file if it has them."""
+    outer = Section(Source(file, notes), table, "")
+    inner = outer.section("Distribution") or outer.section("DistributionConfigWithTags") or outer
+    config = inner.section("DistributionConfig") or inner
+    domain_name = inner.text("DomainName", "") if config is not inner else ""
+    distribution_id = inner.text("Id", "") if config is not inner else ""
+    distribution = read_distribution(
+        config,
+        Identifiers(
+            _NAME,
+            distribution_id or identifiers.distribution_id(_NAME),
+            domain_name or identifiers.distribution_domain_name(_NAME),
+            file,
+        ),
+        Catalogue(loose_keys=read_public_keys(options.public_keys)),
+    )
+    project = Project(
+        distributions={_NAME: distribution},
+        report=notes.report,
+        sources=(file, *options.public_keys.values()),
+    )
+    return Loaded(project, findings=notes.findings)

@@ -1,0 +1,255 @@
+"""Reads Lambda functions, versions, aliases and function URLs, also SAM's (CDN-CFG-270 to 278)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from edgeproxy.awslambda.model import Cors, FunctionDefinition, FunctionUrl
+from edgeproxy.errors import DefinitionError, Place
+from edgeproxy.project.identifiers import function_url_id
+from edgeproxy.project.loaders.catalogue import Catalogue, LambdaFunction
+from edgeproxy.project.loaders.code import Code, check_handler, find_code
+from edgeproxy.project.loaders.policies import NOT_TRAFFIC
+from edgeproxy.project.loaders.sam import SERVERLESS_FUNCTION
+from edgeproxy.project.loaders.section import Section
+from edgeproxy.project.loaders.template import Resource, Template
+from edgeproxy.project.loaders.yaml_source import Items, Table, Value
+from edgeproxy.runtimes.invocation import FunctionSpec
+
+__all__ = ["LAMBDA_FUNCTIONS", "read_alias", "read_function", "read_function_url", "read_version"]
+
+LAMBDA_FUNCTIONS = ("AWS::Lambda::Function", SERVERLESS_FUNCTION)
+
+_REFUSED_AT_THE_EDGE = (
+    ("VpcConfig", "VpcConfig"),
+    ("a dead letter queue", "DeadLetterConfig|DeadLetterQueue"),
+    ("Layers", "Layers"),
+    ("ProvisionedConcurrencyConfig", "ProvisionedConcurrencyConfig"),
+    ("KmsKeyArn", "KmsKeyArn"),
+)
+_NOT_AWS = "functions run with your own environment's credentials"
+
+
+def read_function(
+    resource: Resource, template: Template, catalogue: Catalogue, state_dir: Path
+) -> None:
+    """Add a function to the catalogue, with why it cannot run here where its code is missing."""
+    properties = resource.properties
+    name = template.physical_name(resource.logical_id)
+    properties.text("FunctionName", "")
+    runtime = properties.text("Runtime", "")
+    if runtime and not runtime.startswith(("python3", "nodejs")):
+        properties.approximate("Runtime", "only Python and Node.js functions are sure to run here")
+    code = find_code(resource, template, runtime, state_dir)
+    if isinstance(code, DefinitionError):
+        no_code, code = code, Code(template.file.parent)
+    else:
+        no_code = None
+        properties.found(
+            check_handler(runtime, properties.text("Handler"), code, properties.place("Handler"))
+        )
+        properties.text("Runtime")
+    features = _refused_features(properties)
+    spec = FunctionSpec(
+        name=name,
+        runtime=runtime,
+        handler=properties.text("Handler", ""),
+        code_root=code.root,
+        arn=template.identity.function_arn(name),
+        timeout_s=properties.integer("Timeout", 3),
+        memory_mb=properties.integer("MemorySize", 128),
+        environment=_environment(properties.section("Environment")),
+        region=template.identity.region,
+    )
+    definition = FunctionDefinition(
+        name=name,
+        spec=spec,
+        logical_id=resource.logical_id,
+        reserved_concurrency=properties.optional_integer("ReservedConcurrentExecutions"),
+        versions=(),
+        watch=code.watch,
+        inline=code.inline,
+        place=resource.place,
+    )
+    catalogue.lambda_functions[name] = LambdaFunction(
+        definition, properties, no_code, features, _trusted(resource, template)
+    )
+    _ignore(properties)
+    properties.finish()
+
+
+def _ignore(properties: Section) -> None:
+    properties.text("AutoPublishAlias", "")
+    properties.section("FunctionUrlConfig")
+    properties.ignore(
+        NOT_TRAFFIC, "Description", "Tags", "LoggingConfig", "AutoPublishAliasAllProperties",
+        "PropagateTags", "AutoPublishCodeSha256", "VersionDescription", "CodeSigningConfigArn",
+        "RecursiveLoop", "TenancyConfig", "DurableConfig", "VersionDeletionPolicy",
+    )  # fmt: skip
+    properties.ignore(
+        _NOT_AWS, "Role", "Policies", "PermissionsBoundary", "AssumeRolePolicyDocument", "RolePath"
+    )
+    properties.ignore("functions are in this machine's network", "VpcConfig")
+    properties.ignore(
+        "LAYERS ARE NOT ADDED to the code: what it imports from them must lie beside it", "Layers"
+    )
+    properties.ignore("functions run on this machine's processor", "Architectures")
+    properties.ignore("the disk is this machine's", "EphemeralStorage", "FileSystemConfigs")
+    properties.ignore("nothing is traced", "Tracing", "TracingConfig")
+    properties.ignore("environments start on demand", "ProvisionedConcurrencyConfig", "SnapStart")
+    properties.ignore("nothing is encrypted here", "KmsKeyArn", "SourceKMSKeyArn")
+    properties.ignore("the runtime is the one installed here", "RuntimeManagementConfig")
+    properties.ignore("only zip packages run here", "PackageType", "ImageConfig", "ImageUri")
+    properties.ignore(
+        "asynchronous invocations have no destinations yet",
+        "DeadLetterConfig", "DeadLetterQueue", "EventInvokeConfig",
+    )  # fmt: skip
+    properties.ignore(
+        "API gateways, schedules and queues do not run here; use a function URL", "Events"
+    )
+    properties.ignore("an alias runs its newest version at once", "DeploymentPreference")
+    properties.ignore("environments are sized by MemorySize", "CapacityProviderConfig")
+
+
+def _environment(environment: Section | None) -> tuple[tuple[str, str], ...]:
+    variables = environment.section("Variables") if environment is not None else None
+    if variables is None:
+        return ()
+    return tuple((name, variables.text(name, "")) for name in variables.values)
+
+
+def _refused_features(properties: Section) -> Mapping[str, Place]:
+    """What Lambda@Edge does not take (LE-ASSOC-09), with the place of each."""
+    found = {
+        what: properties.place(name)
+        for what, name in _REFUSED_AT_THE_EDGE
+        if _says_something(properties, name)
+    }
+    environment = properties.section("Environment")
+    if environment is not None and _says_something(environment, "Variables"):
+        found["environment variables"] = environment.place("Variables")
+    tracing = properties.section("TracingConfig")
+    mode = tracing.text("Mode", "") if tracing is not None else properties.text("Tracing", "")
+    if mode == "Active":
+        found["X-Ray tracing"] = properties.place("TracingConfig|Tracing")
+    if "arm64" in properties.texts("Architectures"):
+        found["arm64"] = properties.place("Architectures")
+    storage = properties.section("EphemeralStorage")
+    if storage is not None and storage.integer("Size") > 512:
+        found["ephemeral storage above 512 MB"] = storage.place("Size")
+    if properties.text("PackageType", "Zip") == "Image":
+        found["container images"] = properties.place("PackageType")
+    updates = properties.section("RuntimeManagementConfig")
+    if updates is not None and updates.text("UpdateRuntimeOn") != "Auto":
+        found["runtime management other than Auto"] = updates.place("UpdateRuntimeOn")
+    return found
+
+
+def _says_something(section: Section, name: str) -> bool:
+    value = section.values.get(next((n for n in name.split("|") if n in section.values), ""))
+    return value not in (None, "", {}, [])
+
+
+def _trusted(resource: Resource, template: Template) -> tuple[str, ...] | None:
+    """The services that may assume the function's role, None when it cannot be told."""
+    properties = resource.properties
+    role = properties.values.get("Role")
+    if role is None and resource.type == SERVERLESS_FUNCTION:
+        policy = properties.values.get("AssumeRolePolicyDocument")
+        # The role that SAM makes trusts Lambda only.
+        return ("lambda.amazonaws.com",) if policy is None else _services(policy, template)
+    if not isinstance(role, Table) or "Fn::GetAtt" not in role:
+        return None
+    target = role["Fn::GetAtt"]
+    logical_id, *_ = target.split(".") if isinstance(target, str) else [*_items(target), ""]
+    if not isinstance(logical_id, str) or template.types.get(logical_id) != "AWS::IAM::Role":
+        return None
+    document = template.resource(logical_id).properties.values.get("AssumeRolePolicyDocument")
+    return _services(document, template)
+
+
+def _services(document: Value, template: Template) -> tuple[str, ...] | None:
+    if not isinstance(document, Table):
+        return None
+    services: list[str] = []
+    for statement in _items(document.get("Statement")):
+        principal = statement.get("Principal") if isinstance(statement, Table) else None
+        names = principal.get("Service") if isinstance(principal, Table) else None
+        for name in _items(names):
+            resolved = template.intrinsics.resolve(name, Place(template.file, document.line))
+            if isinstance(resolved, str):
+                services.append(resolved)
+    return tuple(services)
+
+
+def _items(value: Value) -> list[Value]:
+    return value if isinstance(value, Items) else [] if value is None else [value]
+
+
+def read_version(resource: Resource, template: Template, catalogue: Catalogue) -> None:
+    """Note that a function has this version; its number is its place among its versions."""
+    properties = resource.properties
+    function, _ = catalogue.lambda_function(properties, "FunctionName", need_code=False)
+    function.versions.add(template.named(resource.logical_id).version())
+    if properties.has("ProvisionedConcurrencyConfig"):
+        place = properties.place("ProvisionedConcurrencyConfig")
+        function.features = {**function.features, "ProvisionedConcurrencyConfig": place}
+    properties.ignore(NOT_TRAFFIC, "Description", "CodeSha256")
+    properties.ignore("environments start on demand", "ProvisionedConcurrencyConfig")
+    properties.ignore("the runtime is the one installed here", "RuntimePolicy")
+    properties.finish()
+
+
+def read_alias(resource: Resource, catalogue: Catalogue) -> None:
+    properties = resource.properties
+    function, _ = catalogue.lambda_function(properties, "FunctionName", need_code=False)
+    version = properties.text("FunctionVersion")
+    if version.isdigit():
+        function.versions.add(version)
+    function.aliases[properties.text("Name")] = version
+    properties.ignore(NOT_TRAFFIC, "Description")
+    properties.ignore("environments start on demand", "ProvisionedConcurrencyConfig")
+    properties.section("RoutingConfig")
+    properties.approximate("RoutingConfig", "the alias runs its main version; weights do not count")
+    properties.finish()
+
+
+def read_function_url(resource: Resource, catalogue: Catalogue) -> FunctionUrl:
+    """A function URL (FU-002, FU-003, FU-006)."""
+    properties = resource.properties
+    function, arn = catalogue.lambda_function(properties, "TargetFunctionArn")
+    cors = properties.section("Cors")
+    url = FunctionUrl(
+        logical_id=resource.logical_id,
+        function=function.definition.name,
+        url_id=function_url_id(resource.logical_id),
+        qualifier=properties.text("Qualifier", arn.qualifier.replace("$LATEST", "")),
+        auth_type=properties.choice("AuthType", ("NONE", "AWS_IAM")),
+        invoke_mode=properties.choice("InvokeMode", ("BUFFERED", "RESPONSE_STREAM"), "BUFFERED"),
+        cors=_cors(cors) if cors is not None else None,
+    )
+    if url.qualifier and url.qualifier not in function.aliases:
+        raise properties.error(
+            "Qualifier",
+            f"the function {url.function} has no alias {url.qualifier!r}",
+            rule="FU-002",
+            remedy="a function URL is for the function or one of its aliases",
+        )
+    if url.auth_type == "AWS_IAM":
+        properties.approximate("AuthType", "open: signatures are not checked")
+    if url.invoke_mode == "RESPONSE_STREAM":
+        properties.approximate("InvokeMode", "the response is sent when it is complete")
+    properties.finish()
+    return url
+
+
+def _cors(config: Section) -> Cors:
+    cors = Cors(
+        allow_origins=config.texts("AllowOrigins"),
+        allow_methods=config.texts("AllowMethods"),
+        allow_headers=config.texts("AllowHeaders"),
+        expose_headers=config.texts("ExposeHeaders"),
+        allow_credentials=config.boolean("AllowCredentials", False),
+        max_age_s=config.optional_integer("MaxAge"),
+    )
+    config.finish()
+    return cors

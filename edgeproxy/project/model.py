@@ -1,0 +1,53 @@
+"""The project: everything that a definition declares, in one value that is swapped on reload."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
+from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
+from edgeproxy.distribution.model import Distribution
+from edgeproxy.errors import Place
+from edgeproxy.loadbalancing.model import LoadBalancer
+
+__all__ = ["Project", "Report", "ReportLine", "Treatment"]
+
+
+class Treatment(StrEnum):
+    """What becomes of a property of the definition."""
+
+    HONOURED = "honoured"
+    APPROXIMATED = "approximated"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """One property of the definition and what becomes of it, with the reason."""
+
+    place: Place
+    treatment: Treatment
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything the loader has to say about a definition that it could read."""
+
+    lines: tuple[ReportLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything declared. Mappings are keyed by logical ID, functions and stores by name."""
+
+    distributions: Mapping[str, Distribution] = field(default_factory=dict)
+    functions: Mapping[str, FunctionDefinition] = field(default_factory=dict)
+    cloudfront_functions: Mapping[str, CloudFrontFunction] = field(default_factory=dict)
+    key_value_stores: Mapping[str, KeyValueStore] = field(default_factory=dict)
+    function_urls: Mapping[str, FunctionUrl] = field(default_factory=dict)
+    load_balancers: Mapping[str, LoadBalancer] = field(default_factory=dict)
+    report: Report = Report()
+    sources: tuple[Path, ...] = ()
+    """The files the definition was read from; a change of one means a reload."""

@@ -1,0 +1,1 @@
+"""Runs code. Moves payload bytes and knows no HTTP message."""

@@ -1,0 +1,368 @@
+"""The Python side of an execution environment: loads the function, then answers events.
+
+Runs alone inside the worker process and imports nothing of edgeproxy. The control channel is
+file descriptor 3; stdout and stderr belong to the function. The interpreter is started without
+``site``; installed packages are looked up the first time an import needs them. ``logging`` is set
+up when the function imports it. Both would cost more than all the rest of a start.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import os
+import site
+import sys
+import time
+
+from python_json import make_dumps, make_loads  # type: ignore[import-not-found]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType, TracebackType
+    from typing import Any
+
+CHANNEL = 3
+LARGEST_RESULT = 6291556
+WARNING = "LAMBDA_WARNING: Unhandled exception. The function's code could not be loaded.\r"
+
+
+class Fault(Exception):
+    """An error of the runtime itself, with AWS's name for it."""
+
+    def __init__(self, kind: str, message: str, stack: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.stack = list(stack)
+
+
+class Moment:
+    """What log records need to know of the invocation at hand."""
+
+    request_id = ""
+    clock_offset_s = 0.0
+
+
+# Control channel
+
+
+def receive() -> tuple[str, bytearray]:
+    """The next invocation: its lines and its event. Ends the process when its parent is gone."""
+    data = bytearray()
+    end = 8
+    while len(data) < end:
+        more = os.read(CHANNEL, 65536)
+        if not more:
+            os._exit(0)
+        data += more
+        if len(data) >= 8:
+            end = 4 + int.from_bytes(data[:4], "big")
+    meta_end = 8 + int.from_bytes(data[4:8], "big")
+    return data[8:meta_end].decode(), data[meta_end:]
+
+
+def send(kind: bytes, body: bytes) -> None:
+    if len(body) > LARGEST_RESULT:
+        kind, body = b"L", b"%d" % len(body)
+    view = memoryview((len(body) + 1).to_bytes(4, "big") + kind + body)
+    while view:
+        view = view[os.write(CHANNEL, view) :]
+
+
+# Errors
+
+
+def stack_of(traceback: TracebackType | None) -> list[str]:
+    """The frames in AWS's layout, without those of the runtime at the front."""
+    import linecache
+
+    frames: list[str] = []
+    while traceback is not None:
+        frame, line = traceback.tb_frame, traceback.tb_lineno
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        traceback = traceback.tb_next
+        if frames or file != __file__:
+            source = linecache.getline(file, line, frame.f_globals).strip()
+            shown = f"    {source}\n" if source else ""
+            frames.append(f'  File "{file}", line {line}, in {name}\n{shown}')
+    return frames
+
+
+def text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
+def document_of(error: Exception, request_id: str) -> dict[str, Any]:
+    if isinstance(error, Fault):
+        kind, stack = error.kind, error.stack
+    else:
+        kind, stack = type(error).__name__, stack_of(error.__traceback__)
+    return {
+        "errorMessage": text_of(error),
+        "errorType": kind,
+        "requestId": request_id,
+        "stackTrace": stack,
+    }
+
+
+def write_out(text: str) -> None:
+    flush(sys.stdout, text)
+
+
+def flush(stream: Any, text: str = "") -> None:
+    try:
+        if text:
+            stream.write(text)
+        stream.flush()
+    except Exception:
+        return  # the function closed or replaced the stream: there is nowhere to write to
+
+
+def write_error(document: dict[str, Any]) -> None:
+    lines = [
+        f"[ERROR] {document['errorType']}: {document['errorMessage']}",
+        "Traceback (most recent call last):",
+    ]
+    for frame in document["stackTrace"]:
+        for line in frame.rstrip("\n").split("\n"):
+            bare = line.lstrip(" ")
+            lines.append("\u00a0" * (len(line) - len(bare)) + bare)
+    write_out("\r".join(lines).replace("\n", "\r") + "\n")
+
+
+# Context
+
+
+class CognitoIdentity:
+    cognito_identity_id = None
+    cognito_identity_pool_id = None
+
+
+class Client:
+    def __init__(self, values: dict[str, Any]) -> None:
+        for name in (
+            "installation_id",
+            "app_title",
+            "app_version_name",
+            "app_version_code",
+            "app_package_name",
+        ):
+            setattr(self, name, values.get(name))
+
+
+class ClientContext:
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.custom = values.get("custom")
+        self.env = values.get("env")
+        self.client = Client(values["client"]) if values.get("client") else None
+
+
+class LambdaContext:
+    def __init__(
+        self, request_id: str, deadline_ms: int, arn: str, client_context: dict[str, Any] | None
+    ) -> None:
+        environ = os.environ
+        self.aws_request_id = request_id
+        self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
+        self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.invoked_function_arn = arn
+        self.tenant_id = None
+        self.client_context = None
+        self.identity = CognitoIdentity()
+        self._deadline_ms = deadline_ms
+        self._w3c = {}
+        if client_context is not None:
+            w3c = client_context.pop("w3c", None) or {}
+            names = ("traceparent", "tracestate", "baggage")
+            self._w3c = {name: w3c[name] for name in names if name in w3c}
+            self.client_context = ClientContext(client_context)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return max(int(self._deadline_ms - time.time() * 1000), 0)
+
+    def log(self, msg: object) -> None:
+        write_out(str(msg))
+
+    def w3c(self) -> dict[str, str]:
+        return dict(self._w3c)
+
+
+def parse_client_context(text: str, loads: Callable[[str], Any]) -> dict[str, Any] | None:
+    if not text:
+        return None
+    try:
+        value = loads(text)
+        return value if isinstance(value, dict) else {}
+    except ValueError as error:
+        raise Fault(
+            "Runtime.LambdaContextUnmarshalError", f"Unable to parse Client Context JSON: {error}"
+        ) from None
+
+
+# Imports
+
+
+class InstalledPackages:
+    """Runs ``site`` when a module is not found without it, then looks again."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        sys.meta_path.remove(InstalledPackages)
+        site.main()
+        for finder in list(sys.meta_path):
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                return spec
+        return None
+
+
+class LoggingSetUp:
+    """Gives the root logger AWS's handler as soon as the function imports ``logging``."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "logging":
+            return None
+        sys.meta_path.remove(LoggingSetUp)
+        spec = importlib.machinery.PathFinder.find_spec(name, sys.path[1:], target)
+        loader: Any = spec and spec.loader
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            set_up_logging(module)
+
+        loader.exec_module = exec_module
+        return spec
+
+
+def set_up_logging(logging: Any) -> None:
+    class Handler(logging.Handler):  # type: ignore[misc]
+        def emit(self, record: Any) -> None:
+            text = self.format(record)
+            write_out(text if text.endswith("\n") else text + "\n")
+
+    def add_request_id(record: Any) -> bool:
+        record.aws_request_id = Moment.request_id
+        return True
+
+    formatter = logging.Formatter(
+        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n",
+        "%Y-%m-%dT%H:%M:%S",
+    )
+    formatter.converter = lambda seconds: time.gmtime(seconds + Moment.clock_offset_s)
+    handler = Handler()
+    handler.setFormatter(formatter)
+    handler.addFilter(add_request_id)
+    logging.getLogger().addHandler(handler)
+
+
+def load(handler: str) -> Any:
+    """The handler function that ``handler`` names (LR-001 to LR-008)."""
+    try:
+        module_name, attribute = handler.rsplit(".", 1)
+    except ValueError as error:
+        raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{handler}': {error}") from None
+    name = module_name.replace("/", ".")
+    if name.split(".")[0] in sys.builtin_module_names:
+        raise Fault(
+            "Runtime.BuiltInModuleConflict",
+            f"Cannot use built-in module {module_name} as a handler module",
+        )
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise Fault(
+            "Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}"
+        ) from None
+    except SyntaxError as error:
+        raise Fault(
+            "Runtime.UserCodeSyntaxError",
+            f"Syntax error in module '{module_name}': {error}",
+            [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}'],
+        ) from None
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        raise Fault(
+            "Runtime.HandlerNotFound", f"Handler '{attribute}' missing on module '{module_name}'"
+        ) from None
+
+
+# The story
+
+
+def answer(
+    handler: Any,
+    meta: str,
+    payload: bytearray,
+    loads: Callable[[str], Any],
+    dumps: Callable[[Any], str],
+) -> tuple[bytes, bytes]:
+    """The kind and body of the frame that answers one invocation."""
+    request_id, deadline_ms, offset_s, arn, trace_id, client_context = meta.split("\n", 5)
+    Moment.request_id, Moment.clock_offset_s = request_id, float(offset_s)
+    if trace_id:
+        os.environ["_X_AMZN_TRACE_ID"] = trace_id
+    else:
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
+    try:
+        try:
+            event = loads(payload.decode())
+        except (ValueError, RecursionError) as error:
+            raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from None
+        client = parse_client_context(client_context, loads)
+        result = handler(event, LambdaContext(request_id, int(deadline_ms), arn, client))
+        if isinstance(result, bytes):
+            return b"R", result
+        try:
+            return b"R", dumps(result).encode()
+        except Exception as error:
+            raise Fault(
+                "Runtime.MarshalError", f"Unable to marshal response: {text_of(error)}"
+            ) from None
+    except Exception as error:
+        document = document_of(error, request_id)
+        write_error(document)
+        return b"E", dumps(document).encode("utf-8", "backslashreplace")
+
+
+def main() -> None:
+    root = os.environ["LAMBDA_TASK_ROOT"]
+    os.set_inheritable(CHANNEL, False)
+    site.setquit()
+    for name in (__name__, make_loads.__module__):
+        sys.modules[f"_edgeproxy_{name}"] = sys.modules.pop(name)
+    sys.path[0] = root
+    sys.argv[1:] = []
+    sys.dont_write_bytecode = True
+    sys.meta_path.insert(0, LoggingSetUp)
+    sys.meta_path.append(InstalledPackages)
+    declared = os.environ["AWS_EXECUTION_ENV"].removeprefix("AWS_Lambda_python")
+    loads, dumps = make_loads(), make_dumps(ascii_only=int(declared.split(".")[1]) < 12)
+    try:
+        handler = load(os.environ["_HANDLER"])
+    except Exception as error:
+        document = document_of(error, "")
+        write_out(WARNING + "\n")
+        write_error(document)
+        send(b"I", dumps(document).encode("utf-8", "backslashreplace"))
+        sys.exit(1)
+    send(b"A", sys.version.split()[0].encode())
+    while True:
+        meta, payload = receive()
+        kind, body = answer(handler, meta, payload, loads, dumps)
+        flush(sys.stdout)
+        flush(sys.stderr)
+        send(kind, body)

@@ -1,0 +1,49 @@
+"""The CloudFront Functions runtimes ``cloudfront-js-1.0`` and ``cloudfront-js-2.0``.
+
+:class:`CloudFrontJs` runs one function; what it returns is judged by
+:mod:`edgeproxy.events.cloudfront_function`.
+"""
+
+from edgeproxy.runtimes.cloudfront_js.engine import CloudFrontJs, EdgeLocation, RunContext, Tenant
+from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues, load_import_file
+from edgeproxy.runtimes.cloudfront_js.origin import (
+    AccessControl,
+    CustomOriginChange,
+    OriginChange,
+    OriginGroupChange,
+    SelectOrigin,
+    UpdateOrigin,
+)
+from edgeproxy.runtimes.cloudfront_js.outcome import (
+    Completed,
+    Failed,
+    FailureKind,
+    Location,
+    Notice,
+    Outcome,
+    format_log,
+)
+from edgeproxy.runtimes.cloudfront_js.syntax import SyntaxFinding
+
+__all__ = [
+    "AccessControl",
+    "CloudFrontJs",
+    "Completed",
+    "CustomOriginChange",
+    "EdgeLocation",
+    "Failed",
+    "FailureKind",
+    "KeyValues",
+    "Location",
+    "Notice",
+    "OriginChange",
+    "OriginGroupChange",
+    "Outcome",
+    "RunContext",
+    "SelectOrigin",
+    "SyntaxFinding",
+    "Tenant",
+    "UpdateOrigin",
+    "format_log",
+    "load_import_file",
+]

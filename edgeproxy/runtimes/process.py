@@ -1,0 +1,214 @@
+"""A worker process: started, fed, listened to, ended; always as a whole process group.
+
+The worker is the leader of a session of its own, so signals of the terminal do not reach it and
+its children die with it. It gets one end of a socket pair as file descriptor 3, and pipes as
+stdout and stderr. It inherits nothing else.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Protocol
+
+from edgeproxy.runtimes.framing import BrokenFrame, FrameReader, Kind
+from edgeproxy.runtimes.warden import Warden
+
+__all__ = ["Worker", "WorkerOwner"]
+
+_LAUNCH: Final = 'ulimit -c 0; ulimit -n 1024; exec 3<&0 0</dev/null; exec "$@"'
+"""No core files in the user's folders; AWS's limit on open files (LR-192); the channel as 3."""
+
+_PIECE: Final = 65536
+_DRAIN_LIMIT: Final = 64
+"""Pieces of output read at one go, so that endless output cannot hold up everybody else."""
+_REAP_PERIOD_S: Final = 0.002
+
+
+class WorkerOwner(Protocol):
+    """Who is told what a worker does."""
+
+    def frame_received(self, kind: Kind, body: bytes) -> None: ...
+
+    def output_received(self, stream: str, data: bytes) -> None: ...
+
+    def worker_ended(self, status: int) -> None:
+        """The process is gone; ``status`` is its exit status, or a signal's number below 0."""
+
+
+class Worker:
+    """One running worker process. Raises ``OSError`` when it cannot be started."""
+
+    def __init__(
+        self,
+        owner: WorkerOwner,
+        command: Sequence[str],
+        folder: Path,
+        environ: Mapping[str, str],
+        warden: Warden,
+    ) -> None:
+        self._owner: WorkerOwner | None = owner
+        self._warden = warden
+        self._loop = asyncio.get_running_loop()
+        self._frames = FrameReader()
+        self._unsent = b""
+        self._channel, theirs = socket.socketpair()
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _LAUNCH, "sh", *command],
+                stdin=theirs.fileno(),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=folder,
+                env=environ,
+                start_new_session=True,
+            )
+        except OSError:
+            self._channel.close()
+            raise
+        finally:
+            theirs.close()
+        self.pid = self._process.pid
+        warden.watch(self.pid)
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self._outputs = {"stdout": self._process.stdout, "stderr": self._process.stderr}
+        self._channel.setblocking(False)
+        self._loop.add_reader(self._channel, self._read_channel)
+        for stream, pipe in self._outputs.items():
+            assert pipe is not None
+            os.set_blocking(pipe.fileno(), False)
+            self._loop.add_reader(pipe, self._read_output, stream)
+        # Where there are process descriptors the end is seen at once, even while a child of the
+        # worker holds the channel open. Elsewhere the end of the channel must do.
+        self._descriptor = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
+        if self._descriptor is not None:
+            self._loop.add_reader(self._descriptor, self._end)
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame; what does not fit now follows later."""
+        if not self._unsent:
+            try:
+                sent = self._channel.send(frame)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                return  # the worker is gone: its end will be told
+            if sent == len(frame):
+                return
+            self._unsent = frame[sent:]
+            self._loop.add_writer(self._channel, self._send_rest)
+        else:
+            self._unsent += frame
+
+    def _send_rest(self) -> None:
+        try:
+            self._unsent = self._unsent[self._channel.send(self._unsent) :]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._unsent = b""
+        if not self._unsent:
+            self._loop.remove_writer(self._channel)
+
+    def _read_channel(self) -> None:
+        try:
+            data = self._channel.recv(_PIECE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._end()
+            return
+        try:
+            frames = self._frames.feed(data)
+        except BrokenFrame:
+            self._end()
+            return
+        for kind, body in frames:
+            if self._owner is not None:
+                self._owner.frame_received(kind, body)
+
+    def _read_output(self, stream: str) -> bool:
+        pipe = self._outputs[stream]
+        if pipe is None:
+            return False
+        try:
+            data = os.read(pipe.fileno(), _PIECE)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._loop.remove_reader(pipe)
+            pipe.close()
+            self._outputs[stream] = None
+        elif self._owner is not None:
+            self._owner.output_received(stream, data)
+        return bool(data)
+
+    def drain(self) -> None:
+        """Hand on the output that the worker has written by now."""
+        for stream in self._outputs:
+            for _ in range(_DRAIN_LIMIT):
+                if not self._read_output(stream):
+                    break
+
+    def poll(self) -> None:
+        """Look whether the process has ended, for systems that do not tell."""
+        if self._descriptor is None and self._process.poll() is not None:
+            self._end()
+
+    def abandon(self) -> None:
+        """Kill the group and tell nobody about it."""
+        self._owner = None
+        self._end()
+
+    def _end(self) -> None:
+        """Kill what is left of the group, then reap its leader and tell."""
+        if self.ended.done():
+            return
+        # Harmless to an exit status: it is fixed before the channel closes.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._loop.remove_reader(self._channel)
+        if self._descriptor is not None:
+            self._loop.remove_reader(self._descriptor)
+        self._reap()
+
+    def _reap(self) -> None:
+        status = self._process.poll()
+        if status is None:
+            self._loop.call_later(_REAP_PERIOD_S, self._reap)
+            return
+        if self.ended.done():
+            return
+        self.ended.set_result(None)
+        self._warden.forget(self.pid)
+        self._read_last_frames()
+        self.drain()
+        self._close()
+        if self._owner is not None:
+            self._owner.worker_ended(status)
+
+    def _read_last_frames(self) -> None:
+        """A worker may answer and exit in one breath."""
+        with contextlib.suppress(OSError, BrokenFrame):
+            while data := self._channel.recv(_PIECE):
+                for kind, body in self._frames.feed(data):
+                    if self._owner is not None:
+                        self._owner.frame_received(kind, body)
+
+    def _close(self) -> None:
+        self._loop.remove_writer(self._channel)
+        self._channel.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        for stream, pipe in self._outputs.items():
+            if pipe is not None:
+                self._loop.remove_reader(pipe)
+                pipe.close()
+                self._outputs[stream] = None

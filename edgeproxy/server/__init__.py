@@ -1,0 +1,1 @@
+"""The viewers' side: sockets in, requests out, responses written as the edge made them."""

@@ -1,0 +1,265 @@
+"""One viewer's connection as far as bytes and time go; :mod:`edgeproxy.server.http1` answers.
+
+aiohttp parses and buffers. Its rules:
+
+- A connection is cut when its deadline passes; nothing waits for a viewer without one. While a
+  handler works there is none: how long a handler may take is not the listener's to say.
+- Bytes that cannot be understood end the connection after an error page, and nothing that
+  follows them is looked at (CDN-REQ-03).
+- The end of a connection lingers: our half is closed first and what still comes in is thrown
+  away, since closing on unread bytes would destroy an answer that is under way.
+"""
+
+import asyncio
+import math
+import socket
+import struct
+
+from aiohttp import web
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.web_protocol import _ErrInfo
+
+from edgeproxy.http.messages import Viewer
+from edgeproxy.server.limits import MAX_HEAD_BYTES, MAX_URL_BYTES, Limits
+from edgeproxy.server.reading import Refused, head_too_long
+from edgeproxy.server.websocket import FromViewer
+
+__all__ = ["Connection"]
+
+_READ_BYTES = 64 * 1024
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class Connection(web.RequestHandler):
+    """Bytes in and out of one viewer's connection, each wait with its limit."""
+
+    __slots__ = (
+        "_armed_for",
+        "_body",
+        "_continue_due",
+        "_deadline",
+        "_deaf",
+        "_done",
+        "_head_bytes",
+        "_held",
+        "_last",
+        "_limits",
+        "_measures_heads",
+        "_sent",
+        "_served",
+        "_timer",
+        "_unsent",
+        "_viewer",
+    )
+
+    def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=0,  # The deadline below stands in for aiohttp's timer.
+            access_log=None,  # type: ignore[arg-type]
+            max_line_size=MAX_URL_BYTES,
+            max_field_size=MAX_HEAD_BYTES,
+            max_headers=MAX_HEAD_BYTES,
+            read_bufsize=_READ_BYTES,
+            auto_decompress=False,
+        )
+        self._limits = limits
+        self._body: StreamReader = EMPTY_PAYLOAD
+        self._head_bytes = 0
+        self._measures_heads = False
+        self._held = b""
+        self._deaf = False
+        self._last = False
+        self._done = False
+        self._continue_due = False
+        self._sent = 0
+        self._served = False
+        self._unsent = 0
+        self._deadline = math.inf
+        self._armed_for = math.inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._viewer = Viewer("")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._viewer = _viewer_of(transport)
+        self._allow(self._limits.head_timeout_s)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        lost = ConnectionResetError("the viewer has left")
+        if not self._body.is_eof():
+            self._body.set_exception(lost)
+        if isinstance(self._payload_parser, FromViewer):
+            self._payload_parser.lost(lost)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The viewer closed its half: it has left, unless a tunnel may still speak to it."""
+        if not isinstance(self._payload_parser, FromViewer):
+            return False
+        self._payload_parser.feed_eof()
+        return not self._viewer.tls_protocol  # TLS has no half-closed state.
+
+    def retire(self) -> None:
+        """Finish the request under way, then close; close at once when there is none."""
+        self._last = True
+        idle = self._waiter is not None and not self._waiter.done()
+        if (idle or self._done) and self.transport is not None:
+            self.transport.close()
+
+    def cut(self) -> None:
+        """Close without waiting for anybody."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _allow(self, seconds: float) -> None:
+        """From now on the viewer has ``seconds``; arms the timer only if it would ring too late."""
+        self._deadline = self._loop.time() + seconds
+        if self._deadline < self._armed_for:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._arm()
+
+    def _arm(self) -> None:
+        self._armed_for = self._deadline
+        self._timer = self._loop.call_at(self._deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._armed_for = math.inf
+        if self._deadline == math.inf or self.transport is None:
+            return
+        if self._deadline > self._loop.time():
+            self._arm()
+            return
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and unsent != self._unsent:
+            self._unsent = unsent  # The viewer takes bytes, however slowly.
+            self._allow(self._limits.write_stall_s)
+            return
+        self.transport.abort()
+
+    # --- bytes in ----------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser head by head, so that what follows a good request cannot spoil it."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        start = 0
+        while not self._deaf and self._between_messages():
+            if len(self._messages) >= self._max_msg_queue_size:
+                self._held = data[start:]  # aiohttp has paused the viewer, and calls again.
+                return
+            end = data.find(b"\r\n\r\n", start) + 4
+            if not 4 <= end < len(data):
+                break
+            self._feed(data[start:end])
+            start = end
+        if not self._deaf:
+            self._feed(data[start:] if start else data)
+
+    def _between_messages(self) -> bool:
+        """Whether the next byte begins or continues a head."""
+        return self._body.is_eof() and not self._upgraded
+
+    def _feed(self, data: bytes) -> None:
+        # Where heads begin is known as long as nothing else comes between them. The first time
+        # it is not, or one looks too long, this connection's heads are measured one by one.
+        between = self._between_messages()
+        if not between or self._head_bytes + len(data) > MAX_HEAD_BYTES:
+            self._measures_heads = True
+        seen = self._request_count
+        super().data_received(data)
+        if self._request_count != seen:
+            self._head_bytes = 0
+            message, payload = self._messages[-1]
+            if isinstance(message, _ErrInfo):
+                self._deaf = True
+                if not self._body.is_eof():
+                    self._body.set_exception(
+                        ConnectionAbortedError("the viewer's request body is malformed")
+                    )
+            else:
+                self._body = payload
+        elif between and data:
+            if self._served and self._waiter is not None and not self._head_bytes:
+                self._allow(self._limits.head_timeout_s)
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._give_up(head_too_long())
+
+    def _give_up(self, refused: Refused) -> None:
+        self._deaf = True
+        self._messages.append((_ErrInfo(refused.status, refused, refused.detail), EMPTY_PAYLOAD))
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def expect_body(self) -> None:
+        """Somebody wants the request body: say so to a viewer that waits for it (CDN-REQ-09)."""
+        if self._continue_due:
+            self._continue_due = False
+            if self.transport is not None:
+                self.transport.write(_CONTINUE)
+
+    @property
+    def read_stall_s(self) -> float:
+        return self._limits.read_stall_s
+
+    # --- bytes out ---------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the viewer has left")
+        self._sent += len(data)
+        transport.write(data)
+
+    async def drained(self) -> None:
+        if not self._paused:
+            return
+        self._allow(self._limits.write_stall_s)
+        try:
+            await self._drain_helper()
+        finally:
+            self._deadline = math.inf
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def _break_off(self, *, end_is_framing: bool) -> None:
+        """End a response so that the viewer sees it is not whole."""
+        if self.transport is None:
+            return
+        if end_is_framing:
+            # An orderly end of the connection would be the end of the body.
+            connection = self.transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self.transport.abort()
+        else:
+            self.transport.close()
+            self._allow(self._limits.linger_s)
+
+    def _close_gently(self) -> None:
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        self._deaf = self._done = True
+        if transport.can_write_eof() and not self._last:
+            transport.write_eof()
+            transport.resume_reading()
+        else:
+            transport.close()
+        self._allow(self._limits.linger_s)
+
+
+def _viewer_of(transport: asyncio.BaseTransport) -> Viewer:
+    # A viewer that has left already has no address any more.
+    ip, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+    tls = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return Viewer(ip, port)
+    return Viewer(ip, port, "https", tls_protocol=tls.version(), tls_cipher=tls.cipher()[0])

@@ -1,0 +1,145 @@
+"""From a :class:`Response` to bytes: the response's own headers, and framing, nothing else.
+
+Framing is decided here (RFC 9112, 6): the length when the body knows it, chunked for an HTTP/1.1
+viewer when it does not, the end of the connection for an HTTP/1.0 viewer (CDN-VER-04).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, assert_never
+
+from edgeproxy.http.body import Body, BytesBody
+from edgeproxy.http.messages import Response, reason_phrase
+
+__all__ = ["Framed", "Framing", "IllegalHead", "Wire", "frame", "write_body"]
+
+# Up to this size head and body leave in one piece; beyond it the copy costs more than the call.
+_ONE_WRITE_BYTES = 64 * 1024
+
+
+class Wire(Protocol):
+    """Where bytes go: a viewer's connection."""
+
+    def write(self, data: bytes) -> None:
+        """Hand over bytes. Raises ``ConnectionResetError`` when the viewer is gone."""
+        ...
+
+    async def drained(self) -> None:
+        """Wait while the viewer is slow. Raises ``ConnectionError`` when the viewer is gone."""
+        ...
+
+
+class IllegalHead(Exception):
+    """A header or reason phrase that would break the message apart on the wire."""
+
+
+class BodyMismatch(Exception):
+    """A body that is shorter or longer than it said."""
+
+
+class Framing(StrEnum):
+    """How the viewer finds the end of the body."""
+
+    NONE = "none"
+    LENGTH = "length"
+    CHUNKED = "chunked"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A head ready to be written, how the body follows, and whether the connection goes on."""
+
+    head: bytes
+    framing: Framing
+    keep_alive: bool
+
+
+def frame(response: Response, *, method: str, version: str, keep_alive: bool) -> Framed:
+    """The head of ``response`` for a request of this method and version.
+
+    ``Content-Length`` and ``Connection`` take the place of lines of that name, else they come
+    last. A response closes the connection by saying ``Connection: close`` (CDN-CEP-10).
+    Raises :class:`IllegalHead`.
+    """
+    headers = response.headers.as_multidict()
+    headers.popall("Transfer-Encoding", None)
+    length = response.body.length
+    status = response.status
+    if method == "HEAD" or status in (204, 304) or status < 200:
+        framing = Framing.NONE
+        if status == 204 or status < 200:
+            headers.popall("Content-Length", None)
+        elif method == "HEAD" and length:
+            headers.setdefault("Content-Length", str(length))
+    elif length is not None:
+        framing = Framing.LENGTH
+        headers["Content-Length"] = str(length)
+    else:
+        headers.popall("Content-Length", None)
+        if version == "1.0":
+            framing = Framing.CLOSE
+            keep_alive = False
+        else:
+            framing = Framing.CHUNKED
+            headers.add("Transfer-Encoding", "chunked")
+    if "close" in headers.get("Connection", "").lower():
+        keep_alive = False
+    if response.tunnel is not None:
+        headers["Connection"] = "upgrade"
+    else:
+        headers["Connection"] = "keep-alive" if keep_alive else "close"
+    lines = [f"HTTP/1.1 {status} {response.reason or reason_phrase(status)}"]
+    lines += map(": ".join, headers.items())
+    return Framed(_join(lines), framing, keep_alive)
+
+
+def _join(lines: list[str]) -> bytes:
+    text = "\r\n".join(lines)
+    breaks = len(lines) - 1
+    if text.count("\n") != breaks or text.count("\r") != breaks or "\0" in text:
+        raise IllegalHead("a header or the reason phrase holds a line break or a NUL")
+    return f"{text}\r\n\r\n".encode("utf-8", "surrogateescape")
+
+
+async def write_body(wire: Wire, framed: Framed, body: Body) -> None:
+    """Write head and body. Raises what the body raises, and :class:`BodyMismatch`."""
+    match framed.framing:
+        case Framing.NONE:
+            wire.write(framed.head)
+        case Framing.LENGTH if isinstance(body, BytesBody):
+            if len(body.data) <= _ONE_WRITE_BYTES:
+                wire.write(framed.head + body.data)
+            else:
+                wire.write(framed.head)
+                wire.write(body.data)
+        case Framing.LENGTH | Framing.CHUNKED | Framing.CLOSE:
+            wire.write(framed.head)
+            await _write_stream(wire, framed.framing, body)
+        case _:
+            assert_never(framed.framing)
+    await wire.drained()
+
+
+async def _write_stream(wire: Wire, framing: Framing, body: Body) -> None:
+    left = body.length
+    chunks = aiter(body)
+    try:
+        async for chunk in chunks:
+            if framing is Framing.CHUNKED:
+                wire.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            else:
+                if left is not None:
+                    left -= len(chunk)
+                    if left < 0:
+                        raise BodyMismatch("the body is longer than its length")
+                wire.write(chunk)
+            await wire.drained()
+    finally:
+        close = getattr(chunks, "aclose", None)
+        if close is not None:
+            await close()
+    if left and framing is Framing.LENGTH:
+        raise BodyMismatch(f"the body ended {left} bytes before its length")
+    if framing is Framing.CHUNKED:
+        wire.write(b"0\r\n\r\n")

@@ -1,0 +1,397 @@
+"""How this process runs: the options of ``edgeproxy dev``, from the command line or a file.
+
+One table, :data:`OPTIONS`, is the source of the command line, of the keys of ``edgeproxy.toml``
+and of the option reference in the documentation. What the user *declares* (distributions,
+functions) is not here but in the project.
+"""
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from edgeproxy.errors import Place, UsageError
+
+__all__ = ["OPTIONS", "Kind", "Option", "Settings", "read_settings_file", "settings_from"]
+
+
+class Kind(StrEnum):
+    """What an option takes, in the words of messages."""
+
+    FLAG = "true or false"
+    TEXT = "a string"
+    INTEGER = "a whole number"
+    PATH = "a path as a string"
+    LIST = "a list of strings"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of ``dev``. Its key in ``edgeproxy.toml`` is its name with ``_`` for ``-``."""
+
+    name: str
+    kind: Kind
+    help: str
+    metavar: str = ""
+    group: str = "General"
+    choices: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The values of all options, with their defaults."""
+
+    viewer_request: str = ""
+    origin_request: str = ""
+    origin_response: str = ""
+    viewer_response: str = ""
+    viewer_request_cff: str = ""
+    viewer_response_cff: str = ""
+    include_body: bool = False
+    cache_policy: str = ""
+    origin_request_policy: str = ""
+    origin: tuple[str, ...] = ()
+    origin_host: tuple[str, ...] = ()
+    kvs: tuple[str, ...] = ()
+    function_url: tuple[str, ...] = ()
+    alb: tuple[str, ...] = ()
+    multi_value_headers: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8080
+    control_host: str = "127.0.0.1"
+    control_port: int = 8081
+    endpoints_file: Path | None = None
+    viewer_country: str = ""
+    viewer_ip: str = ""
+    access_log: Path | None = None
+    log_format: str = "text"
+    verbose: bool = False
+    quiet: bool = False
+    no_reload: bool = False
+    state_dir: Path = Path(".edgeproxy")
+    cache_size_mb: int = 256
+    account_concurrency: int = 1000
+    seed: int | None = None
+    lenient: bool = False
+    strict: bool = False
+
+
+_FUNCTIONS = "Functions of a URL or directory TARGET"
+_DISTRIBUTION = "Distribution"
+_DOORS = "Other doors"
+_LISTENERS = "Listeners"
+_VIEWER = "The simulated viewer"
+_CONSOLE = "Console and logs"
+_PROCESS = "Process"
+
+OPTIONS: tuple[Option, ...] = (
+    *(
+        Option(
+            event,
+            Kind.TEXT,
+            f"Lambda@Edge function for {event} events; .py is Python, .js .mjs .cjs is Node.js; "
+            "HANDLER defaults to handler, then lambda_handler",
+            "FILE[:HANDLER]",
+            _FUNCTIONS,
+        )
+        for event in ("viewer-request", "origin-request", "origin-response", "viewer-response")
+    ),
+    *(
+        Option(
+            f"{event}-cff",
+            Kind.TEXT,
+            f"CloudFront Function (cloudfront-js-2.0) for {event} events",
+            "FILE",
+            _FUNCTIONS,
+        )
+        for event in ("viewer-request", "viewer-response")
+    ),
+    Option(
+        "include-body",
+        Kind.FLAG,
+        "the request functions given above see the body",
+        group=_FUNCTIONS,
+    ),
+    Option(
+        "cache-policy",
+        Kind.TEXT,
+        "managed cache policy for a URL or directory TARGET "
+        "(default UseOriginCacheControlHeaders-QueryStrings)",
+        "NAME_OR_ID",
+        _DISTRIBUTION,
+    ),
+    Option(
+        "origin-request-policy",
+        Kind.TEXT,
+        "managed origin request policy for a URL or directory TARGET (default AllViewer for a URL)",
+        "NAME_OR_ID",
+        _DISTRIBUTION,
+    ),
+    Option(
+        "origin",
+        Kind.LIST,
+        "requests to that origin, or to that origin domain name, go to a URL or a folder instead",
+        "ID_OR_DOMAIN=URL_OR_DIR",
+        _DISTRIBUTION,
+    ),
+    Option(
+        "origin-host",
+        Kind.LIST,
+        "send the mapped URL's own host as Host to that origin",
+        "ID",
+        _DISTRIBUTION,
+    ),
+    Option(
+        "kvs",
+        Kind.LIST,
+        "load a key-value store from AWS's import JSON",
+        "NAME=FILE",
+        _DISTRIBUTION,
+    ),
+    Option(
+        "function-url",
+        Kind.LIST,
+        "serve that function behind a function URL",
+        "FILE[:HANDLER]",
+        _DOORS,
+    ),
+    Option(
+        "alb", Kind.LIST, "serve that function behind an ALB listener", "FILE[:HANDLER]", _DOORS
+    ),
+    Option(
+        "multi-value-headers",
+        Kind.FLAG,
+        "the ALB target groups of --alb use multi-value headers",
+        group=_DOORS,
+    ),
+    Option(
+        "host", Kind.TEXT, "address of the viewer listener (default 127.0.0.1)", "HOST", _LISTENERS
+    ),
+    Option(
+        "port",
+        Kind.INTEGER,
+        "port of the viewer listener, 0 takes a free one (default 8080)",
+        "PORT",
+        _LISTENERS,
+    ),
+    Option(
+        "control-port",
+        Kind.INTEGER,
+        "port of the control listener, 0 takes a free one (default 8081)",
+        "PORT",
+        _LISTENERS,
+    ),
+    Option(
+        "control-host",
+        Kind.TEXT,
+        "address of the control listener (default 127.0.0.1)",
+        "HOST",
+        _LISTENERS,
+    ),
+    Option(
+        "endpoints-file",
+        Kind.PATH,
+        "write the URLs of all listeners there as JSON once they accept; removed at stop",
+        "PATH",
+        _LISTENERS,
+    ),
+    Option(
+        "viewer-country",
+        Kind.TEXT,
+        "country of the viewer (ISO 3166-1 alpha-2), for geo headers and geo restriction",
+        "CC",
+        _VIEWER,
+    ),
+    Option("viewer-ip", Kind.TEXT, "IP address of the viewer", "IP", _VIEWER),
+    Option(
+        "access-log",
+        Kind.PATH,
+        "append CloudFront's standard log (W3C) to a file",
+        "FILE",
+        _CONSOLE,
+    ),
+    Option(
+        "log-format",
+        Kind.TEXT,
+        "console lines for people or for programs (default text)",
+        "text|json",
+        _CONSOLE,
+        ("text", "json"),
+    ),
+    Option(
+        "verbose",
+        Kind.FLAG,
+        "also show functions' START, END and REPORT lines and the whole definition report",
+        group=_CONSOLE,
+    ),
+    Option("quiet", Kind.FLAG, "show only problems", group=_CONSOLE),
+    Option("no-reload", Kind.FLAG, "do not watch files", group=_PROCESS),
+    Option(
+        "state-dir",
+        Kind.PATH,
+        "what must outlive a restart; made on first need (default .edgeproxy)",
+        "DIR",
+        _PROCESS,
+    ),
+    Option(
+        "cache-size-mb",
+        Kind.INTEGER,
+        "memory for cached objects in MB (default 256)",
+        "MB",
+        _PROCESS,
+    ),
+    Option(
+        "account-concurrency",
+        Kind.INTEGER,
+        "the account's concurrent executions (default 1000)",
+        "N",
+        _PROCESS,
+    ),
+    Option("seed", Kind.INTEGER, "make every random choice repeatable", "N", _PROCESS),
+    Option(
+        "strict",
+        Kind.FLAG,
+        "rules that AWS leaves unsure take the strict reading (the default)",
+        group=_PROCESS,
+    ),
+    Option(
+        "lenient",
+        Kind.FLAG,
+        "rules that AWS leaves unsure take the forgiving reading",
+        group=_PROCESS,
+    ),
+)
+
+_BY_KEY = {option.key: option for option in OPTIONS}
+_OPPOSITES = {"strict": "lenient", "lenient": "strict", "verbose": "quiet", "quiet": "verbose"}
+"""Flags that exclude each other; one on the command line overrules the other of the file."""
+
+
+def read_settings_file(path: Path) -> dict[str, object]:
+    """The keys and values of an ``edgeproxy.toml``, checked.
+
+    Relative paths in it start from its own folder. Raises :class:`UsageError`.
+    """
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", place=Place(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"is not valid TOML: {error}", place=Place(path)) from error
+    checked: dict[str, object] = {}
+    for key, value in values.items():
+        option = _BY_KEY.get(key)
+        if option is None:
+            near = difflib.get_close_matches(key, _BY_KEY, 1)
+            raise UsageError(
+                f"unknown key {key!r}",
+                place=Place(path, path=key),
+                remedy=f"did you mean {near[0]!r}?" if near else "see `edgeproxy dev --help`",
+            )
+        checked[key] = _checked(option, value, path)
+    return checked
+
+
+def _checked(option: Option, value: object, path: Path) -> object:
+    place = Place(path, path=option.key)
+    match option.kind:
+        case Kind.FLAG if isinstance(value, bool):
+            return value
+        case Kind.INTEGER if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        case Kind.TEXT if isinstance(value, str):
+            if option.choices and value not in option.choices:
+                raise UsageError(
+                    f"{value!r} is not one of {', '.join(option.choices)}", place=place
+                )
+            return _from_folder(option, value, path.parent)
+        case Kind.PATH if isinstance(value, str):
+            return path.parent / value
+        case Kind.LIST if isinstance(value, list) and all(isinstance(v, str) for v in value):
+            return tuple(_from_folder(option, item, path.parent) for item in value)
+        case Kind.LIST if isinstance(value, str):
+            return (_from_folder(option, value, path.parent),)
+    raise UsageError(f"expected {option.kind}, found {value!r}", place=place)
+
+
+def _from_folder(option: Option, value: str, folder: Path) -> str:
+    """A value with the path in it made to start from the settings file's folder."""
+    name, equals, target = value.partition("=") if "=" in option.metavar else ("", "", value)
+    is_path = "FILE" in option.metavar or "DIR" in option.metavar
+    if not is_path or "://" in target or not target:
+        return value
+    return f"{name}{equals}{folder / target}"
+
+
+def settings_from(
+    from_file: Mapping[str, object], from_command_line: Mapping[str, object]
+) -> Settings:
+    """One value for each option: the command line wins over the file, the file over the default.
+
+    Raises :class:`UsageError` for values that contradict each other or are out of range.
+    """
+    given = {k: v for k, v in from_command_line.items() if k in _BY_KEY and v is not None}
+    overruled = {_OPPOSITES[key] for key in given.keys() & _OPPOSITES.keys() if given[key]}
+    values = {key: value for key, value in from_file.items() if key not in overruled} | given
+    settings = Settings(**values)  # type: ignore[arg-type]
+    for check in _CHECKS:
+        check(settings)
+    return settings
+
+
+def _listeners_are_possible(settings: Settings) -> None:
+    # An empty host would mean every interface of the machine, which has to be said.
+    if not (settings.host and settings.control_host):
+        raise UsageError("--host and --control-host cannot be empty", remedy="such as 0.0.0.0")
+    for name in ("port", "control_port"):
+        if not 0 <= getattr(settings, name) <= 65535:
+            raise UsageError(
+                f"--{name.replace('_', '-')} {getattr(settings, name)} is not a port",
+                remedy="0 to 65535; 0 takes a free one",
+            )
+    if settings.port == settings.control_port != 0 and settings.host == settings.control_host:
+        raise UsageError(
+            f"--port and --control-port are both {settings.port}",
+            remedy="give one of them another port",
+        )
+
+
+def _amounts_are_positive(settings: Settings) -> None:
+    for name in ("cache_size_mb", "account_concurrency"):
+        if getattr(settings, name) < 1:
+            raise UsageError(f"--{name.replace('_', '-')} must be at least 1")
+
+
+def _flags_do_not_clash(settings: Settings) -> None:
+    for name, opposite in _OPPOSITES.items():
+        if getattr(settings, name) and getattr(settings, opposite):
+            raise UsageError(f"--{name} and --{opposite} exclude each other")
+
+
+def _viewer_is_possible(settings: Settings) -> None:
+    if settings.viewer_ip:
+        try:
+            ipaddress.ip_address(settings.viewer_ip)
+        except ValueError as error:
+            raise UsageError(f"--viewer-ip: {error}") from error
+    country = settings.viewer_country
+    if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
+        raise UsageError(
+            f"--viewer-country {country!r} is not a country code",
+            remedy="two letters of ISO 3166-1, such as DE",
+        )
+
+
+_CHECKS: tuple[Callable[[Settings], None], ...] = (
+    _listeners_are_possible,
+    _amounts_are_positive,
+    _flags_do_not_clash,
+    _viewer_is_possible,
+)

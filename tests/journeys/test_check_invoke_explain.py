@@ -1,0 +1,352 @@
+"""The commands beside `dev`, as processes of their own: what they print and how they exit."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import dev, run
+from tests.support.origin import Answer, Origin
+
+TEMPLATE = """
+Resources:
+  Store:
+    Type: AWS::CloudFront::KeyValueStore
+    Properties: {{Name: words}}
+  Rewrite:
+    Type: AWS::CloudFront::Function
+    Properties:
+      Name: rewrite
+      AutoPublish: true
+      FunctionConfig:
+        Comment: ""
+        Runtime: cloudfront-js-2.0
+        KeyValueStoreAssociations: [{{KeyValueStoreARN: !GetAtt Store.Arn}}]
+      FunctionCode: |
+        {code}
+  Greet:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: greet
+      Code: {{ZipFile: {source}}}
+      Handler: index.handler
+      Runtime: python3.12
+      Role: arn:aws:iam::123456789012:role/edge
+  GreetVersion:
+    Type: AWS::Lambda::Version
+    Properties: {{FunctionName: !Ref Greet}}
+  Site:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        Enabled: true
+        Origins:
+          - Id: web
+            DomainName: web.example.com
+            CustomOriginConfig: {{OriginProtocolPolicy: http-only}}
+        CacheBehaviors:
+          - PathPattern: /api/*
+            TargetOriginId: web
+            ViewerProtocolPolicy: https-only
+            CachePolicyId: 4135ea2d-6df8-44a3-9df3-4b5a84be39ad
+        DefaultCacheBehavior:
+          TargetOriginId: web
+          ViewerProtocolPolicy: allow-all
+          CachePolicyId: 658327ea-f89d-4fab-a63d-7e88639e58f6
+          FunctionAssociations:
+            - {{EventType: viewer-request, FunctionARN: !GetAtt Rewrite.FunctionARN}}
+          LambdaFunctionAssociations:
+            - {{EventType: {event_type}, LambdaFunctionARN: !Ref GreetVersion}}
+"""
+CODE = "async function handler(event) { console.log('in'); return event.request; }"
+SOURCE = "def handler(event, context):\n    print('seen')\n    return {'got': event}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path)
+    return tmp_path
+
+
+def write(
+    folder: Path, *, code: str = CODE, source: str = SOURCE, event_type: str = "origin-request"
+) -> None:
+    text = TEMPLATE.format(code=code, source=json.dumps(source), event_type=event_type)
+    (folder / "template.yaml").write_text(text)
+
+
+# check
+
+
+def test_check_of_a_good_definition(folder: Path) -> None:
+    result = run("check", cwd=folder)
+    assert (result.returncode, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[-1].startswith("0 errors, 0 warnings; ")
+    assert any(line.startswith("ignored: template.yaml:") and "Role" in line for line in lines)
+    assert not any(line.startswith("honoured: ") for line in lines)
+    verbose = run("check", "--verbose", "template.yaml", cwd=folder)
+    assert "honoured: template.yaml:" in verbose.stdout
+
+
+@pytest.mark.parametrize(
+    ("change", "rule", "said"),
+    [
+        ({"event_type": "viewer-request"}, "CFF-ASSOC-02", "viewer-request"),
+        ({"event_type": "viewer-response"}, "CFF-ASSOC-03", "viewer"),
+        ({"source": "import no_such_module\n"}, "LE-ERR-01", "no_such_module"),
+        ({"code": "function handler(event { }"}, "CFF-JS2-12", "rewrite"),
+        ({"code": "function handler(e) { return e?.request; }"}, "CFF-JS2-11", "rewrite"),
+    ],
+)
+def test_check_of_what_aws_would_refuse_or_fail(
+    folder: Path, change: dict[str, str], rule: str, said: str
+) -> None:
+    write(folder, **change)
+    result = run("check", "template.yaml", cwd=folder)
+    assert result.returncode == 1
+    (line, *_) = [line for line in result.stdout.splitlines() if f"[{rule}]" in line]
+    assert line.startswith("error: template.yaml:")
+    assert said in line
+    document = json.loads(run("check", "--json", "template.yaml", cwd=folder).stdout)
+    (finding, *_) = [each for each in document["findings"] if each["rule"] == rule]
+    assert set(finding) == {"rule", "severity", "file", "line", "path", "message", "remedy"}
+    assert (finding["severity"], finding["file"]) == ("error", "template.yaml")
+    assert finding["line"] > 1
+    assert finding["remedy"]
+
+
+def test_check_json_of_a_good_definition(folder: Path) -> None:
+    result = run("check", "--json", cwd=folder)
+    assert result.returncode == 0
+    document = json.loads(result.stdout)
+    assert document["findings"] == []
+    treatments = {line["treatment"] for line in document["report"]}
+    assert {"honoured", "ignored"} <= treatments
+    for line in document["report"]:
+        assert set(line) == {"treatment", "file", "line", "path", "why"}
+        assert line["why"] or line["treatment"] == "honoured"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing.yaml"], "missing.yaml"),
+        (["broken.yaml"], "broken.yaml:1"),
+        (["template.yaml", "--no-such-option"], "--no-such-option"),
+        (["template.yaml", "--kvs", "nonsense"], "NAME=FILE"),
+        (["template.yaml", "--kvs", "words=missing.json"], "missing.json"),
+    ],
+)
+def test_check_of_what_cannot_be_read(folder: Path, arguments: list[str], said: str) -> None:
+    (folder / "broken.yaml").write_text("a: [\n")
+    result = run("check", *arguments, cwd=folder)
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_check_of_options(folder: Path) -> None:
+    (folder / "hook.py").write_text("def handler(event, context:\n")
+    result = run("check", "http://127.0.0.1:1", "--viewer-request", "hook.py", cwd=folder)
+    assert result.returncode == 1
+    assert "hook does not load: Runtime.UserCodeSyntaxError" in result.stdout
+
+
+# invoke
+
+
+@pytest.mark.parametrize("name", ["greet", "Greet"])
+def test_invoke_prints_the_result_and_the_log_apart(folder: Path, name: str) -> None:
+    result = run(
+        "invoke", name, "--target", "template.yaml", "--event", "-", cwd=folder, stdin='{"a": 1}'
+    )
+    assert result.returncode == 0
+    assert json.loads(result.stdout) == {"got": {"a": 1}}
+    assert "seen" in result.stderr.splitlines()
+    assert "REPORT RequestId: " in result.stderr
+
+
+def test_invoke_without_an_event_gives_an_empty_object(folder: Path) -> None:
+    result = run("invoke", "greet", "--target", "template.yaml", cwd=folder)
+    assert json.loads(result.stdout) == {"got": {}}
+
+
+def test_invoke_a_file_with_an_event_file(folder: Path) -> None:
+    (folder / "one.mjs").write_text("export const main = async (event) => event.a + 1;\n")
+    (folder / "event.json").write_text('{"a": 1}')
+    result = run("invoke", "one.mjs:main", "--event", "event.json", cwd=folder)
+    assert (result.returncode, result.stdout) == (0, "2\n"), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("def handler(event, context):\n    raise ValueError('no')\n", "ValueError"),
+        ("import no_such_module\n", "Runtime.ImportModuleError"),
+        ("import os\ndef handler(event, context):\n    os._exit(1)\n", "Runtime.ExitError"),
+    ],
+)
+def test_invoke_of_a_function_that_fails(folder: Path, source: str, kind: str) -> None:
+    write(folder, source=source)
+    result = run("invoke", "greet", "--target", "template.yaml", cwd=folder)
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["errorType"] == kind
+
+
+def viewer_event() -> str:
+    request = {"method": "GET", "uri": "/a", "querystring": {}, "headers": {}, "cookies": {}}
+    context = {"eventType": "viewer-request", "requestId": "1"}
+    viewer = {"ip": "192.0.2.1"}
+    return json.dumps(
+        {"version": "1.0", "context": context, "viewer": viewer, "request": request}
+    )
+
+
+def test_invoke_a_cloudfront_function(folder: Path) -> None:
+    command = ("invoke", "rewrite", "--target", "template.yaml", "--event", "-")
+    result = run(*command, cwd=folder, stdin=viewer_event())
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["uri"] == "/a"
+    assert "in" in result.stderr.splitlines()
+    assert "Compute utilization: " in result.stderr
+
+
+def test_invoke_a_cloudfront_function_with_its_store(folder: Path) -> None:
+    write(
+        folder,
+        code="import cf from 'cloudfront'; async function handler(event) "
+        "{ event.request.uri = await cf.kvs().get('k'); return event.request; }",
+    )
+    command = ("invoke", "rewrite", "--target", "template.yaml", "--event", "-")
+    result = run(*command, cwd=folder, stdin=viewer_event())
+    assert result.returncode == 1
+    assert "FunctionExecutionError: KeyNotFound" in result.stderr
+    assert result.stdout == ""
+    (folder / "words.json").write_text('{"data": [{"key": "k", "value": "/v"}]}')
+    result = run(*command, "--kvs", "words=words.json", cwd=folder, stdin=viewer_event())
+    assert json.loads(result.stdout)["uri"] == "/v"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "said"),
+    [
+        (["nothing", "--target", "template.yaml"], "", "there is greet, rewrite"),
+        (["greet", "--target", "template.yaml", "--event", "missing.json"], "", "missing.json"),
+        (["greet", "--target", "template.yaml", "--event", "-"], "{", "not JSON"),
+        (["missing.py"], "", "missing.py"),
+        (["greet", "--target", "missing.yaml"], "", "missing.yaml"),
+    ],
+)
+def test_invoke_that_cannot_be_done(
+    folder: Path, arguments: list[str], stdin: str, said: str
+) -> None:
+    result = run("invoke", *arguments, cwd=folder, stdin=stdin)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+# explain and invalidate
+
+
+def test_explain_a_definition(folder: Path) -> None:
+    result = run("explain", "/a.css?v=1", "--target", "template.yaml", cwd=folder)
+    assert result.returncode == 0
+    text = result.stdout
+    for said in (
+        "distribution  Site (d",
+        "behavior      * -> web",
+        "cache policy Managed-CachingOptimized",
+        "viewer-request   rewrite (cloudfront)",
+        "origin-request   greet (lambda)",
+        "path: /a.css",
+        "origin gets   GET /a.css at web.example.com",
+        "Host: web.example.com",
+    ):
+        assert said in text, text
+
+
+def test_explain_as_json(folder: Path) -> None:
+    result = run(
+        "explain", "http://www.example.com/a.css", "--target", "template.yaml", "--json",
+        "--method", "head", "-H", "Accept-Encoding: gzip", cwd=folder,
+    )  # fmt: skip
+    document = json.loads(result.stdout)
+    assert document["admitted"] is True
+    assert document["forwarded"]["method"] == "HEAD"
+    assert [f["event_type"] for f in document["functions"]] == ["viewer-request", "origin-request"]
+    parts = {part["part"]: part["value"] for part in document["cache"]["key"]}
+    assert parts["header accept-encoding"] == "gzip"
+
+
+def test_explain_what_is_refused_and_what_is_not_cached(folder: Path) -> None:
+    refused = run("explain", "http://h/api/x", "--target", "template.yaml", cwd=folder)
+    assert refused.returncode == 0
+    assert "refused       403: " in refused.stdout
+    (folder / "template.yaml").write_text(
+        (folder / "template.yaml").read_text().replace("https-only", "allow-all")
+    )
+    passed = run("explain", "/api/x", "--target", "template.yaml", cwd=folder)
+    assert "cache         never: " in passed.stdout
+    assert "functions     none" in passed.stdout
+
+
+def test_explain_and_invalidate_on_a_running_edge(folder: Path, origin: Origin) -> None:
+    origin.answer = Answer(headers={"Cache-Control": "max-age=60"})
+    write(folder, source="def handler(e, c): return e['Records'][0]['cf']['request']\n")
+    with dev("template.yaml", "--origin", f"web={origin.url}", cwd=folder) as command:
+        control = command.endpoints["control"]
+        file = str(command.endpoints_file)
+        for where in (("--control", control), ("--endpoints-file", file)):
+            explained = run("explain", "/a", *where, cwd=folder)
+            assert (explained.returncode, explained.stderr) == (0, "")
+            assert "behavior      * -> web" in explained.stdout
+        answer = run("invalidate", "/*", "--control", control, cwd=folder)
+        assert (answer.returncode, answer.stdout) == (0, "0 objects dropped\n")
+        import urllib.request
+
+        urllib.request.urlopen(command.endpoints["viewer"] + "/a").close()
+        answer = run("invalidate", "/a", "--endpoints-file", file, cwd=folder)
+        assert (answer.returncode, answer.stdout) == (0, "1 object dropped\n")
+        for arguments, said in (
+            (["a"], "does not begin with /"),
+            (["/a", "--distribution", "Nothing"], "there is Site"),
+        ):
+            answer = run("invalidate", *arguments, "--control", control, cwd=folder)
+            assert answer.returncode == 2
+            assert said in answer.stderr
+
+
+@pytest.mark.parametrize("command", [["invalidate", "/a"], ["explain", "/a"]])
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        (["--control", "http://127.0.0.1:1"], "no running edge answers"),
+        (["--control", "nonsense"], "is not a URL"),
+        (["--endpoints-file", "missing.json"], "missing.json"),
+        (["--endpoints-file", "template.yaml"], "is not an endpoints file"),
+    ],
+)
+def test_without_a_running_edge(folder: Path, command, where, said) -> None:
+    result = run(*command, *where, cwd=folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["explain", "/a", "--target", "template.yaml", "-H", "nonsense"], "NAME: VALUE"),
+        (["explain", "/a", "--target", "missing.yaml"], "missing.yaml"),
+        (["invalidate"], "PATH"),
+        (["nonsense"], "nonsense"),
+        ([], "COMMAND"),
+    ],
+)
+def test_a_command_line_that_cannot_be_used(folder: Path, arguments, said) -> None:
+    result = run(*arguments, cwd=folder)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr

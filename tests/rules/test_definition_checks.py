@@ -1,0 +1,638 @@
+"""What AWS would refuse: each finding with its rule and the place it names."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeproxy.project.loaders import Loaded
+from edgeproxy.project.report import Severity
+from tests.unit.project.drafts import (
+    CACHING_OPTIMIZED,
+    VERSION,
+    function,
+    load_resources,
+    load_site,
+)
+
+
+def rule(identifier: str, *more: str) -> pytest.MarkDecorator:
+    return pytest.mark.rule(identifier, *more)
+
+
+def found(loaded: Loaded) -> list[tuple[str, str]]:
+    """Rules and the last two steps of the places' paths."""
+    return [(each.rule, ".".join(each.place.path.split(".")[-2:])) for each in loaded.findings]
+
+
+CUSTOM = {"OriginProtocolPolicy": "http-only"}
+ALL_METHODS = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
+SECOND = {"Id": "web", "DomainName": "other.example.com", "CustomOriginConfig": CUSTOM}
+GROUP_MEMBERS = {"Quantity": 2, "Items": [{"OriginId": "web"}, {"OriginId": "web"}]}
+
+
+def ordered(pattern: str, **more: Any) -> dict[str, Any]:
+    return {
+        "PathPattern": pattern,
+        "TargetOriginId": "web",
+        "ViewerProtocolPolicy": "allow-all",
+        "CachePolicyId": CACHING_OPTIMIZED,
+        **more,
+    }
+
+
+def legacy(values: dict[str, Any], **ttls: int) -> dict[str, Any]:
+    return {"CachePolicyId": None, "ForwardedValues": {"QueryString": False, **values}, **ttls}
+
+
+def case(rule_id: str, path: str, *ids: str, **parts: Any) -> Any:
+    return pytest.param(parts, (rule_id, path), marks=rule(rule_id, *ids), id=f"{rule_id}-{path}")
+
+
+DEFAULT = "DefaultCacheBehavior"
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        case("CDN-CFG-391", "DistributionConfig.Origins", config={"Origins": [SECOND, SECOND]}),
+        case("CDN-CFG-391", "DistributionConfig.CacheBehaviors",
+             "CDN-CFG-126", config={"CacheBehaviors": [ordered("/a"), ordered("/a")]}),
+        case("CDN-CFG-391", "DistributionConfig.CustomErrorResponses", "CDN-CFG-140",
+             config={"CustomErrorResponses": [{"ErrorCode": 404}, {"ErrorCode": 404}]}),
+        case("CDN-CFG-391", "DistributionConfig.OriginGroups", "CDN-CFG-090",
+             config={"OriginGroups": {"Items": [{
+                 "Id": "web", "Members": GROUP_MEMBERS,
+                 "FailoverCriteria": {"StatusCodes": {"Items": [500]}}}]}}),
+        case("CDN-CFG-392", f"{DEFAULT}.AllowedMethods", "CDN-MTH-01",
+             behavior={"AllowedMethods": ["GET", "HEAD", "POST"]}),
+        case("CDN-CFG-392", f"{DEFAULT}.CachedMethods", "CDN-MTH-03",
+             behavior={"CachedMethods": ["GET", "HEAD", "OPTIONS"]}),
+        case("CDN-CFG-393", f"{DEFAULT}.MinTTL", behavior=legacy({}, MinTTL=9, DefaultTTL=5)),
+        case("CDN-CFG-394", f"{DEFAULT}.MinTTL", behavior={"MinTTL": 1}),
+        case("CDN-CFG-394", f"{DEFAULT}.ForwardedValues",
+             behavior={"ForwardedValues": {"QueryString": True}}),
+        case("CDN-CFG-394", f"{DEFAULT}.OriginRequestPolicyId", behavior=legacy(
+             {}) | {"OriginRequestPolicyId": "216adef6-5c7f-47e4-b989-5492eafa07d3"}),
+        case("CDN-CFG-119", f"{DEFAULT}.MinTTL", behavior=legacy({"Headers": ["*"]}, MinTTL=1)),
+        case("CDN-KEY-32", f"{DEFAULT}.ForwardedValues", behavior=legacy({"Headers": ["TE"]})),
+        case("CDN-KEY-36", f"{DEFAULT}.ForwardedValues",
+             behavior=legacy({"Headers": [f"X-{n}" for n in range(11)]})),
+        case("CDN-MP-01", f"{DEFAULT}.CachePolicyId",
+             behavior={"CachePolicyId": "CachingDisabled"}),
+        case("CDN-CFG-396", "Origins[0].OriginCustomHeaders", "CDN-OCH-03",
+             origin={"OriginCustomHeaders": [{"HeaderName": "X-Edge-A", "HeaderValue": "1"}]}),
+        case("CDN-CFG-403", "Origins[0].OriginCustomHeaders", "CDN-OCH-05",
+             origin={"OriginCustomHeaders": [
+                 {"HeaderName": f"X-{n}", "HeaderValue": "1"} for n in range(31)]}),
+        case("CDN-CFG-403", "Origins[0].OriginCustomHeaders", "CDN-QUO-10",
+             origin={"OriginCustomHeaders": [{"HeaderName": "X", "HeaderValue": "1" * 1784}]}),
+        case("CDN-CFG-402", "Origins[0].OriginPath", "CDN-CFG-062", origin={"OriginPath": "/a/"}),
+        case("CDN-CFG-402", "Origins[0].OriginPath", origin={"OriginPath": "a"}),
+        case("CDN-CFG-402", "DistributionConfig.DefaultRootObject", "CDN-CFG-022",
+             config={"DefaultRootObject": "/index.html"}),
+        case("CDN-CFG-061", "Origins[0].DomainName", origin={"DomainName": "http://example.com"}),
+        case("CDN-ORG-13", "Origins[0].DomainName", origin={"DomainName": "192.0.2.1"}),
+        case("CDN-CFG-064", "Origins[0].ConnectionAttempts", "CDN-ORG-02",
+             origin={"ConnectionAttempts": 4}),
+        case("CDN-CFG-065", "Origins[0].ConnectionTimeout", origin={"ConnectionTimeout": 11}),
+        case("CDN-CFG-066", "Origins[0].ResponseCompletionTimeout", "CDN-ORG-06",
+             origin={"ResponseCompletionTimeout": 29}),
+        case("CDN-CFG-070", "Origins[0].CustomOriginConfig", "CDN-ORG-10",
+             origin={"CustomOriginConfig": {**CUSTOM, "HTTPPort": 81}}),
+        case("CDN-CFG-073", "Origins[0].CustomOriginConfig", "CDN-ORG-04",
+             origin={"CustomOriginConfig": {**CUSTOM, "OriginReadTimeout": 121}}),
+        case("CDN-CFG-074", "Origins[0].CustomOriginConfig", "CDN-ORG-07",
+             origin={"CustomOriginConfig": {**CUSTOM, "OriginKeepaliveTimeout": 0}}),
+        case("CDN-CFG-091", "Items[0].FailoverCriteria", "CDN-OG-02",
+             config={"OriginGroups": {"Items": [{
+                 "Id": "g", "Members": GROUP_MEMBERS,
+                 "FailoverCriteria": {"StatusCodes": {"Items": [418]}}}]}}),
+        case("CDN-CFG-110", "CacheBehaviors[0].PathPattern",
+             config={"CacheBehaviors": [ordered("/" + "a" * 255)]}),
+        case("CDN-CFG-399", f"{DEFAULT}.GrpcConfig", behavior={"GrpcConfig": {"Enabled": True}}),
+        case("CDN-CFG-401", "DistributionConfig.HttpVersion", "CDN-CD-09",
+             config={"HttpVersion": "http2and3", "ContinuousDeploymentPolicyId": "p"}),
+        case("CDN-CFG-401", "DistributionConfig.ContinuousDeploymentPolicyId",
+             config={"Staging": True, "ContinuousDeploymentPolicyId": "p"}),
+        case("CDN-CEP-01", "CustomErrorResponses[0].ErrorCode",
+             config={"CustomErrorResponses": [{"ErrorCode": 418}]}),
+        case("CDN-CEP-02", "CustomErrorResponses[0].ResponseCode",
+             config={"CustomErrorResponses": [{"ErrorCode": 404, "ResponseCode": 200}]}),
+        case("CDN-CEP-03", "CustomErrorResponses[0].ResponseCode",
+             config={"CustomErrorResponses": [
+                 {"ErrorCode": 404, "ResponseCode": 302, "ResponsePagePath": "/a"}]}),
+        case("CDN-CEP-05", "CustomErrorResponses[0].ResponsePagePath", "CDN-CFG-142",
+             config={"CustomErrorResponses": [
+                 {"ErrorCode": 404, "ResponseCode": 200, "ResponsePagePath": "a"}]}),
+        case("CDN-BEH-03", "DistributionConfig.Aliases", config={"Aliases": ["a.*.example.com"]}),
+        case("CDN-CFG-403", "DistributionConfig.Aliases", "CDN-QUO-01", "CDN-CFG-021",
+             config={"Aliases": [f"a{n}.example.com" for n in range(101)]}),
+        case("CDN-CFG-403", "DistributionConfig.CacheBehaviors", "CDN-CFG-026",
+             config={"CacheBehaviors": [ordered(f"/{n}") for n in range(75)]}),
+        case("CDN-CFG-403", f"{DEFAULT}.TrustedKeyGroups", "CDN-QUO-13",
+             behavior={"TrustedKeyGroups": list("abcde")}),
+    ],
+)  # fmt: skip
+def test_distribution(parts: dict[str, Any], expected: tuple[str, str], tmp_path: Path) -> None:
+    assert found(load_site(tmp_path, **parts)) == [expected]
+
+
+def test_a_sound_distribution_has_no_finding(tmp_path: Path) -> None:
+    behavior = {"AllowedMethods": ALL_METHODS, "GrpcConfig": {"Enabled": True}}
+    assert found(load_site(tmp_path, behavior, {"Aliases": ["*.example.com"]})) == []
+
+
+@pytest.mark.rule("CDN-CFG-391")
+def test_the_first_of_two_equal_names_is_used(tmp_path: Path) -> None:
+    other = {**SECOND, "DomainName": "second.example.com"}
+    loaded = load_site(tmp_path, config={"Origins": [SECOND, other]})
+    origin = loaded.project.distributions["Site"].origins["web"]
+    assert origin.domain_name == "other.example.com"
+
+
+# Functions
+
+
+def associated(
+    folder: Path,
+    arn: object = None,
+    event: str = "origin-request",
+    include_body: bool = False,
+    more: list[dict[str, Any]] | None = None,
+    cloudfront: list[dict[str, Any]] | None = None,
+    resources: dict[str, Any] | None = None,
+    **properties: Any,
+) -> Loaded:
+    association = {"EventType": event, "LambdaFunctionARN": arn or {"Ref": "FnVersion"}}
+    if include_body:
+        association["IncludeBody"] = True
+    behavior = {
+        "LambdaFunctionAssociations": [association, *(more or [])],
+        "FunctionAssociations": cloudfront or [],
+    }
+    given = {"Fn": function(**properties), "FnVersion": VERSION, **(resources or {})}
+    return load_site(folder, behavior, **given)
+
+
+CFF: dict[str, Any] = {
+    "Type": "AWS::CloudFront::Function",
+    "Properties": {
+        "Name": "cff",
+        "AutoPublish": True,
+        "FunctionCode": "function handler(e) { return e.request; }",
+        "FunctionConfig": {"Comment": "", "Runtime": "cloudfront-js-2.0"},
+    },
+}
+CFF_ARN = {"Fn::GetAtt": ["Cff", "FunctionARN"]}
+
+
+@pytest.mark.rule("LE-ASSOC-05", "CDN-CFG-398")
+@pytest.mark.parametrize(
+    ("arn", "qualifier"),
+    [
+        ({"Fn::GetAtt": ["Fn", "Arn"]}, ""),
+        ({"Fn::Sub": "${Fn.Arn}:$LATEST"}, ""),
+        ({"Ref": "FnAlias"}, "1"),
+    ],
+)
+def test_an_association_names_a_numbered_version(
+    arn: object, qualifier: str, tmp_path: Path
+) -> None:
+    alias = {
+        "Type": "AWS::Lambda::Alias",
+        "Properties": {
+            "Name": "live",
+            "FunctionName": {"Ref": "Fn"},
+            "FunctionVersion": {"Fn::GetAtt": ["FnVersion", "Version"]},
+        },
+    }
+    loaded = associated(tmp_path, arn, resources={"FnAlias": alias})
+    assert found(loaded) == [("LE-ASSOC-05", "LambdaFunctionAssociations[0].LambdaFunctionARN")]
+    [association] = loaded.project.distributions["Site"].default_behavior.functions
+    assert (association.function, association.qualifier) == ("Fn", qualifier)
+
+
+@pytest.mark.rule("LE-ASSOC-05", "LE-ASSOC-12", "CDN-CFG-271")
+def test_versions_are_sound_wherever_they_come_from(tmp_path: Path) -> None:
+    more = [{"EventType": "origin-response", "LambdaFunctionARN": {"Fn::Sub": "${Fn.Arn}:4"}}]
+    loaded = associated(tmp_path, more=more)
+    assert found(loaded) == []
+    assert loaded.project.functions["Fn"].versions == ("1", "4")
+
+
+@pytest.mark.rule("LE-ASSOC-02", "CDN-CFG-391")
+def test_one_function_per_event_type(tmp_path: Path) -> None:
+    more = [{"EventType": "origin-request", "LambdaFunctionARN": {"Ref": "FnVersion"}}]
+    assert found(associated(tmp_path, more=more)) == [
+        ("LE-ASSOC-02", "DefaultCacheBehavior.LambdaFunctionAssociations")
+    ]
+
+
+@pytest.mark.rule("LE-ASSOC-02", "CFF-ASSOC-02")
+def test_one_function_of_either_kind_per_event_type(tmp_path: Path) -> None:
+    cloudfront = [{"EventType": "viewer-request", "FunctionARN": CFF_ARN}]
+    loaded = associated(
+        tmp_path, event="viewer-request", cloudfront=cloudfront, resources={"Cff": CFF}
+    )
+    assert found(loaded) == [
+        ("LE-ASSOC-02", "DefaultCacheBehavior.FunctionAssociations"),
+        ("LE-ASSOC-03", "DefaultCacheBehavior.LambdaFunctionAssociations"),
+    ]
+
+
+@pytest.mark.rule("LE-ASSOC-03", "CFF-ASSOC-03", "CDN-CFG-122")
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        ("viewer-response", [("LE-ASSOC-03", "DefaultCacheBehavior.LambdaFunctionAssociations")]),
+        ("origin-request", []),
+    ],
+)
+def test_both_kinds_on_viewer_events(
+    event: str, expected: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    cloudfront = [{"EventType": "viewer-request", "FunctionARN": CFF_ARN}]
+    loaded = associated(tmp_path, event=event, cloudfront=cloudfront, resources={"Cff": CFF})
+    assert found(loaded) == expected
+
+
+@pytest.mark.rule("LE-ASSOC-04")
+def test_kinds_are_judged_per_behavior(tmp_path: Path) -> None:
+    lambda_only = [{"EventType": "viewer-request", "LambdaFunctionARN": {"Ref": "FnVersion"}}]
+    loaded = load_site(
+        tmp_path,
+        {"FunctionAssociations": [{"EventType": "viewer-request", "FunctionARN": CFF_ARN}]},
+        {"CacheBehaviors": [ordered("/a", LambdaFunctionAssociations=lambda_only)]},
+        Fn=function(),
+        FnVersion=VERSION,
+        Cff=CFF,
+    )
+    assert found(loaded) == []
+
+
+@pytest.mark.rule("CFF-ASSOC-01")
+def test_a_cloudfront_function_on_an_origin_event_does_not_run(tmp_path: Path) -> None:
+    associations = [{"EventType": "origin-request", "FunctionARN": CFF_ARN}]
+    loaded = load_site(tmp_path, {"FunctionAssociations": associations}, Cff=CFF)
+    assert found(loaded) == [("CFF-ASSOC-01", "FunctionAssociations[0].EventType")]
+    assert loaded.project.distributions["Site"].default_behavior.functions == ()
+
+
+@pytest.mark.rule("CDN-CFG-398", "LE-ASSOC-07")
+def test_include_body_on_a_response_event(tmp_path: Path) -> None:
+    loaded = associated(tmp_path, event="origin-response", include_body=True)
+    assert found(loaded) == [("CDN-CFG-398", "DefaultCacheBehavior.LambdaFunctionAssociations")]
+
+
+@pytest.mark.rule("LE-ASSOC-06")
+def test_a_function_of_another_region(tmp_path: Path) -> None:
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:Fn:1"
+    assert found(associated(tmp_path, arn)) == [("LE-ASSOC-06", "Fn.Properties")]
+
+
+@pytest.mark.rule("LE-ASSOC-08")
+@pytest.mark.parametrize(
+    ("services", "is_found"),
+    [
+        ("lambda.amazonaws.com", True),
+        (["lambda.amazonaws.com", "edgelambda.amazonaws.com"], False),
+        (["edgelambda.amazonaws.com"], True),
+        ([{"Fn::Sub": "lambda.${AWS::URLSuffix}"}, "edgelambda.amazonaws.com"], False),
+    ],
+)
+def test_the_role_trusts_both_services(services: object, is_found: bool, tmp_path: Path) -> None:
+    statement = {"Effect": "Allow", "Principal": {"Service": services}}
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"AssumeRolePolicyDocument": {"Statement": [statement]}},
+    }
+    loaded = associated(tmp_path, Role={"Fn::GetAtt": ["Role", "Arn"]}, resources={"Role": role})
+    assert found(loaded) == ([("LE-ASSOC-08", "Properties.Role")] if is_found else [])
+
+
+@pytest.mark.rule("LE-ASSOC-09")
+@pytest.mark.parametrize(
+    ("properties", "path"),
+    [
+        ({"VpcConfig": {"SubnetIds": ["s"]}}, "Properties.VpcConfig"),
+        ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:::q"}}, "Properties.DeadLetterConfig"),
+        ({"Environment": {"Variables": {"A": "1"}}}, "Environment.Variables"),
+        ({"Layers": ["arn:aws:lambda:us-east-1:1:layer:l:1"]}, "Properties.Layers"),
+        ({"TracingConfig": {"Mode": "Active"}}, "Properties.TracingConfig"),
+        ({"Architectures": ["arm64"]}, "Properties.Architectures"),
+        ({"EphemeralStorage": {"Size": 1024}}, "EphemeralStorage.Size"),
+        ({"KmsKeyArn": "arn:aws:kms:::k"}, "Properties.KmsKeyArn"),
+        ({"RuntimeManagementConfig": {"UpdateRuntimeOn": "Manual"}},
+         "RuntimeManagementConfig.UpdateRuntimeOn"),
+    ],
+)  # fmt: skip
+def test_features_that_lambda_at_edge_refuses(
+    properties: dict[str, Any], path: str, tmp_path: Path
+) -> None:
+    assert found(associated(tmp_path, **properties)) == [("LE-ASSOC-09", path)]
+
+
+@pytest.mark.rule("LE-ASSOC-09")
+def test_provisioned_concurrency(tmp_path: Path) -> None:
+    properties = {
+        "FunctionName": {"Ref": "Fn"},
+        "ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 1},
+    }
+    version = {"Type": "AWS::Lambda::Version", "Properties": properties}
+    loaded = associated(tmp_path, resources={"FnVersion": version})
+    assert found(loaded) == [("LE-ASSOC-09", "Properties.ProvisionedConcurrencyConfig")]
+
+
+@pytest.mark.rule("LE-ASSOC-09")
+def test_features_that_say_nothing_or_run_elsewhere_are_fine(tmp_path: Path) -> None:
+    harmless: dict[str, Any] = {
+        "VpcConfig": {},
+        "Layers": [],
+        "TracingConfig": {"Mode": "PassThrough"},
+        "Architectures": ["x86_64"],
+        "EphemeralStorage": {"Size": 512},
+        "RuntimeManagementConfig": {"UpdateRuntimeOn": "Auto"},
+    }
+    assert found(associated(tmp_path, **harmless)) == []
+    fn = function(Layers=["l"], Timeout=900)
+    assert found(load_resources(tmp_path, {"Fn": fn})) == []
+
+
+@pytest.mark.rule("LE-ASSOC-10")
+def test_a_runtime_that_is_neither_node_nor_python(tmp_path: Path) -> None:
+    assert found(associated(tmp_path, Runtime="java21")) == [("LE-ASSOC-10", "Properties.Runtime")]
+
+
+@pytest.mark.parametrize(
+    ("event", "properties", "expected"),
+    [
+        pytest.param("viewer-request", {"Timeout": 31}, ("LE-LIM-01", "Properties.Timeout"),
+                     marks=rule("LE-LIM-01")),
+        pytest.param("origin-request", {"Timeout": 31}, ("LE-LIM-02", "Properties.Timeout"),
+                     marks=rule("LE-LIM-02")),
+        pytest.param("viewer-request", {"MemorySize": 256}, ("LE-LIM-03", "Properties.MemorySize"),
+                     marks=rule("LE-LIM-03")),
+    ],
+)  # fmt: skip
+def test_limits(
+    event: str, properties: dict[str, Any], expected: tuple[str, str], tmp_path: Path
+) -> None:
+    assert found(associated(tmp_path, event=event, **properties)) == [expected]
+
+
+@pytest.mark.rule("LE-LIM-03", "CDN-CFG-399")
+def test_what_aws_takes_after_all_is_a_warning(tmp_path: Path) -> None:
+    loaded = associated(tmp_path, event="viewer-request", MemorySize=256)
+    assert [each.severity for each in loaded.findings] == [Severity.WARNING]
+    grpc = load_site(
+        tmp_path,
+        {
+            "AllowedMethods": ALL_METHODS,
+            "GrpcConfig": {"Enabled": True},
+            "LambdaFunctionAssociations": [
+                {"EventType": "origin-request", "LambdaFunctionARN": {"Ref": "FnVersion"}}
+            ],
+        },
+        Fn=function(),
+        FnVersion=VERSION,
+    )
+    assert [(each.rule, each.severity) for each in grpc.findings] == [
+        ("CDN-CFG-399", Severity.WARNING)
+    ]
+
+
+@pytest.mark.rule("CDN-CFG-277")
+@pytest.mark.parametrize(
+    ("handler", "is_found"),
+    [("index.handler", False), ("app.handler", True), ("handler", True)],
+)
+def test_the_handlers_file_is_there(handler: str, is_found: bool, tmp_path: Path) -> None:
+    loaded = load_resources(tmp_path, {"Fn": function(Handler=handler)})
+    assert found(loaded) == ([("CDN-CFG-277", "Properties.Handler")] if is_found else [])
+
+
+# CloudFront Functions, stores and policies
+
+
+def cff(runtime: str = "cloudfront-js-2.0", stores: int = 0, **properties: Any) -> dict[str, Any]:
+    config = {
+        "Comment": "",
+        "Runtime": runtime,
+        "KeyValueStoreAssociations": [{"KeyValueStoreARN": {"Fn::GetAtt": ["Kvs", "Arn"]}}]
+        * stores,
+    }
+    given = {**CFF["Properties"], "FunctionConfig": config, **properties}
+    return {
+        "Cff": {"Type": "AWS::CloudFront::Function", "Properties": given},
+        "Kvs": {"Type": "AWS::CloudFront::KeyValueStore", "Properties": {"Name": "kvs"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        pytest.param(cff(Name="a b"), ("CFF-ASSOC-06", "Properties.Name"),
+                     marks=rule("CFF-ASSOC-06", "CDN-CFG-210")),
+        pytest.param(cff(FunctionCode="/" * 10_241), ("CFF-LIM-01", "Properties.FunctionCode"),
+                     marks=rule("CFF-LIM-01", "CDN-QUO-14")),
+        pytest.param(cff(stores=2), ("CFF-ASSOC-07", "Properties.FunctionConfig"),
+                     marks=rule("CFF-ASSOC-07", "CDN-QUO-15")),
+        pytest.param(cff("cloudfront-js-1.0", 1), ("CFF-KVS-01", "Properties.FunctionConfig"),
+                     marks=rule("CFF-KVS-01")),
+        pytest.param(cff(stores=1), None, marks=rule("CFF-KVS-01", "CFF-ASSOC-07")),
+        pytest.param(cff(FunctionCode="/" * 10_240), None, marks=rule("CFF-LIM-01")),
+    ],
+)  # fmt: skip
+def test_cloudfront_functions(
+    resources: dict[str, Any], expected: tuple[str, str] | None, tmp_path: Path
+) -> None:
+    assert found(load_resources(tmp_path, resources)) == ([expected] if expected else [])
+
+
+@pytest.mark.rule("CFF-KVS-09", "CDN-QUO-15")
+@pytest.mark.parametrize(
+    ("key", "value", "count"), [("k" * 513, "v", 1), ("k", "v" * 1025, 1), ("k", "v", 0)]
+)
+def test_key_value_stores(key: str, value: str, count: int, tmp_path: Path) -> None:
+    file = tmp_path / "data.json"
+    file.write_text(f'{{"data": [{{"key": "{key}", "value": "{value}"}}]}}')
+    loaded = load_resources(tmp_path, cff(), key_value_stores={"kvs": file})
+    assert [each.rule for each in loaded.findings] == ["CFF-KVS-09"] * count
+
+
+NONE = {
+    "EnableAcceptEncodingGzip": False,
+    "HeadersConfig": {"HeaderBehavior": "none"},
+    "CookiesConfig": {"CookieBehavior": "none"},
+    "QueryStringsConfig": {"QueryStringBehavior": "none"},
+}
+
+
+def cache_policy(ttls: tuple[int, int, int] = (0, 1, 2), **keyed: Any) -> dict[str, Any]:
+    config = {
+        "Name": "p",
+        "MinTTL": ttls[0],
+        "DefaultTTL": ttls[1],
+        "MaxTTL": ttls[2],
+        "ParametersInCacheKeyAndForwardedToOrigin": {**NONE, **keyed},
+    }
+    return {"Type": "AWS::CloudFront::CachePolicy", "Properties": {"CachePolicyConfig": config}}
+
+
+def request_policy(**config: Any) -> dict[str, Any]:
+    given = {"Name": "p", **NONE, **config}
+    del given["EnableAcceptEncodingGzip"]
+    return {
+        "Type": "AWS::CloudFront::OriginRequestPolicy",
+        "Properties": {"OriginRequestPolicyConfig": given},
+    }
+
+
+def response_policy(**config: Any) -> dict[str, Any]:
+    return {
+        "Type": "AWS::CloudFront::ResponseHeadersPolicy",
+        "Properties": {"ResponseHeadersPolicyConfig": {"Name": "p", **config}},
+    }
+
+
+HEADERS = "HeadersConfig"
+CORS = {
+    "AccessControlAllowCredentials": True,
+    "AccessControlAllowOrigins": {"Items": ["https://example.com"]},
+    "AccessControlAllowHeaders": {"Items": ["*"]},
+    "AccessControlAllowMethods": {"Items": ["GET"]},
+    "OriginOverride": True,
+}
+
+
+def security(name: str, **values: Any) -> dict[str, Any]:
+    return response_policy(SecurityHeadersConfig={name: {"Override": True, **values}})
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        pytest.param(cache_policy((0, 5, 2)), ("CDN-CFG-393", "CachePolicyConfig.MinTTL"),
+                     marks=rule("CDN-CFG-393")),
+        pytest.param(cache_policy((3, 2, 5)), ("CDN-CFG-393", "CachePolicyConfig.MinTTL"),
+                     marks=rule("CDN-CFG-393")),
+        pytest.param(cache_policy((0, 0, 0), EnableAcceptEncodingGzip=True),
+                     ("CDN-CFG-177", "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin"),
+                     marks=rule("CDN-CFG-177")),
+        pytest.param(cache_policy((0, 0, 0)), None, marks=rule("CDN-CFG-177")),
+        pytest.param(cache_policy(HeadersConfig={"HeaderBehavior": "whitelist"}),
+                     ("CDN-CFG-395", "HeadersConfig.HeaderBehavior"), marks=rule("CDN-CFG-395")),
+        pytest.param(cache_policy(CookiesConfig={"CookieBehavior": "none", "Cookies": ["a"]}),
+                     ("CDN-CFG-395", "CookiesConfig.Cookies"), marks=rule("CDN-CFG-395")),
+        pytest.param(
+            cache_policy(QueryStringsConfig={
+                "QueryStringBehavior": "whitelist", "QueryStrings": [f"q{n}" for n in range(11)]}),
+            ("CDN-CFG-403", "QueryStringsConfig.QueryStrings"),
+            marks=rule("CDN-CFG-403", "CDN-QUO-07")),
+        pytest.param(
+            cache_policy(CookiesConfig={"CookieBehavior": "whitelist", "Cookies": ["c" * 1025]}),
+            ("CDN-CFG-403", "CookiesConfig.Cookies"), marks=rule("CDN-CFG-403", "CDN-QUO-07")),
+        pytest.param(
+            request_policy(HeadersConfig={"HeaderBehavior": "whitelist",
+                                          "Headers": ["Authorization"]}),
+            ("CDN-CFG-397", "HeadersConfig.Headers"), marks=rule("CDN-CFG-397")),
+        pytest.param(
+            request_policy(HeadersConfig={"HeaderBehavior": "allExcept",
+                                          "Headers": ["Authorization"]}),
+            None, marks=rule("CDN-CFG-397")),
+        pytest.param(response_policy(RemoveHeadersConfig={"Items": [{"Header": "Via"}]}),
+                     ("CDN-CFG-396", "ResponseHeadersPolicyConfig.RemoveHeadersConfig"),
+                     marks=rule("CDN-CFG-396", "CDN-RHP-23")),
+        pytest.param(response_policy(RemoveHeadersConfig={"Items": [{"Header": "X-Amz-Cf-Pop"}]}),
+                     ("CDN-CFG-396", "ResponseHeadersPolicyConfig.RemoveHeadersConfig"),
+                     marks=rule("CDN-CFG-396", "CDN-RHP-23")),
+        pytest.param(response_policy(RemoveHeadersConfig={"Items": [{"Header": "Server"}]}), None,
+                     marks=rule("CDN-CFG-396")),
+        pytest.param(response_policy(CorsConfig=CORS),
+                     ("CDN-RHP-17", "ResponseHeadersPolicyConfig.CorsConfig"),
+                     marks=rule("CDN-RHP-17")),
+        pytest.param(
+            response_policy(CustomHeadersConfig={"Items": [
+                {"Header": f"X-{n}", "Value": "", "Override": True} for n in range(11)]}),
+            ("CDN-CFG-403", "ResponseHeadersPolicyConfig.CustomHeadersConfig"),
+            marks=rule("CDN-CFG-403", "CDN-RHP-21", "CDN-QUO-09")),
+        pytest.param(security("ContentSecurityPolicy", ContentSecurityPolicy="a" * 1784),
+                     ("CDN-CFG-403", "ResponseHeadersPolicyConfig.SecurityHeadersConfig"),
+                     marks=rule("CDN-CFG-403", "CDN-RHP-20", "CDN-QUO-11")),
+        pytest.param(security("XSSProtection", Protection=True, ModeBlock=True, ReportUri="/r"),
+                     ("CDN-RHP-19", "XSSProtection.ReportUri"), marks=rule("CDN-RHP-19")),
+    ],
+)  # fmt: skip
+def test_policies(policy: dict[str, Any], expected: tuple[str, str] | None, tmp_path: Path) -> None:
+    assert found(load_resources(tmp_path, {"P": policy})) == ([expected] if expected else [])
+
+
+def deployment(**traffic: Any) -> dict[str, Any]:
+    config = {"Enabled": True, "StagingDistributionDnsNames": ["d.cloudfront.net"], **traffic}
+    return {
+        "Type": "AWS::CloudFront::ContinuousDeploymentPolicy",
+        "Properties": {"ContinuousDeploymentPolicyConfig": config},
+    }
+
+
+def sticky(idle: int, maximum: int) -> dict[str, Any]:
+    stickiness = {"IdleTTL": idle, "MaximumTTL": maximum}
+    weight = {"Weight": 0.1, "SessionStickinessConfig": stickiness}
+    return deployment(TrafficConfig={"Type": "SingleWeight", "SingleWeightConfig": weight})
+
+
+@pytest.mark.rule(
+    "CDN-CFG-400", "CDN-CFG-219", "CDN-CFG-220", "CDN-CD-02", "CDN-CD-03", "CDN-CD-04"
+)
+@pytest.mark.parametrize(
+    ("policy", "path"),
+    [
+        (deployment(SingleWeightPolicyConfig={"Weight": 0.2}), "SingleWeightPolicyConfig.Weight"),
+        (deployment(SingleWeightPolicyConfig={"Weight": 0.15}), None),
+        (deployment(TrafficConfig={"SingleHeaderConfig": {"Header": "x", "Value": "1"}}),
+         "SingleHeaderConfig.Header"),
+        (deployment(TrafficConfig={"SingleHeaderConfig": {"Header": "aws-cf-cd-x", "Value": "1"}}),
+         None),
+        (sticky(299, 3600), "SessionStickinessConfig.IdleTTL"),
+        (sticky(400, 300), "SessionStickinessConfig.IdleTTL"),
+        (sticky(300, 3600), None),
+    ],
+)  # fmt: skip
+def test_continuous_deployment(policy: dict[str, Any], path: str | None, tmp_path: Path) -> None:
+    expected = [("CDN-CFG-400", path)] if path else []
+    assert found(load_resources(tmp_path, {"P": policy})) == expected
+
+
+@pytest.mark.rule("CDN-CFG-403", "CDN-CFG-216", "CDN-QUO-13")
+def test_keys_of_a_group(tmp_path: Path) -> None:
+    pem = "-----BEGIN PUBLIC KEY-----\nA\n-----END PUBLIC KEY-----"
+    key = {"PublicKeyConfig": {"Name": "k", "CallerReference": "1", "EncodedKey": pem}}
+    group = {"KeyGroupConfig": {"Name": "g", "Items": [{"Ref": f"K{n}"} for n in range(6)]}}
+    resources = {
+        f"K{n}": {"Type": "AWS::CloudFront::PublicKey", "Properties": key} for n in range(6)
+    }
+    resources["G"] = {"Type": "AWS::CloudFront::KeyGroup", "Properties": group}
+    assert found(load_resources(tmp_path, resources)) == [("CDN-CFG-403", "KeyGroupConfig.Items")]
+
+
+@pytest.mark.rule("AL-140")
+def test_priorities_of_listener_rules(tmp_path: Path) -> None:
+    elb = "AWS::ElasticLoadBalancingV2::"
+    action = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}
+    rule_properties = {
+        "ListenerArn": {"Ref": "L"},
+        "Priority": 1,
+        "Conditions": [{"Field": "path-pattern", "Values": ["/a"]}],
+        "Actions": [action],
+    }
+    resources = {
+        "Alb": {"Type": f"{elb}LoadBalancer"},
+        "L": {
+            "Type": f"{elb}Listener",
+            "Properties": {"LoadBalancerArn": {"Ref": "Alb"}, "DefaultActions": [action]},
+        },
+        "R1": {"Type": f"{elb}ListenerRule", "Properties": rule_properties},
+        "R2": {"Type": f"{elb}ListenerRule", "Properties": rule_properties},
+    }
+    assert found(load_resources(tmp_path, resources)) == [("AL-140", "Properties.Priority")]

@@ -1,0 +1,24 @@
+"""Work for a value is done once, and found again by identity."""
+
+from edgeproxy.distribution.prepared import PreparedOnce
+
+
+def test_the_same_object_is_prepared_once() -> None:
+    seen: list[list[int]] = []
+
+    @PreparedOnce
+    def total(numbers: list[int]) -> int:
+        seen.append(numbers)
+        return sum(numbers)
+
+    first, equal = [1, 2], [1, 2]
+    assert (total(first), total(first), total(equal)) == (3, 3, 3)
+    assert len(seen) == 2
+
+
+def test_results_stay_right_when_many_values_come_and_go() -> None:
+    @PreparedOnce
+    def only(numbers: list[int]) -> int:
+        return numbers[0]
+
+    assert [only([number]) for number in range(3000)] == list(range(3000))

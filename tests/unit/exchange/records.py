@@ -1,0 +1,68 @@
+"""Builds finished exchanges for the tests of everything that reads them."""
+
+from dataclasses import replace
+from typing import Any
+
+from edgeproxy.exchange.model import Exchange, FunctionRun, Step
+from edgeproxy.http.body import BytesBody
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Request, Response, Viewer
+from edgeproxy.runtimes.invocation import LogRecord
+
+__all__ = ["StoppedWatch", "exchange", "line", "ran", "run"]
+
+STARTED = 1_795_233_032.123  # 2026-11-21T03:50:32.123Z
+
+
+class StoppedWatch:
+    """Time that a test moves itself."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> float:
+        return STARTED
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def exchange(**changes: Any) -> Exchange:
+    """A plain hit over HTTP/1.1; ``changes`` are attributes of the exchange, or ``headers``,
+    ``method``, ``path``, ``query`` and ``viewer`` of its request."""
+    ours = ("headers", "method", "path", "query", "viewer", "version", "body")
+    request = Request(
+        "GET", "/app.css", headers=Headers([("Host", "site.example")]), viewer=Viewer("192.0.2.7")
+    )
+    request = replace(request, **{name: changes.pop(name) for name in ours if name in changes})
+    made = Exchange(
+        id=changes.pop("id", "A" * 54 + "=="),
+        door=changes.pop("door", "distribution"),
+        name=changes.pop("name", "Site"),
+        request=request,
+        started=STARTED,
+        stopwatch=StoppedWatch(),
+    )
+    made.response = Response(200, Headers([("Content-Type", "text/css")]), BytesBody(b"a{}"))
+    made.result_type = made.response_result_type = made.detailed_result_type = "Hit"
+    made.duration_s = 0.25
+    made.bytes_sent = 321
+    made.bytes_received = 123
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def line(message: str, stream: str = "stdout") -> LogRecord:
+    """A line of a function's log."""
+    return LogRecord(STARTED, "request-1", stream, message)
+
+
+def run(**changes: Any) -> FunctionRun:
+    """A run of the function ``auth``."""
+    return replace(FunctionRun("auth", "viewer-request", 1.5), **changes)
+
+
+def ran(**changes: Any) -> Step:
+    """A step in which the function ``auth`` ran."""
+    return Step("viewer-request", 0, 0.002, function=run(**changes))

@@ -1,0 +1,185 @@
+"""The history keeps the newest exchanges, small, and lets others follow along."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import islice
+
+import pytest
+
+from edgeproxy.exchange.model import Exchange, Step
+from edgeproxy.http.body import BytesBody, StreamBody
+from edgeproxy.http.messages import Delivered, Response
+from edgeproxy.observe import history as module
+from edgeproxy.observe.history import History, SeenBody
+from tests.unit.exchange.records import exchange, line, ran
+
+
+def filled(count: int, limit: int = 1000) -> History:
+    history = History(limit)
+    for number in range(count):
+        history.ended(exchange(id=str(number)))
+    return history
+
+
+def ids(exchanges: list[Exchange]) -> list[str]:
+    return [one.id for one in exchanges]
+
+
+class TestKeeping:
+    def test_newest_first_up_to_the_limit(self) -> None:
+        page, following = filled(5, limit=3).newest(10)
+        assert ids(page) == ["4", "3", "2"]
+        assert following is None
+
+    def test_by_id(self) -> None:
+        history = filled(5, limit=3)
+        kept = history.get("4")
+        assert kept is not None
+        assert kept.id == "4"
+        assert history.get("1") is None
+
+    def test_pages_follow_each_other(self) -> None:
+        history = filled(5)
+        page, following = history.newest(2)
+        assert (ids(page), following) == (["4", "3"], "3")
+        page, following = history.newest(2, following)
+        assert (ids(page), following) == (["2", "1"], "1")
+        page, following = history.newest(2, following)
+        assert (ids(page), following) == (["0"], None)
+
+    def test_after_one_that_is_gone_there_is_nothing(self) -> None:
+        assert filled(5, limit=3).newest(2, "0") == ([], None)
+
+    def test_an_empty_one(self) -> None:
+        assert History().newest(10) == ([], None)
+
+    def test_logs_are_bounded_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_MAX_LOG_CHARS", 1000)
+        history = History()
+        for number in range(5):
+            history.ended(exchange(id=str(number), steps=[ran(log=(line("x" * 400),))]))
+        assert ids(history.newest(10)[0]) == ["4", "3"]
+        history.ended(exchange(id="quiet"))
+        assert ids(history.newest(10)[0]) == ["quiet", "4", "3"]
+
+
+class TestMemory:
+    async def test_bodies_shrink_to_what_was_seen_of_them(self) -> None:
+        async def source() -> AsyncIterator[bytes]:
+            yield b"x" * 5000
+            yield b"y" * 5000
+
+        body = StreamBody(source())
+        response = Response(200, body=body, on_delivered=lambda delivered: None)
+        done = exchange(response=response, steps=[Step("origin", 0, after=response)])
+        async for _ in body:
+            pass
+        history = History()
+        history.ended(done)
+        kept = history.get(done.id)
+        assert kept is not None
+        assert kept.response is not None
+        assert kept.response.body == SeenBody(10_000, b"x" * 4096, None)
+        assert kept.response.on_delivered is None
+        after = kept.steps[0].after
+        assert isinstance(after, Response)
+        assert after.body is kept.response.body
+        assert [chunk async for chunk in kept.response.body] == [b"x" * 4096]
+
+    async def test_a_request_s_body_too(self) -> None:
+        history = History()
+        history.ended(exchange(method="POST", body=BytesBody(b"name=x")))
+        kept = history.newest(1)[0][0]
+        assert kept.request.body == SeenBody(6, b"name=x", 6)
+        await kept.request.body.close()
+
+    async def test_an_empty_body_yields_no_chunk(self) -> None:
+        assert [chunk async for chunk in SeenBody(0, b"", 0)] == []
+
+    def test_the_original_is_left_to_other_readers(self) -> None:
+        told: list[Delivered] = []
+        done = exchange(response=Response(200, body=BytesBody(b"a"), on_delivered=told.append))
+        History().ended(done)
+        assert done.response is not None
+        assert isinstance(done.response.body, BytesBody)
+        assert done.response.on_delivered is not None
+
+    def test_what_a_fetch_does_after_its_viewer_has_left_is_not_kept(self) -> None:
+        left = exchange(response=None, aborted=True, steps=[Step("origin", 0)])
+        history = History()
+        history.ended(left)
+        left.steps[0].after = Response(200)
+        with left.step("origin-response"):
+            pass
+        kept = history.get(left.id)
+        assert kept is not None
+        assert [(step.name, step.after) for step in kept.steps] == [("origin", None)]
+
+
+class TestWaiting:
+    async def test_as_many_as_asked_for_newest_first(self) -> None:
+        history = filled(1)
+        waiting = asyncio.create_task(history.wait_for(3))
+        await asyncio.sleep(0)
+        history.ended(exchange(id="1"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        history.ended(exchange(id="2"))
+        async with asyncio.timeout(5):
+            assert ids(await waiting) == ["2", "1", "0"]
+
+    async def test_several_may_wait(self) -> None:
+        history = History()
+        waiting = [asyncio.create_task(history.wait_for(1)) for _ in range(3)]
+        await asyncio.sleep(0)
+        history.ended(exchange(id="0"))
+        async with asyncio.timeout(5):
+            assert [ids(await one) for one in waiting] == [["0"]] * 3
+
+
+class TestFollowing:
+    @pytest.mark.parametrize(
+        ("last_id", "expected"),
+        [(None, ["new"]), ("2", ["3", "4", "new"]), ("4", ["new"]), ("0", ["2", "3", "4", "new"])],
+    )
+    async def test_it_resumes_after_the_last_one_seen(
+        self, last_id: str | None, expected: list[str]
+    ) -> None:
+        history = filled(5, limit=3)
+        following = history.follow(last_id)
+        next_one = asyncio.ensure_future(anext(following))
+        await asyncio.sleep(0)
+        history.ended(exchange(id="new"))
+        async with asyncio.timeout(5):
+            seen = [(await next_one).id]
+            seen += [(await anext(following)).id for _ in expected[1:]]
+        assert seen == expected
+
+    async def test_a_slow_follower_loses_the_oldest(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_MAX_WAITING", 2)
+        history = History()
+        following = history.follow()
+        first = asyncio.ensure_future(anext(following))
+        await asyncio.sleep(0)
+        for number in range(5):
+            history.ended(exchange(id=str(number)))
+        async with asyncio.timeout(5):
+            seen = [(await first).id, (await anext(following)).id]
+        assert seen == ["3", "4"]
+
+    async def test_who_stops_following_is_forgotten(self) -> None:
+        history = filled(3)
+        following = history.follow("0")
+        assert (await anext(following)).id == "1"
+        await following.aclose()  # type: ignore[attr-defined]
+        assert not history._followers
+
+
+def test_settled_exchanges_are_copies_of_all_else() -> None:
+    history = History()
+    done = exchange(path_pattern="*.css", origin_id="web", steps=[ran(), ran()])
+    history.ended(done)
+    kept = history.get(done.id)
+    assert kept is not None
+    assert (kept.path_pattern, kept.origin_id, kept.result_type) == ("*.css", "web", "Hit")
+    assert list(islice(kept.functions, 2)) == done.functions

@@ -1,0 +1,75 @@
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from edgeproxy.runtimes import memory
+from edgeproxy.runtimes.memory import MemoryWatch, sample
+
+CHILD = "kept = b'x' * 30_000_000; print(1, flush=True); import time; time.sleep(60)"
+PARENT = f"""
+import subprocess, sys
+for _ in range(2):
+    subprocess.Popen([sys.executable, "-c", {CHILD!r}])
+exec({CHILD!r})
+"""
+MB = 1024 * 1024
+
+
+@pytest.fixture
+def family() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of more than 30 MB with two children like it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdout.readline()
+        yield process
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_group_is_counted_whole(family: subprocess.Popen[bytes]) -> None:
+    usage = sample(family.pid, thorough=False)
+    assert usage is not None
+    assert usage.processes == 3
+    assert 90 * MB < usage.resident < 200 * MB
+
+
+def test_the_portable_way_says_much_the_same(
+    family: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    usage = sample(family.pid, thorough=False)
+    assert usage is not None
+    assert usage.processes == 3
+    assert 90 * MB < usage.resident < 200 * MB
+    assert sample(2**22 + 1, thorough=False) is None
+
+
+@pytest.mark.rule("LR-089")
+def test_a_group_is_held_against_the_setting(family: subprocess.Popen[bytes]) -> None:
+    small, large = MemoryWatch(64), MemoryWatch(512)
+    assert large.look(family.pid)
+    assert 90 < large.peak_mb < 200
+    # Below 128 MB nothing could run here, so that much is always allowed.
+    assert small.look(family.pid) is (large.peak_mb <= 128)
+
+
+@pytest.mark.rule("LR-192")
+def test_processes_are_limited(
+    family: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_MOST_PROCESSES", 3)
+    assert MemoryWatch(512).look(family.pid)
+    monkeypatch.setattr(memory, "_MOST_PROCESSES", 2)
+    assert not MemoryWatch(512).look(family.pid)
+
+
+def test_what_has_gone_uses_nothing() -> None:
+    watch = MemoryWatch(128)
+    assert watch.look(2**22 + 1)
+    assert watch.peak_mb == 0
