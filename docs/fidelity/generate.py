@@ -6,12 +6,14 @@ what it should be.
 """
 
 import argparse
-import ast
+import contextlib
+import io
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -47,28 +49,31 @@ def rules() -> dict[str, tuple[str, list[tuple[str, str]]]]:
     return areas
 
 
+class Collector:
+    """Notes which collected test carries which rules."""
+
+    def __init__(self) -> None:
+        self.found: defaultdict[str, list[str]] = defaultdict(list)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            test = item.nodeid.partition("[")[0]
+            for marker in item.iter_markers("rule"):
+                for rule in marker.args:
+                    if test not in self.found[rule]:
+                        self.found[rule].append(test)
+
+
 def proofs() -> dict[str, list[str]]:
-    """Rule ID to the tests that carry it."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        name = path.relative_to(ROOT)
-        for test, ids in _marked(ast.parse(path.read_text("utf-8"))):
-            for rule in ids:
-                proof = f"{name}::{test}"
-                if proof not in found[rule]:
-                    found[rule].append(proof)
-    return found
-
-
-def _marked(tree: ast.AST, within: str = "") -> Iterator[tuple[str, list[str]]]:
-    for node in ast.iter_child_nodes(tree):
-        name = within
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            name = f"{within}::{node.name}" if within else node.name
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("mark.rule"):
-            ids = [a.value for a in node.args if isinstance(a, ast.Constant)]
-            yield within or "(table)", [rule for rule in ids if isinstance(rule, str)]
-        yield from _marked(node, name)
+    """Rule ID to the tests that carry it, as pytest collects them."""
+    collector = Collector()
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        status = pytest.main(
+            ["--collect-only", "-q", "-p", "no:cacheprovider", str(ROOT / "tests")], [collector]
+        )
+    if status != pytest.ExitCode.OK:
+        sys.exit(said.getvalue())
+    return {rule: sorted(tests) for rule, tests in collector.found.items()}
 
 
 def pages() -> dict[Path, str]:

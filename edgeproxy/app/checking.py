@@ -45,7 +45,8 @@ def _cloudfront_function_findings(project: Project) -> list[CheckFinding]:
             else Place(function.place.file, function.place.line, f"{name}, line {finding.line}")
         )
         severity = Severity.ERROR if finding.fatal else Severity.WARNING
-        found.append(CheckFinding(finding.rule, place, finding.message, finding.remedy, severity))
+        remedy = finding.remedy or "AWS takes the code, but each request that runs it gets a 503"
+        found.append(CheckFinding(finding.rule, place, finding.message, remedy, severity))
     return found
 
 
@@ -91,10 +92,14 @@ def _print_text(loaded: Loaded, findings: list[CheckFinding], *, verbose: bool) 
             print(f"{line.treatment}: {line.place}")
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     print(
-        f"{errors} errors, {len(findings) - errors} warnings; "
+        f"{_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}; "
         f"{counts[Treatment.HONOURED]} properties honoured, "
         f"{counts[Treatment.APPROXIMATED]} approximated, {counts[Treatment.IGNORED]} ignored"
     )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _print_json(loaded: Loaded, findings: list[CheckFinding], *, verbose: bool) -> None:

@@ -10,6 +10,7 @@ from edgeproxy.distribution.model import (
     Behavior,
     CachePolicy,
     Distribution,
+    EventType,
     LegacyCacheSettings,
     Origin,
 )
@@ -43,7 +44,8 @@ def explain(distribution: Distribution, request: Request) -> dict[str, object]:
         },
         "functions": [
             {"event_type": f.event_type, "kind": f.kind, "name": f.function}
-            for f in behavior.functions
+            for event_type in EventType
+            if (f := behavior.function_for(event_type)) is not None
         ],
     }
     admission = admit(distribution, behavior, request, "explained")

@@ -1,6 +1,7 @@
 """The commands beside `dev`, as processes of their own: what they print and how they exit."""
 
 import json
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -92,8 +93,8 @@ def test_check_of_a_good_definition(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "rule", "said"),
     [
-        ({"event_type": "viewer-request"}, "CFF-ASSOC-02", "viewer-request"),
-        ({"event_type": "viewer-response"}, "CFF-ASSOC-03", "viewer"),
+        ({"event_type": "viewer-request"}, "LE-ASSOC-02", "viewer-request"),
+        ({"event_type": "viewer-response"}, "LE-ASSOC-03", "viewer"),
         ({"source": "import no_such_module\n"}, "LE-ERR-01", "no_such_module"),
         ({"code": "function handler(event { }"}, "CFF-JS2-12", "rewrite"),
         ({"code": "function handler(e) { return e?.request; }"}, "CFF-JS2-11", "rewrite"),
@@ -132,7 +133,7 @@ def test_check_json_of_a_good_definition(folder: Path) -> None:
     ("arguments", "said"),
     [
         (["missing.yaml"], "missing.yaml"),
-        (["broken.yaml"], "broken.yaml:1"),
+        (["broken.yaml"], "broken.yaml:2"),
         (["template.yaml", "--no-such-option"], "--no-such-option"),
         (["template.yaml", "--kvs", "nonsense"], "NAME=FILE"),
         (["template.yaml", "--kvs", "words=missing.json"], "missing.json"),
@@ -198,9 +199,7 @@ def viewer_event() -> str:
     request = {"method": "GET", "uri": "/a", "querystring": {}, "headers": {}, "cookies": {}}
     context = {"eventType": "viewer-request", "requestId": "1"}
     viewer = {"ip": "192.0.2.1"}
-    return json.dumps(
-        {"version": "1.0", "context": context, "viewer": viewer, "request": request}
-    )
+    return json.dumps({"version": "1.0", "context": context, "viewer": viewer, "request": request})
 
 
 def test_invoke_a_cloudfront_function(folder: Path) -> None:
@@ -304,8 +303,6 @@ def test_explain_and_invalidate_on_a_running_edge(folder: Path, origin: Origin) 
             assert "behavior      * -> web" in explained.stdout
         answer = run("invalidate", "/*", "--control", control, cwd=folder)
         assert (answer.returncode, answer.stdout) == (0, "0 objects dropped\n")
-        import urllib.request
-
         urllib.request.urlopen(command.endpoints["viewer"] + "/a").close()
         answer = run("invalidate", "/a", "--endpoints-file", file, cwd=folder)
         assert (answer.returncode, answer.stdout) == (0, "1 object dropped\n")
