@@ -12,8 +12,8 @@ FROM python:3.13-slim
 COPY --from=build /opt/edgeproxy /opt/edgeproxy
 ENV PATH=/opt/edgeproxy/bin:$PATH \
     PYTHONUNBUFFERED=1
-RUN useradd --create-home edge
-USER edge
+RUN useradd --create-home --uid 10001 edge
+USER 10001
 WORKDIR /work
 EXPOSE 8080 8081
 # Inside a container the doors must listen on all addresses to be reachable from outside;

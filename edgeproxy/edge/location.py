@@ -74,7 +74,8 @@ def _without_local_headers(request: Request) -> Request:
 
 
 def _explained(exchange: Exchange, verdict: Verdict, response: Response) -> Response:
-    why = verdict.why.encode("ascii", "backslashreplace").decode("ascii")
+    # It may quote what a function said: one line of visible ASCII, whatever that was.
+    why = verdict.why.encode("unicode_escape").decode("ascii")
     headers = response.headers.with_set(f"{LOCAL_HEADER_PREFIX}exchange", exchange.id)
     return replace(response, headers=headers.with_set(f"{LOCAL_HEADER_PREFIX}why", why))
 
@@ -82,4 +83,4 @@ def _explained(exchange: Exchange, verdict: Verdict, response: Response) -> Resp
 def _size_of_head(request: Request) -> int:
     """The bytes of the request line and the header lines, as HTTP/1.1 spells them."""
     lines = sum(len(name) + len(value) + 4 for name, value in request.headers)
-    return len(request.method) + len(request.target) + 13 + lines + 2
+    return len(request.method) + len(request.target) + len("  HTTP/1.1\r\n\r\n") + lines

@@ -10,17 +10,17 @@ import brotli
 import pytest
 
 from edgeproxy.testing import Edge, Site, SiteResponse
-from tests.rules.conftest import Deliver
 from tests.support.delivery import (
     CACHING_DISABLED,
     cache_policy,
-    definition,
     error_page,
     legacy,
     origin_request_policy,
 )
 from tests.support.origin import Answer, Got, Origin
 from tests.support.templates import distribution_template
+
+Deliver = Callable[..., Site]
 
 TEXT = b"All that is gold does not glitter. " * 100
 COMPRESS: dict[str, Any] = {"Compress": True}
@@ -100,9 +100,7 @@ def test_without_accept_encoding_there_is_none(deliver: Deliver, origin: Origin)
 @pytest.mark.parametrize(
     ("accepted", "used"), [("gzip, br;q=0", "gzip"), ("gzip;q=0.000", ""), ("*", "")]
 )
-def test_a_coding_must_be_named_and_not_refused(
-    deliver: Deliver, accepted: str, used: str
-) -> None:
+def test_a_coding_must_be_named_and_not_refused(deliver: Deliver, accepted: str, used: str) -> None:
     assert coding(get(deliver(BOTH), accepted)) == used
 
 
@@ -126,6 +124,14 @@ def test_without_flags_it_is_a_header_like_any_other(
 ) -> None:
     assert coding(get(deliver(behavior))) == ""
     assert origin.got[0].header("Accept-Encoding") == to_origin
+
+
+@pytest.mark.rule("CDN-KEY-26")
+def test_an_origin_request_policy_cannot_ask_for_more(deliver: Deliver, origin: Origin) -> None:
+    site = deliver({**GZIP_ONLY, "forward": origin_request_policy("whitelist Accept-Encoding")})
+    for accepted in ("gzip, br", "br"):
+        get(site, accepted)
+    assert [got.header("Accept-Encoding") for got in origin.got] == ["gzip", "identity"]
 
 
 @pytest.mark.rule("CDN-CMP-01", "CDN-TTL-19")
@@ -317,7 +323,7 @@ def test_one_object_for_all_who_accept_the_same(deliver: Deliver, origin: Origin
 
 
 @pytest.mark.rule("CDN-CMP-07", "CDN-CMP-08")
-def test_what_is_stored_stays_as_it_is(deliver: Deliver, origin: Origin, one_edge: Edge) -> None:
+def test_what_is_stored_stays_as_it_is(deliver: Deliver, origin: Origin, shared: Edge) -> None:
     def answer(got: Got) -> Answer:
         return says(status=304) if got.header("If-None-Match") else says(etag='"1"')
 
@@ -326,7 +332,7 @@ def test_what_is_stored_stays_as_it_is(deliver: Deliver, origin: Origin, one_edg
     get(site)
     origin.answer = answer
     assert coding(get(site)) == ""
-    one_edge.clock.advance(seconds=61)
+    shared.clock.advance(seconds=61)
     renewed = get(site)
     assert renewed.x_cache == "RefreshHit from cloudfront"
     assert (coding(renewed), renewed.headers.get("ETag")) == ("", '"1"')
@@ -335,15 +341,13 @@ def test_what_is_stored_stays_as_it_is(deliver: Deliver, origin: Origin, one_edg
 
 
 @pytest.mark.rule("CDN-CMP-07", "CDN-CMP-12")
-def test_a_compressed_object_is_revalidated(
-    deliver: Deliver, origin: Origin, one_edge: Edge
-) -> None:
+def test_a_compressed_object_is_revalidated(deliver: Deliver, origin: Origin, shared: Edge) -> None:
     origin.answer = lambda got: (
         says(status=304, etag='"1"') if got.header("If-None-Match") == 'W/"1"' else says(etag='"1"')
     )
     site = deliver(BOTH)
     first = get(site)
-    one_edge.clock.advance(seconds=61)
+    shared.clock.advance(seconds=61)
     renewed = get(site)
     assert renewed.x_cache == "RefreshHit from cloudfront"
     assert (renewed.body, coding(renewed)) == (first.body, "br")
@@ -407,6 +411,14 @@ def test_what_a_function_makes_is_compressed(
     assert (hit.x_cache, hit.body) == ("Hit from cloudfront", miss.body)
 
 
+def test_what_a_function_makes_for_head_is_left_alone(
+    serve_function: Callable[[str, str], Site],
+) -> None:
+    site = serve_function("origin-request", GENERATES)
+    response = site.request("HEAD", "/a", headers={"Accept-Encoding": "br"})
+    assert (coding(response), response.headers.get("Content-Length")) == ("", "2000")
+
+
 def test_the_exchange_tells_what_became_of_it(deliver: Deliver, origin: Origin) -> None:
     origin.answer = lambda got: says(b"short") if got.target == "/short" else says()
     site = deliver(BOTH)
@@ -423,5 +435,3 @@ def test_the_exchange_tells_what_became_of_it(deliver: Deliver, origin: Origin) 
     assert (short.kind, short.why) == ("unchanged", "5 bytes; 1,000 to 10,000,000 are compressed")
     assert (long.kind, long.facts) == ("compressed", {"coding": "br"})
     assert without == []
-
-

@@ -1,0 +1,97 @@
+"""An edge location around the pipeline: what is for it alone, its record, its headers."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+from edgeproxy.cache.cache import Cache
+from edgeproxy.cache.stores.memory import MemoryStore
+from edgeproxy.chance import Chance
+from edgeproxy.clock import Clock
+from edgeproxy.distribution.model import Origin
+from edgeproxy.edge.hooks import Hooks
+from edgeproxy.edge.location import EdgeLocation
+from edgeproxy.edge.passage import Services
+from edgeproxy.exchange.model import Exchange
+from edgeproxy.http.body import BytesBody
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Delivered, Request, Response
+from edgeproxy.runtimes.cloudfront_js.outcome import Failed
+from edgeproxy.tasks import Tasks
+from tests.unit.edge.scenes import SITE, Functions, Lambdas, associated, returned, scene
+
+
+class Stage:
+    """A location with an origin that remembers, and a recorder that does."""
+
+    def __init__(self, functions: Functions | None = None) -> None:
+        self.asked: list[Request] = []
+        self.begun_: list[Exchange] = []
+        self.ended_: list[Exchange] = []
+        clock = Clock()
+        services = Services(
+            Cache(MemoryStore(1_000_000), clock, Tasks()),
+            cast(Any, self),
+            Hooks(Lambdas(returned(None)), functions or Functions()),
+            clock,
+            Chance(1),
+            self,
+        )
+        self.location = EdgeLocation(SITE, services)
+
+    async def fetch(self, request: Request, origin: Origin) -> Response:
+        self.asked.append(request)
+        return Response(200, Headers([("Content-Length", "5")]), BytesBody(b"hello"))
+
+    def begun(self, exchange: Exchange) -> None:
+        self.begun_.append(exchange)
+
+    def ended(self, exchange: Exchange) -> None:
+        self.ended_.append(exchange)
+
+    async def get(self, *lines: tuple[str, str]) -> Response:
+        headers = Headers([("Host", "site.example"), *lines])
+        return await self.location(Request("GET", "/a", headers=headers))
+
+
+async def test_what_is_for_the_local_edge_goes_no_further() -> None:
+    stage = Stage()
+    await stage.get(("X-EdgeProxy-Viewer-Country", "FR"), ("x-edgeproxy-explain", "0"))
+    [exchange] = stage.begun_
+    for headers in (stage.asked[0].headers, exchange.request.headers):
+        assert not [name for name in headers.names() if name.startswith("x-edgeproxy")]
+
+
+async def test_nothing_of_our_own_is_on_an_answer_unless_asked_for() -> None:
+    stage = Stage()
+    plain = await stage.get()
+    assert not [name for name in plain.headers.names() if name.startswith("x-edgeproxy")]
+    explained = await stage.get(("x-edgeproxy-explain", "1"))
+    assert explained.headers.get("x-edgeproxy-exchange") == stage.begun_[1].id
+    assert explained.headers.get("x-edgeproxy-why").startswith("Hit: ")
+
+
+async def test_the_explanation_is_one_line_of_ascii_whatever_a_function_says() -> None:
+    failing = Functions(Failed("FunctionExecutionError", "Error: é\r\nSet-Cookie: a=b\x00"))
+    stage = Stage(failing)
+    behavior = scene(associated("viewer-request", "cloudfront")).behavior
+    stage.location.distribution = replace(SITE, default_behavior=behavior)
+    response = await stage.get(("x-edgeproxy-explain", "1"))
+    why = response.headers.get("x-edgeproxy-why")
+    assert "Set-Cookie: a=b" in why
+    assert why.isascii()
+    assert why.isprintable()
+
+
+async def test_the_exchange_ends_when_the_answer_is_delivered() -> None:
+    stage = Stage()
+    response = await stage.get()
+    [exchange] = stage.begun_
+    assert stage.ended_ == []
+    assert exchange.first_byte_s is not None
+    assert response.on_delivered is not None
+    response.on_delivered(Delivered(400, aborted=True))
+    assert stage.ended_ == [exchange]
+    assert (exchange.bytes_sent, exchange.aborted) == (400, True)
+    assert exchange.bytes_received == len("GET /a HTTP/1.1\r\nHost: site.example\r\n\r\n")
+    assert (exchange.result_type, exchange.detailed_result_type) == ("Miss", "Miss")
+    assert response.headers.get("X-Amz-Cf-Id") == exchange.id
