@@ -10,6 +10,7 @@ from edgeproxy.awslambda.service import DeployFailed, LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.errors import Place
+from edgeproxy.exchange.text import visible
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Project, Treatment
 from edgeproxy.project.report import CheckFinding, Severity
@@ -80,16 +81,16 @@ async def _load_findings(project: Project) -> list[CheckFinding]:
 def _print_text(loaded: Loaded, findings: list[CheckFinding], *, verbose: bool) -> None:
     for finding in findings:
         where = f"{finding.place}: " if str(finding.place) else ""
-        print(f"{finding.severity}: {where}{finding.message} [{finding.rule}]")
+        print(visible(f"{finding.severity}: {where}{finding.message} [{finding.rule}]"))
         if finding.remedy:
-            print(f"    -> {finding.remedy}")
+            print(visible(f"    -> {finding.remedy}"))
     lines = loaded.project.report.lines
     counts = Counter(line.treatment for line in lines)
     for line in lines:
         if line.treatment is not Treatment.HONOURED:
-            print(f"{line.treatment}: {line.place}: {line.why}")
+            print(visible(f"{line.treatment}: {line.place}: {line.why}"))
         elif verbose:
-            print(f"{line.treatment}: {line.place}")
+            print(visible(f"{line.treatment}: {line.place}"))
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
     print(
         f"{_counted(errors, 'error')}, {_counted(len(findings) - errors, 'warning')}; "

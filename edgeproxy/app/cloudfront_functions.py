@@ -8,7 +8,7 @@ from edgeproxy.clock import Clock
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
 from edgeproxy.runtimes.cloudfront_js.engine import CloudFrontJs, RunContext
 from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues
-from edgeproxy.runtimes.cloudfront_js.outcome import Outcome
+from edgeproxy.runtimes.cloudfront_js.outcome import Failed, Outcome
 from edgeproxy.runtimes.cloudfront_js.syntax import SyntaxFinding
 
 __all__ = ["CloudFrontFunctionRegistry"]
@@ -29,7 +29,9 @@ class CloudFrontFunctionRegistry:
 
         What its next run needs is built when the event loop has nothing better to do.
         """
-        engine = self._engines[name]
+        engine = self._engines.get(name)
+        if engine is None:  # A reload has removed it under this request.
+            return Failed("FunctionExecutionError", "The function does not exist any more.")
         outcome = engine.run(event, context)
         asyncio.get_running_loop().call_soon(engine.prepare)
         return outcome

@@ -20,9 +20,12 @@ class ControlListener:
 
     def __init__(self, program: Program, history: History, metrics: Metrics) -> None:
         self._program = program
-        self._application = ControlApi(self, history, metrics).application()
         self._runner = web.AppRunner(
-            self._application, handle_signals=False, access_log=None, shutdown_timeout=0.2
+            ControlApi(self, history, metrics).application(),
+            handle_signals=False,
+            handler_cancellation=True,  # Who follows the exchanges and leaves is let go at once.
+            access_log=None,
+            shutdown_timeout=0.2,
         )
         self.url = ""
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from edgeproxy.distribution.model import CachePolicy, Distribution
+from edgeproxy.distribution.model import CachePolicy, Distribution, ViewerProtocolPolicy
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Treatment
 from edgeproxy.settings import Settings
@@ -22,6 +22,7 @@ def greeting(loaded: Loaded, endpoints: dict[str, Any], settings: Settings) -> s
         lines.append(f"{url}  distribution {logical_id} ({distribution.domain_name})")
         lines.append(f"    {_policies(distribution)}")
         lines += [f"    {line}" for line in _functions(distribution)]
+        lines += _without_http(distribution)
     for logical_id, function_url in endpoints["function_urls"].items():
         name = function_url["function"]
         lines.append(f"{function_url['url']}  function URL {logical_id} of {name}")
@@ -44,6 +45,21 @@ def _policies(distribution: Distribution) -> str:
     if behavior.response_headers_policy is not None:
         parts.append(f"response headers policy {behavior.response_headers_policy.name}")
     return ", ".join(parts)
+
+
+def _without_http(distribution: Distribution) -> list[str]:
+    """What cannot be reached, since viewers are served over HTTP only."""
+    patterns = [
+        behavior.path_pattern
+        for behavior in (*distribution.behaviors, distribution.default_behavior)
+        if behavior.viewer_protocol_policy is not ViewerProtocolPolicy.ALLOW_ALL
+    ]
+    if not patterns:
+        return []
+    return [
+        f"    HTTPS is not served yet, and these behaviors want it: {', '.join(patterns)}",
+        "    -> set their ViewerProtocolPolicy to allow-all while you work here",
+    ]
 
 
 def _functions(distribution: Distribution) -> list[str]:

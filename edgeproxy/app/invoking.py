@@ -15,6 +15,7 @@ from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.functions import CloudFrontFunction
 from edgeproxy.errors import UsageError
+from edgeproxy.exchange.text import visible
 from edgeproxy.observe.hub import Hub
 from edgeproxy.project.loaders.options import parse_function_file
 from edgeproxy.project.model import Project
@@ -94,7 +95,7 @@ async def _run_lambda(definition: FunctionDefinition, event: bytes, chance: Chan
         case _:
             assert_never(result)
     for line in result.log:
-        print(line.message.rstrip("\n"), file=sys.stderr)
+        _print_log(line.message)
     _print_result(payload)
     return status
 
@@ -106,14 +107,19 @@ async def _run_cloudfront_function(
     registry.apply({function.name: function}, project.key_value_stores)
     outcome = registry.run(function.name, event, RunContext())
     for line in outcome.logs:
-        print(line, file=sys.stderr)
+        _print_log(line)
     print(f"Compute utilization: {outcome.utilisation}", file=sys.stderr)
     if isinstance(outcome, Failed):
         where = f" (line {outcome.location.line})" if outcome.location is not None else ""
-        print(f"{outcome.kind}: {outcome.message}{where}", file=sys.stderr)
+        _print_log(f"{outcome.kind}: {outcome.message}{where}")
         return 1
     _print_result(orjson.dumps(outcome.result))
     return 0
+
+
+def _print_log(message: str) -> None:
+    for line in message.splitlines() or [""]:
+        print(visible(line), file=sys.stderr)
 
 
 def _print_result(payload: bytes) -> None:

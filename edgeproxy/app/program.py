@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry
 from edgeproxy.app.doors import Doors, viewer_from
+from edgeproxy.app.explaining import request_for
 from edgeproxy.app.host_router import HostRouter
 from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
 from edgeproxy.awslambda.service import Deployed, DeployFailed, LambdaService
@@ -25,7 +26,6 @@ from edgeproxy.entrypoints.alb import AlbDoor
 from edgeproxy.entrypoints.function_url import FunctionUrlDoor
 from edgeproxy.errors import UsageError
 from edgeproxy.exchange.model import Recorder
-from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Handler, Request, Response
 from edgeproxy.loadbalancing.model import AlbListener, LoadBalancer, TargetGroup
 from edgeproxy.origins.client import OriginClient
@@ -35,7 +35,7 @@ from edgeproxy.project.model import Project
 from edgeproxy.settings import Settings
 from edgeproxy.tasks import Tasks
 
-__all__ = ["Program", "load_failure"]
+__all__ = ["Program"]
 
 _VIEWER: Final = "viewer"
 
@@ -54,6 +54,7 @@ class Program:
         self._recorder = recorder
         self._tell = tell
         self._tasks = Tasks()
+        self._deployments = Tasks()
         self.lambdas = LambdaService(
             self.clock,
             self.chance,
@@ -80,7 +81,7 @@ class Program:
             max(settings.port, settings.control_port) + 1 if settings.port else 0,
         )
         self._locations: dict[str, EdgeLocation] = {}
-        self._urls: dict[str, str] = {}
+        self._opened: tuple[Project, dict[str, str]] = (Project(), {})
 
     async def apply(self, loaded: Loaded) -> None:
         """Serve what ``loaded`` declares from now on; requests in flight finish as they began.
@@ -96,8 +97,13 @@ class Program:
             where = f"{name}, line {finding.line}, column {finding.column}"
             self._tell(f"{where}: {finding.message} [{finding.rule}] ({finding.remedy})")
         earlier, self.project = self.project, project
-        await self._deploy_all(earlier)
+        for definition in project.functions.values():
+            work = self._deploy_if_declared(definition)
+            _ = self._deployments.start(work, f"deploy {definition.name}")
         await self._open_doors(project)
+        # Only now does nothing lead to them any more.
+        for name in earlier.functions.keys() - project.functions.keys():
+            await self.lambdas.remove(name)
 
     def _destine(self, loaded: Loaded) -> None:
         """Say where every origin's bytes come from: the options win over the definition."""
@@ -128,11 +134,10 @@ class Program:
             declared=declared,
         )
 
-    async def _deploy_all(self, earlier: Project) -> None:
-        for name in earlier.functions.keys() - self.project.functions.keys():
-            await self.lambdas.remove(name)
-        for definition in self.project.functions.values():
-            _ = self._tasks.start(self.deploy(definition), f"deploy {definition.name}")
+    async def _deploy_if_declared(self, definition: FunctionDefinition) -> None:
+        # The next definition may have come before this task had its turn.
+        if self.project.functions.get(definition.name) is definition:
+            await self.deploy(definition)
 
     async def deploy(self, definition: FunctionDefinition, *, changed: bool = False) -> bool:
         """Bring a function's code into service; what keeps it from loading is told.
@@ -147,7 +152,7 @@ class Program:
             case Deployed():
                 return True
             case DeployFailed():
-                self._tell(load_failure(definition, result))
+                self._tell(_load_failure(definition, result))
                 return False
 
     async def _open_doors(self, project: Project) -> None:
@@ -182,7 +187,7 @@ class Program:
                 alb = self._alb_door(balancer, listener)
                 urls[key] = await self._doors.open(key, alb, f"{logical_id} port {listener.port}")
         await self._doors.close_others(urls)
-        self._urls = urls
+        self._opened = (project, urls)
 
     def _function_url_door(self, project: Project, logical_id: str) -> Handler:
         return FunctionUrlDoor(
@@ -224,7 +229,7 @@ class Program:
 
     def endpoints(self, control: str) -> dict[str, object]:
         """Every URL, in the shape of the endpoints file."""
-        project, urls = self.project, self._urls
+        project, urls = self._opened
         return {
             "control": control,
             "viewer": urls.get(_VIEWER),
@@ -278,28 +283,20 @@ class Program:
         return await self._services.cache.invalidate(distribution.id, wanted)
 
     def explain(self, url: str, method: str, headers: list[tuple[str, str]]) -> dict[str, object]:
-        """What the edge would do with a request for ``url``, a whole URL or a path."""
-        parts = urlsplit(url)
-        lines = Headers(headers)
-        if "Host" not in lines:
-            lines = lines.with_added("Host", parts.netloc or "localhost")
-        distribution = self._distribution_for(lines.get("Host"))
-        viewer = viewer_from(self.settings.viewer_ip, self.settings.viewer_country)
-        request = Request(
-            method.upper(),
-            parts.path or "/",
-            parts.query if "?" in url else None,
-            headers=lines,
-            viewer=viewer("127.0.0.1", 0, lines),
-        )
-        return explain(distribution, request)
+        """What the edge would do with a request for ``url``, a whole URL or a path.
+
+        Raises :class:`UsageError`.
+        """
+        request = request_for(url, method, headers, self.settings)
+        return explain(self._distribution_for(request.host), request)
 
     def _distribution_for(self, host: str) -> Distribution:
         distributions = list(self.project.distributions.values())
         if len(distributions) == 1:
             return distributions[0]
+        _, urls = self._opened
         for logical_id, distribution in self.project.distributions.items():
-            if urlsplit(self._urls.get(f"distribution {logical_id}", "")).netloc == host:
+            if urlsplit(urls.get(f"distribution {logical_id}", "")).netloc == host:
                 return distribution
         found = match_host(distributions, host)
         if found is None:
@@ -323,6 +320,8 @@ class Program:
     async def close(self) -> None:
         """Close every door, end every function's processes, drop every connection."""
         await self._doors.close_others(())
+        # One that is under way would go on to start processes that nobody ends.
+        await self._deployments.close()
         await self.lambdas.close()
         await self._origins.close()
         await self._tasks.close()
@@ -361,7 +360,7 @@ def _named(distributions: list[Distribution]) -> str:
     return f"there is {names}" if names else "the definition declares none"
 
 
-def load_failure(definition: FunctionDefinition, failed: DeployFailed) -> str:
+def _load_failure(definition: FunctionDefinition, failed: DeployFailed) -> str:
     kind = failed.document.get("errorType", "Error")
     lines = [f"{definition.name} does not load: {kind}: {failed.document.get('errorMessage', '')}"]
     trace = failed.document.get("stackTrace") or failed.document.get("trace") or []

@@ -92,7 +92,7 @@ class Reloader:
         try:
             loaded = self._load()
             await self._program.apply(loaded)
-        except EdgeproxyError as error:
+        except (EdgeproxyError, OSError) as error:  # A file may vanish while it is being saved.
             self._console.problem(f"{error}\n    the last good definition goes on serving")
             return
         self._watched = _watched(loaded)

@@ -144,6 +144,8 @@ class LambdaService:
             if unchanged and function.has_loaded:
                 return Deployed(name)
             note = await self._interpreter_note(function, definition)
+            if self._is_gone(function):
+                return Deployed(name, note)
             failed = await self._replace(function, definition, unchanged, qualifier)
             return failed or Deployed(name, note)
 
@@ -156,6 +158,10 @@ class LambdaService:
         if found.note:
             self._write(function, LogRecord(self._clock.now(), "", "platform", found.note))
         return found.note
+
+    def _is_gone(self, function: _Function) -> bool:
+        """Whether it was removed while it was being deployed: nothing of it may stay."""
+        return self._functions.get(function.definition.name) is not function
 
     async def _replace(
         self,
@@ -180,7 +186,16 @@ class LambdaService:
         for version in {first} if unchanged else {first, *in_use}:
             if version not in pools:
                 pools[version] = self._new_pool(function, definition, version)
-        results = await asyncio.gather(*(pool.start() for pool in list(pools.values())))
+        try:
+            results = await asyncio.gather(*(pool.start() for pool in list(pools.values())))
+        except asyncio.CancelledError:
+            if pools is not function.pools:
+                self._retire(pools)
+            raise
+        if self._is_gone(function):
+            if pools is not function.pools:
+                self._retire(pools)
+            return None
         failed = next((result for result in results if result is not None), None)
         if failed is not None:
             function.last_error = _describe(failed.document)

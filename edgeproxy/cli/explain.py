@@ -7,6 +7,7 @@ from edgeproxy.cli.command import Commands
 from edgeproxy.cli.options import add_settings, settings_of
 from edgeproxy.cli.running import add_control_options, control_url, post
 from edgeproxy.errors import UsageError
+from edgeproxy.exchange.text import visible
 
 __all__ = ["add_to"]
 
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
 
         settings = settings_of(options, options.target)
         answer = explain_target(options.target, settings, options.url, options.method, headers)
-    print(json.dumps(answer, indent=2) if options.json else "\n".join(_lines(answer)))
+    print(json.dumps(answer, indent=2) if options.json else "\n".join(map(visible, _lines(answer))))
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from edgeproxy import __version__
 from edgeproxy.cli import check, dev, explain, invalidate, invoke
 from edgeproxy.errors import EdgeproxyError
+from edgeproxy.exchange.text import visible
 
 __all__ = ["main", "parser"]
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
     except EdgeproxyError as error:
-        print(f"edgeproxy: {error}", file=sys.stderr)
+        print("edgeproxy: " + "\n".join(map(visible, str(error).splitlines())), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

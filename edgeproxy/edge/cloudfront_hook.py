@@ -1,6 +1,6 @@
 """A CloudFront Function at a viewer event: event in, result judged, step written."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol, assert_never
 
 from edgeproxy.distribution.model import FunctionAssociation
@@ -20,6 +20,7 @@ from edgeproxy.http.messages import Request, Response
 from edgeproxy.runtimes.cloudfront_js.engine import RunContext
 from edgeproxy.runtimes.cloudfront_js.origin import OriginChange, UpdateOrigin
 from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Outcome
+from edgeproxy.runtimes.invocation import LogRecord
 
 __all__ = ["FUNCTION_FAILURES", "CloudFrontFunctions", "CloudFrontHook"]
 
@@ -39,16 +40,6 @@ _COULD_NOT_RUN: Final = (
     "run."
 )
 _INVALID_VALUE: Final = "The CloudFront function returned an invalid value: "
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One ``console.log`` of a CloudFront Function."""
-
-    time_s: float
-    request_id: str
-    stream: str
-    message: str
 
 
 class CloudFrontFunctions(Protocol):
@@ -148,7 +139,7 @@ class CloudFrontHook:
         result = self._functions.run(association.function, event, context)
         duration_ms = (scene.exchange.elapsed() - started) * 1000
         now = scene.exchange.stopwatch.now()
-        log = tuple(LogLine(now, scene.exchange.id, "stdout", line) for line in result.logs)
+        log = tuple(LogRecord(now, scene.exchange.id, "stdout", line) for line in result.logs)
         run = FunctionRun(
             association.function,
             association.event_type,

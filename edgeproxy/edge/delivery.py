@@ -54,6 +54,8 @@ def _is_unchanged(asked: Headers, stored: Headers) -> bool:
     condition = asked.joined("If-None-Match")
     if condition is not None:
         return if_none_match(condition, stored.get("ETag"))
+    if "If-Modified-Since" not in asked:
+        return False
     since = parse_date(asked.get("If-Modified-Since"))
     modified = parse_date(stored.get("Last-Modified"))
     return since is not None and modified is not None and since >= modified

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final, Protocol, assert_never
 
+from edgeproxy.awslambda.routing import FunctionNotFound
 from edgeproxy.distribution.model import EventType, FunctionAssociation, Origin
 from edgeproxy.edge.outcomes import (
     Answered,
@@ -136,9 +137,14 @@ class LambdaHook:
                 assert_never(judged)
 
     async def _invoke(self, association: FunctionAssociation, payload: bytes) -> InvocationResult:
-        return await self._lambdas.invoke(
-            association.function, payload, qualifier=association.qualifier, timeout_s=_TIMEOUT_S
-        )
+        try:
+            return await self._lambdas.invoke(
+                association.function, payload, qualifier=association.qualifier, timeout_s=_TIMEOUT_S
+            )
+        except FunctionNotFound as error:  # a reload has removed it under this request
+            kind, message = "ResourceNotFoundException", str(error)
+            document: dict[str, object] = {"errorType": kind, "errorMessage": message}
+            return InitFailed("", 0, document=document)
 
 
 def _context(scene: Scene) -> lambda_edge.EventContext:

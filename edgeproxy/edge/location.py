@@ -14,10 +14,14 @@ from edgeproxy.edge.signature import signed
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.messages import Delivered, Request, Response
 
-__all__ = ["LOCAL_HEADER_PREFIX", "EdgeLocation"]
+__all__ = ["EdgeLocation", "without_local_headers"]
 
-LOCAL_HEADER_PREFIX: Final = "x-edgeproxy-"
-"""Request headers with this beginning are for the local edge and go no further."""
+_LOCAL_PREFIX: Final = "x-edgeproxy-"
+
+
+_WITH_HTTP_3: Final = frozenset({"http3", "http2and3"})
+_ALT_SVC: Final = 'h3=":443"; ma=86400'
+"""What a distribution with HTTP/3 says of itself (CDN-RSP-11)."""
 
 
 class EdgeLocation:
@@ -30,8 +34,8 @@ class EdgeLocation:
     async def __call__(self, received: Request) -> Response:
         """Answer one viewer request."""
         services = self._services
-        explain = received.headers.get(f"{LOCAL_HEADER_PREFIX}explain") == "1"
-        request = _without_local_headers(received)
+        explain = received.headers.get(f"{_LOCAL_PREFIX}explain") == "1"
+        request = without_local_headers(received)
         exchange = Exchange(
             services.chance.request_id(),
             "distribution",
@@ -40,10 +44,25 @@ class EdgeLocation:
             services.clock.now(),
             services.clock,
         )
+
+        def ended(delivered: Delivered) -> None:
+            exchange.duration_s = exchange.elapsed()
+            exchange.bytes_sent = delivered.bytes_sent
+            exchange.bytes_received = _size_of_head(request) + request.body.passed
+            exchange.aborted = delivered.aborted
+            services.recorder.ended(exchange)
+
         services.recorder.begun(exchange)
-        verdict = await pipeline.viewer_facing(
-            Passage(self.distribution, services, exchange), request
-        )
+        try:
+            verdict = await pipeline.viewer_facing(
+                Passage(self.distribution, services, exchange), request
+            )
+        except BaseException:
+            # Its viewer has left, or the edge is closing: the record ends without an answer.
+            exchange.result_type = exchange.response_result_type = "Error"
+            exchange.detailed_result_type = "Error"
+            ended(Delivered(0, aborted=True))
+            raise
         exchange.result_type = exchange.response_result_type = verdict.result_type
         exchange.detailed_result_type = verdict.detail or verdict.result_type
         response = signed(
@@ -53,31 +72,26 @@ class EdgeLocation:
             services.clock.now(),
             exchange.id,
         )
+        if self.distribution.http_version in _WITH_HTTP_3:
+            response = replace(response, headers=response.headers.with_set("Alt-Svc", _ALT_SVC))
         if explain:
             response = _explained(exchange, verdict, response)
         exchange.response = response
         exchange.first_byte_s = exchange.elapsed()
-
-        def ended(delivered: Delivered) -> None:
-            exchange.duration_s = exchange.elapsed()
-            exchange.bytes_sent = delivered.bytes_sent
-            exchange.bytes_received = _size_of_head(request) + request.body.passed
-            exchange.aborted = delivered.aborted
-            services.recorder.ended(exchange)
-
         return replace(response, on_delivered=ended)
 
 
-def _without_local_headers(request: Request) -> Request:
-    local = [name for name in request.headers.names() if name.startswith(LOCAL_HEADER_PREFIX)]
+def without_local_headers(request: Request) -> Request:
+    """``request`` without the headers that are for the local edge alone."""
+    local = [name for name in request.headers.names() if name.startswith(_LOCAL_PREFIX)]
     return replace(request, headers=request.headers.without(*local)) if local else request
 
 
 def _explained(exchange: Exchange, verdict: Verdict, response: Response) -> Response:
     # It may quote what a function said: one line of visible ASCII, whatever that was.
     why = verdict.why.encode("unicode_escape").decode("ascii")
-    headers = response.headers.with_set(f"{LOCAL_HEADER_PREFIX}exchange", exchange.id)
-    return replace(response, headers=headers.with_set(f"{LOCAL_HEADER_PREFIX}why", why))
+    headers = response.headers.with_set(f"{_LOCAL_PREFIX}exchange", exchange.id)
+    return replace(response, headers=headers.with_set(f"{_LOCAL_PREFIX}why", why))
 
 
 def _size_of_head(request: Request) -> int:

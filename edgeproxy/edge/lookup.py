@@ -1,6 +1,7 @@
 """Asks the cache for a request's object, and says what the viewer gets from it."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 from edgeproxy.cache.cache import Obtained
@@ -11,13 +12,16 @@ from edgeproxy.edge.cloudfront_hook import FUNCTION_FAILURES as CLOUDFRONT_FAILU
 from edgeproxy.edge.delivery import shape
 from edgeproxy.edge.lambda_hook import FUNCTION_FAILURES as LAMBDA_FAILURES
 from edgeproxy.edge.outcomes import Scene
+from edgeproxy.edge.pages import origin_error_page
 from edgeproxy.edge.passage import Passage, Verdict
 from edgeproxy.exchange.model import Decision
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
+from edgeproxy.origins.errors import OriginFailureKind
 
 __all__ = ["look_up"]
 
+_ORIGIN_FAILURES: Final = frozenset(OriginFailureKind)
 _FUNCTION_FAILURES: Final = CLOUDFRONT_FAILURES | LAMBDA_FAILURES
 
 
@@ -43,6 +47,7 @@ async def look_up(
                 fill,
                 may_store=request.method != "HEAD",  # Its answer has no body (CDN-MTH-08).
             )
+        obtained = _with_own_page(obtained, passage.exchange.id)
         step.decision = _decision(obtained, key)
         response = shape(request, obtained, passage.services.clock.now())
         step.after = response
@@ -53,6 +58,15 @@ async def look_up(
         _explain(obtained),
         obtained.outcome,
     )
+
+
+def _with_own_page(obtained: Obtained, request_id: str) -> Obtained:
+    """CloudFront's page for a failed origin names this request, cached or not (CDN-GEN-03)."""
+    if obtained.detail not in _ORIGIN_FAILURES:
+        return obtained
+    kept = obtained.response
+    page = origin_error_page(kept.status, obtained.detail, request_id)
+    return replace(obtained, response=replace(kept, body=page.body))
 
 
 def _why_uncacheable(scene: Scene, request: Request) -> str:

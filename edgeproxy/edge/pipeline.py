@@ -66,9 +66,9 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
             return await _error(passage, scene, request, verdict)
         case Proceed():
             request = outcome.request
+            asked = _with_default_root_object(passage.distribution, outcome)
 
-    asked = _with_default_root_object(passage.distribution, request)
-    verdict = await _look_up(passage, scene, replace(outcome, request=asked))
+    verdict = await _look_up(passage, scene, asked)
     if verdict.response.status >= 400:
         return await _error(passage, scene, request, verdict)
 
@@ -164,11 +164,12 @@ def _set_scene(passage: Passage, request: Request, more: Mapping[str, str] | Non
     return Scene(passage.exchange, passage.distribution, behavior, generated)
 
 
-def _with_default_root_object(distribution: Distribution, request: Request) -> Request:
+def _with_default_root_object(distribution: Distribution, proceed: Proceed) -> Proceed:
     """``/`` is served as the default root object, after the viewer-request function (CDN-ROOT)."""
-    if request.path != "/" or not distribution.default_root_object:
-        return request
-    return replace(request, path=f"/{distribution.default_root_object}")
+    if proceed.request.path != "/" or not distribution.default_root_object:
+        return proceed
+    root = replace(proceed.request, path=f"/{distribution.default_root_object}")
+    return replace(proceed, request=root)
 
 
 async def _look_up(

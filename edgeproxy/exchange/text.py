@@ -1,6 +1,6 @@
-"""Text from the wire as JSON can carry it."""
+"""Text from elsewhere, as JSON can carry it and as a terminal may show it."""
 
-__all__ = ["carried"]
+__all__ = ["carried", "visible"]
 
 
 def carried(value: object) -> object:
@@ -17,6 +17,22 @@ def carried(value: object) -> object:
             return [carried(item) for item in value]
         case _:
             return value
+
+
+def visible(text: str) -> str:
+    """``text`` on one line, with everything a terminal might act on spelled as an escape.
+
+    Tabs stay. Control characters (also those above 127), bidirectional marks, odd blanks and
+    undecodable bytes do not.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char
+        if char.isprintable() or char == "\t"
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
 
 
 def _is_valid(text: str) -> bool:

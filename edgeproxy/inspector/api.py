@@ -1,13 +1,15 @@
 """The control listener's JSON API.
 
-It listens on loopback, answers only requests whose ``Host`` is a loopback name or its own address
-(a page on another site cannot reach it by rebinding a name), and takes state changes only as JSON
-(a form or an image of another site cannot make one).
+It listens on loopback unless told otherwise, answers only requests whose ``Host`` is a loopback
+name or an IP address (a page on another site cannot reach it by rebinding a name), and takes state
+changes only from its own origin, and as JSON (a form or an image of another site cannot make one).
 """
 
 import ipaddress
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Final, Protocol, TypeAlias
+from urllib.parse import urlsplit
 
 import orjson
 from aiohttp import web
@@ -44,7 +46,7 @@ class Controlled(Protocol):
         ...
 
     def explain(self, url: str, method: str, headers: list[tuple[str, str]]) -> dict[str, object]:
-        """What the edge would do with that request; nothing is fetched."""
+        """What the edge would do with that request; raises ``EdgeproxyError`` for a bad one."""
         ...
 
 
@@ -110,9 +112,10 @@ class ControlApi:
         await response.prepare(request)
         # The head must leave before the first event, or a client waits for its connection.
         await response.write(b": following\n\n")
-        async for exchange in self._history.follow(request.headers.get("Last-Event-ID")):
-            data = orjson.dumps(documents.summary(exchange))
-            await response.write(b"id: %s\ndata: %s\n\n" % (exchange.id.encode(), data))
+        async with aclosing(self._history.follow(request.headers.get("Last-Event-ID"))) as ended:
+            async for exchange in ended:
+                data = orjson.dumps(documents.summary(exchange))
+                await response.write(b"id: %s\ndata: %s\n\n" % (exchange.id.encode(), data))
         return response
 
     async def _invalidate(self, request: web.Request) -> web.Response:
@@ -221,11 +224,10 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _is_own_host(request: web.Request) -> bool:
-    name = request.host.rpartition(":")[0] if ":" in request.host else request.host
-    name = name.strip("[]").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
     try:
+        name = urlsplit(f"//{request.host}").hostname or ""
+        if name == "localhost" or name.endswith(".localhost"):
+            return True
         ipaddress.ip_address(name)
     except ValueError:
         return False

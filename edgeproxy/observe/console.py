@@ -18,28 +18,12 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from edgeproxy.exchange.model import Exchange, Finding, FunctionRun
-from edgeproxy.exchange.text import carried
+from edgeproxy.exchange.text import carried, visible
 
-__all__ = ["Console", "Paint", "visible"]
+__all__ = ["Console", "Paint"]
 
 _MOST_TOLD: Final = 1000
 """How many findings are remembered as told; messages may hold text that differs each time."""
-
-
-def visible(text: str) -> str:
-    """``text`` on one line, with everything a terminal might act on spelled as an escape.
-
-    Tabs stay. Control characters (also those above 127), bidirectional marks, odd blanks and
-    undecodable bytes do not.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char
-        if char.isprintable() or char == "\t"
-        else char.encode("unicode_escape").decode("ascii")
-        for char in text
-    )
 
 
 class Paint:
@@ -53,9 +37,6 @@ class Paint:
 
     def dim(self, text: str) -> str:
         return self(text, "2")
-
-    def bold(self, text: str) -> str:
-        return self(text, "1")
 
     def good(self, text: str) -> str:
         return self(text, "32")

@@ -1,17 +1,17 @@
 """The newest exchanges, kept for people and programs to look at.
 
-What is kept is a copy that holds no body and no connection: bodies are replaced by what was seen
-of them. Its length and the size of the functions' logs in it bound the history's memory.
+What is kept is a copy that holds no connection and of each body no more than its beginning: what
+was seen of it. Its length and the size of the functions' logs in it bound the history's memory.
 """
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Final
 
 from edgeproxy.exchange.model import Exchange, Step
-from edgeproxy.http.body import Body
+from edgeproxy.http.body import PREVIEW_BYTES, Body, BytesBody
 from edgeproxy.http.messages import Request, Response
 
 __all__ = ["History", "SeenBody"]
@@ -91,7 +91,7 @@ class History:
             await self._grown.wait()
         return list(reversed(self._kept.values()))[:count]
 
-    async def follow(self, last_id: str | None = None) -> AsyncIterator[Exchange]:
+    async def follow(self, last_id: str | None = None) -> AsyncGenerator[Exchange, None]:
         """Exchanges as they end, oldest first; those after ``last_id`` that are kept come first.
 
         A ``last_id`` that is no longer kept, or of an earlier run, is older than all that are.
@@ -121,7 +121,9 @@ def _settled(exchange: Exchange) -> Exchange:
     """
     seen: dict[int, SeenBody] = {}
 
-    def seen_of(body: Body) -> SeenBody:
+    def seen_of(body: Body) -> Body:
+        if isinstance(body, BytesBody) and len(body.data) <= PREVIEW_BYTES:
+            return body  # All of it is seen.
         if id(body) not in seen:
             seen[id(body)] = SeenBody(body.passed, body.preview, body.length)
         return seen[id(body)]
@@ -129,14 +131,20 @@ def _settled(exchange: Exchange) -> Exchange:
     def settled(message: Request | Response | None) -> Request | Response | None:
         match message:
             case Request():
-                return replace(message, body=seen_of(message.body))
+                return settled_request(message)
             case Response():
                 return settled_response(message)
             case None:
                 return None
 
+    def settled_request(request: Request) -> Request:
+        body = seen_of(request.body)
+        return request if body is request.body else replace(request, body=body)
+
     def settled_response(response: Response) -> Response:
         body = seen_of(response.body)
+        if body is response.body and not (response.tunnel or response.on_delivered):
+            return response
         return replace(response, body=body, tunnel=None, on_delivered=None)
 
     def settled_step(step: Step) -> Step:
@@ -145,7 +153,7 @@ def _settled(exchange: Exchange) -> Exchange:
     response = exchange.response
     return replace(
         exchange,
-        request=replace(exchange.request, body=seen_of(exchange.request.body)),
+        request=settled_request(exchange.request),
         response=None if response is None else settled_response(response),
         steps=[settled_step(step) for step in exchange.steps],
     )

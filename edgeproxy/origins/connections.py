@@ -131,7 +131,14 @@ class OriginConnection:
         """
         try:
             message, payload = await self.protocol.read()
+            continued = False
             while 100 <= message.code < 200 and message.code != 101:
+                if continued and message.code == 100:
+                    # CDN-RSP-14; the first one is answered to the viewer by the listener.
+                    raise self.failure(
+                        OriginFailureKind.INVALID_RESPONSE, "sent 100 Continue a second time"
+                    )
+                continued = continued or message.code == 100
                 message, payload = await self.protocol.read()
         except (aiohttp.ClientError, HttpProcessingError) as error:
             raise self._judge(error) from error

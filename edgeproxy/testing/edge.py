@@ -51,13 +51,15 @@ class Edge:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for site in reversed(self.sites):
-            self.call(site.running.__aexit__())
         assert self._loop is not None
         assert self._ended is not None
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
-        self._state_dir.cleanup()
+        try:
+            for site in reversed(self.sites):
+                self.call(site.running.__aexit__())
+        finally:
+            self._loop.call_soon_threadsafe(self._ended.set)
+            self._thread.join()
+            self._state_dir.cleanup()
 
     def serve(
         self,
@@ -197,6 +199,9 @@ class Site:
         """
         return self._edge.call(self.running.history.wait_for(count))
 
-    def invalidate(self, *paths: str) -> int:
-        """Invalidate on the site's distribution; the number of objects dropped."""
-        return self._edge.call(self.running.program.invalidate("", list(paths)))
+    def invalidate(self, *paths: str, distribution: str = "") -> int:
+        """Invalidate; the number of objects dropped.
+
+        ``distribution`` is a logical ID or ID, needed when the target defines several.
+        """
+        return self._edge.call(self.running.program.invalidate(distribution, list(paths)))

@@ -154,6 +154,15 @@ def test_explain(site: Site):
             400,
             "InvalidArgument",
         ),
+        ("POST", "/api/explain", {"url": "http://[::1"}, 400, "InvalidArgument"),
+        ("POST", "/api/explain", {"url": "a.css"}, 400, "InvalidArgument"),
+        (
+            "POST",
+            "/api/explain",
+            {"url": "/", "headers": [["x-edgeproxy-viewer-ip", "nowhere"]]},
+            400,
+            "InvalidArgument",
+        ),
         ("GET", "/nothing", None, 404, "NotFound"),
     ],
 )
@@ -165,8 +174,10 @@ def test_errors_are_documents(site, method, path, document, status, code):
 
 
 def test_other_sites_are_refused(site: Site):
-    foreign = {"Host": "attacker.example"}
-    assert call(site, "GET", "/api/endpoints", **foreign)[0] == 403
+    for host in ("attacker.example", "localhost.attacker.example", "127.0.0.1.attacker.example:80"):
+        assert call(site, "GET", "/api/endpoints", Host=host)[0] == 403
+    for host in ("localhost", "edge.localhost:8081", "127.0.0.1:8081", "[::1]", "[::1]:8081"):
+        assert call(site, "GET", "/api/endpoints", Host=host)[0] == 200
     origin = {"Origin": "http://attacker.example"}
     assert call(site, "POST", "/api/clock", {"advance_s": 1}, **origin)[0] == 403
     form = {"Content-Type": "text/plain"}

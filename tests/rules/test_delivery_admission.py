@@ -1,16 +1,13 @@
 """What is answered before the cache is asked, and how methods are treated after that."""
 
-import socket
-from urllib.parse import urlsplit
-
 import pytest
 
-from edgeproxy.testing import Site
 from tests.support.delivery import (
     ALL_METHODS,
     CACHING_DISABLED,
     cache_policy,
     error_page,
+    raw,
     response_headers_policy,
 )
 from tests.support.origin import Answer
@@ -19,15 +16,6 @@ FRESH = Answer(headers={"Cache-Control": "max-age=60"})
 WRITING = ["DELETE", "PATCH", "POST", "PUT"]
 READ_ONLY = {"AllowedMethods": ["GET", "HEAD"]}
 GET_HEAD_OPTIONS = ["GET", "HEAD", "OPTIONS"]
-
-
-def raw(site: Site, text: str) -> bytes:
-    """Everything that comes back for these bytes."""
-    where = urlsplit(site.url)
-    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
-        connection.sendall(text.encode())
-        connection.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 # Viewer protocol policy
@@ -74,7 +62,7 @@ def test_the_redirect_to_https(deliver, origin, method, status):
 @pytest.mark.parametrize(("version", "status"), [("1.0", b"403"), ("1.1", b"307")])
 def test_writing_over_http_1_0_is_not_redirected(deliver, version, status):
     site = deliver({"ViewerProtocolPolicy": "redirect-to-https"})
-    answer = raw(site, f"POST / HTTP/{version}\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+    answer = raw(site, f"POST / HTTP/{version}\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
     assert answer.split(b" ")[1] == status
 
 
@@ -232,7 +220,9 @@ def test_which_methods_pass_authorization_on(deliver, origin, behavior, passed):
 @pytest.mark.parametrize("framing", ["Content-Length: 1", "Transfer-Encoding: chunked"])
 def test_a_get_with_a_body_is_refused(deliver, origin, framing):
     site = deliver({})
-    answer = raw(site, f"GET / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n1\r\nx\r\n0\r\n\r\n")
+    answer = raw(
+        site, f"GET / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n1\r\nx\r\n0\r\n\r\n".encode()
+    )
     assert answer.startswith(b"HTTP/1.1 403 Forbidden\r\n")
     assert b"\nBad request.\n" in answer
     assert origin.got == []

@@ -246,6 +246,32 @@ def test_pages_for_what_functions_do(
     assert ("/503.html" in origin.targets) is page
 
 
+@pytest.mark.rule("LE-TRIG-03", "LE-TRIG-09", "LE-TRIG-17", "CDN-CEP-04")
+def test_which_functions_see_the_fetch_of_the_page(shared: Edge, origin: Origin, tmp_path: Path):
+    origin.answer = failing_but("/404.html")
+    passing = (
+        "def handler(event, context):\n    cf = event['Records'][0]['cf']\n    return cf['{}']\n"
+    )
+    template = distribution_template(
+        tmp_path,
+        {
+            "viewer-request": passing.format("request"),
+            "origin-request": passing.format("request"),
+            "origin-response": passing.format("response"),
+            "viewer-response": passing.format("response"),
+        },
+        distribution={"CustomErrorResponses": [error_page(404, "/404.html", 200)]},
+    )
+    site = shared.serve(template, origins={"web": origin.url})
+    for _ in range(2):
+        assert site.get("/a").status == 200
+    again, first = ([run.event_type for run in e.functions] for e in site.exchanges(2))
+    assert first == [
+        "viewer-request", "origin-request", "origin-response", "origin-request", "origin-response",
+    ]  # fmt: skip
+    assert again == ["viewer-request"]
+
+
 @pytest.mark.rule("CDN-CEP-13")
 def test_a_malformed_request_gets_the_plain_400(deliver, origin):
     site = deliver({}, CustomErrorResponses=[error_page(400, "/400.html", 200)])

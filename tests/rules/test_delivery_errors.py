@@ -97,7 +97,7 @@ def test_when_errors_are_not_kept(deliver, origin, behavior, entries):
     assert len(origin.got) == 2
 
 
-@pytest.mark.rule("CDN-ERR-10", "CDN-S3-02", "CDN-S3-17")
+@pytest.mark.rule("CDN-S3-02", "CDN-S3-17")
 def test_errors_of_a_bucket(deliver, tmp_path):
     (tmp_path / "bucket").mkdir()
     bucket = {"DomainName": "b.s3.us-east-1.amazonaws.com", "S3OriginConfig": {}}
@@ -109,6 +109,22 @@ def test_errors_of_a_bucket(deliver, tmp_path):
     assert response.status == 403
     assert "<Code>AccessDenied</Code>" in response.text
     assert response.headers.get("Server") == "AmazonS3"
+
+
+@pytest.mark.rule("CDN-ERR-10")
+@pytest.mark.parametrize(("min_ttl", "kept_s"), [(0, 1), (1, 10)])
+def test_how_long_errors_of_a_bucket_are_kept(deliver, origin, shared, min_ttl, kept_s):
+    bucket = {"DomainName": "b.s3.us-east-1.amazonaws.com", "S3OriginConfig": {}}
+    site = deliver(
+        {"TargetOriginId": "bucket", "cache": cache_policy(min_ttl)},
+        origins=[{"Id": "bucket", **bucket}],
+        at={"bucket": origin.url},
+    )
+    origin.answer = Answer(404)
+    for wait_s, asked in ((0, 1), (0, 1), (kept_s, 2)):
+        shared.clock.advance(seconds=wait_s)
+        site.get("/a")
+        assert len(origin.got) == asked
 
 
 # What CloudFront says in an origin's place
@@ -150,13 +166,14 @@ def test_head_gets_the_page_s_headers(deliver):
     assert int(response.headers.get("Content-Length")) > 500
 
 
-@pytest.mark.rule("CDN-ERR-31", "CDN-GEN-15", "CDN-ERR-16", "CDN-LOG-21")
+@pytest.mark.rule("CDN-ERR-31", "CDN-GEN-03", "CDN-GEN-15", "CDN-ERR-16", "CDN-LOG-21")
 def test_refused_connections_are_502_and_kept(deliver, shared):
     site = deliver({}, origin=QUICK, at={"web": DEAD})
     for _ in range(2):
         response = site.get("/a")
         assert (response.status, response.x_cache) == (502, "Error from cloudfront")
         assert "\nCloudFront wasn't able to connect to the origin.\n" in response.text
+        assert f"Request ID: {response.headers.get('X-Amz-Cf-Id')}\n" in response.text
         assert detail(site) == "OriginConnectError"
     assert [step.name for step in site.exchanges(1)[0].steps].count("origin") == 0
 

@@ -242,7 +242,7 @@ def test_accept_encoding_at_the_origin(deliver, origin, behavior, sent, got):
 S3_ORIGIN = {"DomainName": "b.s3.us-east-1.amazonaws.com", "S3OriginConfig": {}}
 
 
-@pytest.mark.rule("CDN-HDR-10", "CDN-ORP-05", "CDN-ORP-06", "CDN-ORP-09", "CDN-KEY-32")
+@pytest.mark.rule("CDN-HDR-10", "CDN-ORP-05", "CDN-ORP-06")
 @pytest.mark.parametrize(
     ("behavior", "origin_", "host"),
     [

@@ -187,7 +187,7 @@ def test_cors_headers_of_a_policy_are_not_stored(deliver, origin):
     assert "Access-Control-Allow-Origin" not in site.get("/p").headers
 
 
-@pytest.mark.rule("CDN-ERR-03", "CDN-ERR-04", "CDN-REQ-01")
+@pytest.mark.rule("CDN-ERR-04", "CDN-ERR-15")
 @pytest.mark.parametrize("status", [400, 413, 431])
 def test_an_error_that_one_viewer_provokes_is_not_kept_for_others(deliver, origin, status):
     def picky(got):

@@ -184,7 +184,7 @@ def test_an_origin_that_ignores_the_range(deliver, origin, chunked):
     assert len(origin.got) == 1
 
 
-@pytest.mark.rule("CDN-RNG-12", "CDN-ERR-42")
+@pytest.mark.rule("CDN-RNG-12", "CDN-LOG-21")
 def test_a_part_that_contradicts_its_length_is_502(deliver, origin):
     origin.answer = Answer(206, {"Content-Range": "bytes 0-4/10"}, body=b"01")
     site = deliver({})
@@ -201,7 +201,7 @@ def test_416_by_the_origin_is_not_cached(deliver, origin):
     assert site.get("/a").status == 200
 
 
-@pytest.mark.rule("CDN-MTH-03", "CDN-RNG-14")
+@pytest.mark.rule("CDN-TTL-19", "CDN-RNG-02")
 def test_with_caching_off_ranges_pass_through(deliver, origin):
     origin.answer = Answer(206, {"Content-Range": "bytes 0-1/10"}, body=b"01")
     site = deliver({"cache": CACHING_DISABLED})

@@ -144,6 +144,22 @@ def test_server_and_date(deliver, origin, shared):
     assert site.get("/secret").headers.get("Server") == "CloudFront"
 
 
+@pytest.mark.rule("CDN-RSP-11", "CDN-GEN-01")
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("http2", ""),
+        ("http1.1", ""),
+        ("http3", 'h3=":443"; ma=86400'),
+        ("http2and3", 'h3=":443"; ma=86400'),
+    ],
+)
+def test_http_3_is_announced(deliver, origin, version, says):
+    site = deliver({}, {"/secret": {"ViewerProtocolPolicy": "https-only"}}, HttpVersion=version)
+    for path in ("/p", "/p", "/secret"):
+        assert site.get(path).headers.get("Alt-Svc") == says
+
+
 # Response headers policies
 
 

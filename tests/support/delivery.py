@@ -4,11 +4,15 @@ A template is long and a test is short: ``definition`` writes the one from the w
 A selection of headers, cookies or query strings is its kind and the names: ``"whitelist a b"``.
 """
 
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from edgeproxy.testing import Site
 
 __all__ = [
     "ALL_METHODS",
@@ -23,6 +27,7 @@ __all__ = [
     "error_page",
     "legacy",
     "origin_request_policy",
+    "raw",
     "response_headers_policy",
     "running_raw_origin",
 ]
@@ -194,6 +199,26 @@ def _selection(what: str, words: str) -> Properties:
     if names:
         config[plural] = names
     return {f"{plural}Config": config}
+
+
+def raw(site: Site, data: bytes) -> bytes:
+    """What comes back for these bytes, which need not be a request.
+
+    Our half is closed once the answer has begun, or when there is none for half a second; not
+    when the other side says that it will close.
+    """
+    where = urlsplit(site.url)
+    with socket.create_connection((where.hostname, where.port), timeout=0.5) as connection:
+        connection.sendall(data)
+        received = b""
+        with suppress(TimeoutError):
+            while b"\r\n\r\n" not in received and (more := connection.recv(65_536)):
+                received += more
+        connection.settimeout(10)
+        if b"\r\nconnection: close\r\n" not in received.lower():
+            with suppress(OSError):  # the other side may be gone already
+                connection.shutdown(socket.SHUT_WR)
+        return received + b"".join(iter(lambda: connection.recv(65_536), b""))
 
 
 class RawOrigin:

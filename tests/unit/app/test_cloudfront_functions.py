@@ -9,7 +9,7 @@ from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
 from edgeproxy.runtimes.cloudfront_js.engine import RunContext
-from edgeproxy.runtimes.cloudfront_js.outcome import Completed
+from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Failed
 
 RETURN = "function handler(event) {{ return {}; }}"
 READ = (
@@ -54,8 +54,9 @@ async def test_a_function_that_is_gone_cannot_be_run(registry: CloudFrontFunctio
     registry.apply({**declared(RETURN.format(1)), **declared(RETURN.format(2), name="b")}, {})
     registry.apply(declared(RETURN.format(2), name="b"), {})
     assert result_of(registry, "b") == 2
-    with pytest.raises(KeyError):
-        registry.run("fn", b"{}", RunContext())
+    outcome = registry.run("fn", b"{}", RunContext())
+    assert isinstance(outcome, Failed)
+    assert outcome.kind == "FunctionExecutionError"
 
 
 @pytest.mark.rule("CFF-KVS-01", "CFF-KVS-03")

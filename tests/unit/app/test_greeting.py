@@ -1,5 +1,6 @@
 """The greeting names every URL, the policies in force, and what is not done as AWS does it."""
 
+from dataclasses import replace
 from typing import Any
 
 from edgeproxy.app.greeting import greeting
@@ -15,6 +16,7 @@ from edgeproxy.distribution.model import (
     Origin,
     OriginRequestPolicy,
     ResponseHeadersPolicy,
+    ViewerProtocolPolicy,
 )
 from edgeproxy.errors import Place
 from edgeproxy.project.loaders.options import Loaded
@@ -108,3 +110,10 @@ def test_and_listed_on_demand() -> None:
 def test_nothing_is_said_when_all_is_honoured() -> None:
     *_, last = greet(report=Report(REPORT.lines[:1]), verbose=True)
     assert last.endswith("control (JSON API, metrics)")
+
+
+def test_behaviors_that_want_https_are_said() -> None:
+    secure = replace(LEGACY, viewer_protocol_policy=ViewerProtocolPolicy.REDIRECT_TO_HTTPS)
+    site = replace(SITE, behaviors=(secure,))
+    assert "HTTPS is not served yet, and these behaviors want it: /old/*" in greet(site)
+    assert not any("HTTPS" in line for line in greet(SITE))

@@ -1,6 +1,9 @@
 """What a save brings into service, and what it does not."""
 
+import asyncio
 import io
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,7 @@ class Stage:
         return self.text.getvalue()[before:]
 
     async def answer(self, name: str = "Fn") -> bytes:
+        await asyncio.sleep(0)  # requests come through the loop: deployments have begun by then
         result = await self.program.lambdas.invoke(name, b"{}")
         payload = getattr(result, "payload", None)
         assert isinstance(payload, bytes), result
@@ -81,6 +85,38 @@ async def test_a_new_definition_and_a_broken_one(stage: Stage) -> None:
     assert "template.yaml" in said
     assert "the last good definition goes on serving" in said
     assert await stage.answer("Other") == b"1"
+
+
+async def test_closing_while_a_deployment_is_under_way_leaves_no_process(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    slow = "import time\ntime.sleep(60)\n" + CODE.format(1)
+    stage.write("code/app.py", slow)
+    for pauses in (0, 1, 2, 200):
+        program = Program(Settings(state_dir=tmp_path / "state"), Hub(), stage.text.write)
+        await program.apply(stage.load())
+        for _ in range(pauses):
+            await asyncio.sleep(0.001)
+        await program.close()
+    assert stage.text.getvalue() == ""
+    assert running_from(tmp_path) == []
+
+
+async def test_a_function_that_is_removed_while_it_is_deployed_leaves_no_process(
+    stage: Stage,
+) -> None:
+    for name in ("A", "B", "C"):
+        await stage.save("template.yaml", TEMPLATE.format(name=name))
+    assert await stage.answer("C") == b"1"
+    deadline = time.monotonic() + 10
+    while not all("AWS_LAMBDA_FUNCTION_NAME=C" in line for line in running_from(stage.folder)):
+        assert time.monotonic() < deadline, running_from(stage.folder)
+        await asyncio.sleep(0.01)
+
+
+def running_from(folder: Path) -> list[str]:
+    """The processes whose code is in ``folder``."""
+    shown = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True).stdout
+    return [line for line in shown.splitlines() if f"LAMBDA_TASK_ROOT={folder}" in line]
 
 
 async def test_a_file_that_concerns_nobody(stage: Stage) -> None:

@@ -75,7 +75,7 @@ def returned(value: object) -> Returned:
 class Lambdas:
     """Answers each invocation with ``result``; remembers the events and how it was called."""
 
-    result: InvocationResult
+    result: InvocationResult | Exception
     events: list[dict[str, object]] = field(default_factory=list)
     calls: list[tuple[str, str, float | None]] = field(default_factory=list)
 
@@ -84,6 +84,8 @@ class Lambdas:
     ) -> InvocationResult:
         self.calls.append((name, qualifier, timeout_s))
         self.events.append(orjson.loads(payload)["Records"][0]["cf"])
+        if isinstance(self.result, Exception):
+            raise self.result
         return self.result
 
 

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from edgeproxy.awslambda.routing import FunctionNotFound
 from edgeproxy.distribution.model import EventType
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.outcomes import Answered, Failed, Proceed, RequestOutcome
@@ -33,7 +34,10 @@ DOCUMENT = {"errorType": "ValueError", "errorMessage": "no <b>way</b>"}
 
 
 async def at_viewer_request(
-    result: InvocationResult, asked: Request | None = None, *, include_body: bool = False
+    result: InvocationResult | Exception,
+    asked: Request | None = None,
+    *,
+    include_body: bool = False,
 ) -> tuple[RequestOutcome, FunctionRun, Lambdas]:
     lambdas = Lambdas(result)
     where = scene(associated("viewer-request", include_body=include_body))
@@ -61,6 +65,14 @@ async def test_a_failed_invocation(result: InvocationResult, error: str) -> None
     assert "is invalid or doesn't have the required permissions" in page
     assert "way" not in page, "what went wrong inside is not for viewers"
     assert ID in page
+
+
+@pytest.mark.rule("LE-ERR-01")
+async def test_a_function_that_a_reload_removed_under_the_request() -> None:
+    outcome, run, _ = await at_viewer_request(FunctionNotFound("no function fn"))
+    assert isinstance(outcome, Failed)
+    assert (outcome.response.status, outcome.result_type) == (503, "LambdaExecutionError")
+    assert run.error == "InitError"
 
 
 @pytest.mark.rule("LE-ERR-03", "LE-ERR-07")

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any, cast
 
+import pytest
+
 from edgeproxy.cache.cache import Cache
 from edgeproxy.cache.stores.memory import MemoryStore
 from edgeproxy.chance import Chance
@@ -27,6 +29,7 @@ class Stage:
         self.asked: list[Request] = []
         self.begun_: list[Exchange] = []
         self.ended_: list[Exchange] = []
+        self.failure: Exception | None = None
         clock = Clock()
         services = Services(
             Cache(MemoryStore(1_000_000), clock, Tasks()),
@@ -40,6 +43,8 @@ class Stage:
 
     async def fetch(self, request: Request, origin: Origin) -> Response:
         self.asked.append(request)
+        if self.failure is not None:
+            raise self.failure
         return Response(200, Headers([("Content-Length", "5")]), BytesBody(b"hello"))
 
     def begun(self, exchange: Exchange) -> None:
@@ -95,3 +100,14 @@ async def test_the_exchange_ends_when_the_answer_is_delivered() -> None:
     assert exchange.bytes_received == len("GET /a HTTP/1.1\r\nHost: site.example\r\n\r\n")
     assert (exchange.result_type, exchange.detailed_result_type) == ("Miss", "Miss")
     assert response.headers.get("X-Amz-Cf-Id") == exchange.id
+
+
+async def test_the_exchange_ends_without_an_answer_when_its_viewer_has_left() -> None:
+    stage = Stage()
+    stage.failure = ConnectionResetError("the viewer has left")
+    with pytest.raises(ConnectionResetError):
+        await stage.get()
+    [exchange] = stage.ended_
+    assert exchange.aborted
+    assert exchange.response is None
+    assert (exchange.result_type, exchange.detailed_result_type) == ("Error", "Error")

@@ -1,9 +1,9 @@
-"""Whatever the wire brought becomes text that JSON can carry."""
+"""Whatever comes from elsewhere becomes text that JSON can carry and a terminal may show."""
 
 import orjson
 import pytest
 
-from edgeproxy.exchange.text import carried
+from edgeproxy.exchange.text import carried, visible
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,21 @@ from edgeproxy.exchange.text import carried
 def test_values(value: object, expected: object) -> None:
     assert carried(value) == expected
     orjson.dumps(carried(value))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/plain?a=b", "/plain?a=b"),
+        ("grün 日本 🙂", "grün 日本 🙂"),
+        ("a\tb", "a\tb"),
+        ("\x1b[31m", r"\x1b[31m"),
+        ("\x9b", r"\x9b"),
+        ("\r\n", r"\r\n"),
+        ("\u202e\u2028", r"\u202e\u2028"),
+        ("\udcff", r"\udcff"),
+        ("\U000e0001", r"\U000e0001"),
+    ],
+)
+def test_visible(text: str, expected: str) -> None:
+    assert visible(text) == expected

@@ -12,7 +12,7 @@ import pytest
 from edgeproxy.exchange.model import Decision, Finding, Step
 from edgeproxy.http.messages import Response
 from edgeproxy.observe import console as module
-from edgeproxy.observe.console import Console, Paint, visible
+from edgeproxy.observe.console import Console, Paint
 from tests.unit.exchange.records import STARTED, exchange, line, ran
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\x7f\u202e\udcff\x00"
@@ -211,23 +211,6 @@ class TestInjection:
         assert len(lines) == 6
         assert all(text.isascii() and text.isprintable() for text in lines)
         assert json.loads(lines[0])["path"] == f"/{EVIL}".replace("\udcff", "ÿ")
-
-    @pytest.mark.parametrize(
-        ("text", "expected"),
-        [
-            ("/plain?a=b", "/plain?a=b"),
-            ("grün 日本 🙂", "grün 日本 🙂"),
-            ("a\tb", "a\tb"),
-            ("\x1b[31m", r"\x1b[31m"),
-            ("\x9b", r"\x9b"),
-            ("\r\n", r"\r\n"),
-            ("\u202e\u2028", r"\u202e\u2028"),
-            ("\udcff", r"\udcff"),
-            ("\U000e0001", r"\U000e0001"),
-        ],
-    )
-    def test_visible(self, text: str, expected: str) -> None:
-        assert visible(text) == expected
 
 
 def test_a_document_has_what_programs_ask_for() -> None:

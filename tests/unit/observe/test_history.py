@@ -88,10 +88,18 @@ class TestMemory:
 
     async def test_a_request_s_body_too(self) -> None:
         history = History()
-        history.ended(exchange(method="POST", body=BytesBody(b"name=x")))
+        history.ended(exchange(method="POST", body=BytesBody(b"x" * 5000)))
         kept = history.newest(1)[0][0]
-        assert kept.request.body == SeenBody(6, b"name=x", 6)
+        assert kept.request.body == SeenBody(5000, b"x" * 4096, 5000)
         await kept.request.body.close()
+
+    def test_a_message_that_is_all_seen_is_kept_as_it_is(self) -> None:
+        done = exchange(method="POST", body=BytesBody(b"x" * 4096))
+        history = History()
+        history.ended(done)
+        kept = history.newest(1)[0][0]
+        assert kept.request is done.request
+        assert kept.response is done.response
 
     async def test_an_empty_body_yields_no_chunk(self) -> None:
         assert [chunk async for chunk in SeenBody(0, b"", 0)] == []
