@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# A small image that runs `edgeproxy dev`. Mount the project at /work:
-#   docker run --rm -p 8080:8080 -v "$PWD:/work" edgeproxy template.yaml
+# A small image that runs `edgeproxy dev`. Mount the project at /project:
+#   docker run --rm -p 127.0.0.1:8080-8090:8080-8090 -v "$PWD:/project" edgeproxy template.yaml
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
@@ -14,8 +14,9 @@ ENV PATH=/opt/edgeproxy/bin:$PATH \
     PYTHONUNBUFFERED=1
 RUN useradd --create-home --uid 10001 edge
 USER 10001
-WORKDIR /work
-EXPOSE 8080 8081
+WORKDIR /project
+# 8080 viewers, 8081 control, from 8082 function URLs and load balancers.
+EXPOSE 8080-8090
 # Inside a container the doors must listen on all addresses to be reachable from outside;
 # publish the ports on 127.0.0.1 of the host.
 ENTRYPOINT ["edgeproxy", "dev", "--host", "0.0.0.0", "--control-host", "0.0.0.0", "--state-dir", "/tmp/edgeproxy"]

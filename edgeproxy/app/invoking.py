@@ -7,7 +7,11 @@ from typing import Final, assert_never
 import orjson
 
 from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry
-from edgeproxy.app.loading import load_function_file, load_target
+from edgeproxy.app.loading import (
+    load_cloudfront_function_file,
+    load_function_file,
+    load_target,
+)
 from edgeproxy.app.program import Program
 from edgeproxy.awslambda.model import FunctionDefinition
 from edgeproxy.awslambda.service import LambdaService
@@ -46,13 +50,20 @@ def explain_target(
 
 
 def invoke_function(name: str, target: str | None, settings: Settings, event: bytes) -> int:
-    """Run a function once: result on standard output, log on standard error; the exit status."""
+    """Run a function once: result on standard output, log on standard error; the exit status.
+
+    A file is a CloudFront Function when the event is one of theirs: only those have a ``viewer``.
+    """
     try:
-        orjson.loads(event)
+        document = orjson.loads(event)
     except orjson.JSONDecodeError as error:
         raise UsageError(f"the event is not JSON: {error}") from error
     chance = Chance(settings.seed)
     if target is None and parse_function_file(name).file.suffix in _SOURCE_SUFFIXES:
+        if isinstance(document, dict) and "viewer" in document:
+            project, function_name = load_cloudfront_function_file(name, settings)
+            declared = project.cloudfront_functions[function_name]
+            return asyncio.run(_run_cloudfront_function(project, declared, event, chance))
         return asyncio.run(_run_lambda(load_function_file(name, settings), event, chance))
     project = load_target(target, settings).project
     function = _find(project, name)

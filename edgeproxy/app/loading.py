@@ -16,7 +16,7 @@ from edgeproxy.project.loaders.options import (
 from edgeproxy.project.model import Project
 from edgeproxy.settings import Settings
 
-__all__ = ["load_function_file", "load_target"]
+__all__ = ["load_cloudfront_function_file", "load_function_file", "load_target"]
 
 
 def load_target(target: str | None, settings: Settings) -> Loaded:
@@ -29,6 +29,18 @@ def load_function_file(text: str, settings: Settings) -> FunctionDefinition:
     options = LoadOptions(function_urls=(parse_function_file(text),), state_dir=settings.state_dir)
     (function,) = with_doors(Loaded(Project()), options).project.functions.values()
     return function
+
+
+def load_cloudfront_function_file(text: str, settings: Settings) -> tuple[Project, str]:
+    """A project with the CloudFront Function in that file, and the function's name."""
+    options = LoadOptions(
+        cloudfront_functions={EventType.VIEWER_REQUEST: Path(text)},
+        key_value_stores=dict(map(_named_file, settings.kvs)),
+        state_dir=settings.state_dir,
+    )
+    # Options attach functions to a URL; nobody ever asks this one.
+    project = load("http://localhost", options).project
+    return project, next(iter(project.cloudfront_functions))
 
 
 def load_options(settings: Settings) -> LoadOptions:

@@ -1,6 +1,7 @@
 """``edgeproxy dev``: a program with a console, a control listener and reload, until a signal."""
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from edgeproxy.observe.metrics import Metrics
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.settings import Settings
 
-__all__ = ["Running", "run_until_signal"]
+__all__ = ["LogToConsole", "Running", "loop_factory", "run_until_signal"]
 
 
 def run_until_signal(target: str | None, settings: Settings) -> int:
@@ -55,9 +56,25 @@ async def _run(target: str | None, settings: Settings) -> int:
         verbose=settings.verbose,
         quiet=settings.quiet,
     )
-    async with Running(target, settings, console):
-        await stopping.wait()
+    log = LogToConsole(console)
+    logging.getLogger().addHandler(log)
+    try:
+        async with Running(target, settings, console):
+            await stopping.wait()
+    finally:
+        logging.getLogger().removeHandler(log)
     return 0
+
+
+class LogToConsole(logging.Handler):
+    """Shows what goes wrong inside; it may quote what viewers sent, which the console defuses."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.problem(self.format(record))
 
 
 class Running:

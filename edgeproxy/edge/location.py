@@ -17,8 +17,6 @@ from edgeproxy.http.messages import Delivered, Request, Response
 __all__ = ["EdgeLocation", "without_local_headers"]
 
 _LOCAL_PREFIX: Final = "x-edgeproxy-"
-
-
 _WITH_HTTP_3: Final = frozenset({"http3", "http2and3"})
 _ALT_SVC: Final = 'h3=":443"; ma=86400'
 """What a distribution with HTTP/3 says of itself (CDN-RSP-11)."""
@@ -33,13 +31,13 @@ class EdgeLocation:
 
     async def __call__(self, received: Request) -> Response:
         """Answer one viewer request."""
-        services = self._services
+        services, distribution = self._services, self.distribution  # A reload changes the latter.
         explain = received.headers.get(f"{_LOCAL_PREFIX}explain") == "1"
         request = without_local_headers(received)
         exchange = Exchange(
             services.chance.request_id(),
             "distribution",
-            self.distribution.logical_id,
+            distribution.logical_id,
             request,
             services.clock.now(),
             services.clock,
@@ -55,7 +53,7 @@ class EdgeLocation:
         services.recorder.begun(exchange)
         try:
             verdict = await pipeline.viewer_facing(
-                Passage(self.distribution, services, exchange), request
+                Passage(distribution, services, exchange), request
             )
         except BaseException:
             # Its viewer has left, or the edge is closing: the record ends without an answer.
@@ -72,7 +70,7 @@ class EdgeLocation:
             services.clock.now(),
             exchange.id,
         )
-        if self.distribution.http_version in _WITH_HTTP_3:
+        if distribution.http_version in _WITH_HTTP_3:
             response = replace(response, headers=response.headers.with_set("Alt-Svc", _ALT_SVC))
         if explain:
             response = _explained(exchange, verdict, response)

@@ -66,8 +66,8 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
             return await _error(passage, scene, request, verdict)
         case Proceed():
             request = outcome.request
-            asked = _with_default_root_object(passage.distribution, outcome)
 
+    asked = _with_default_root_object(passage.distribution, outcome)
     verdict = await _look_up(passage, scene, asked)
     if verdict.response.status >= 400:
         return await _error(passage, scene, request, verdict)

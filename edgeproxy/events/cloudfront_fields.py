@@ -35,17 +35,19 @@ Field: TypeAlias = dict[str, Any]
 CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 """What may not stand in a value: control characters except the tab, and half characters."""
 
+_ONE_LINE: Final = "Take control characters out, or encode the text with encodeURIComponent()."
+
 
 class Refused(Exception):
     """Ends decoding with the finding that makes the result invalid."""
 
-    def __init__(self, rule: str, message: str, remedy: str = "") -> None:
+    def __init__(self, rule: str, message: str, remedy: str) -> None:
         super().__init__(message)
         self.finding = Finding(rule, message, remedy)
 
 
-def invalid(rule: str, where: str, why: str) -> Refused:
-    return Refused(rule, f"The function returned an invalid value: {where}: {why}.")
+def invalid(rule: str, where: str, why: str, remedy: str) -> Refused:
+    return Refused(rule, f"The function returned an invalid value: {where}: {why}.", remedy)
 
 
 def shown_request(request: Request, generated: Mapping[str, str]) -> dict[str, Any]:
@@ -159,7 +161,9 @@ def items_returned(
     if returned == before:
         return items_sent(before)
     if not isinstance(returned, dict):
-        raise invalid("CFF-HDR-07", where, "it must be an object")
+        raise invalid(
+            "CFF-HDR-07", where, "it must be an object", "Use names as keys: {name: {value: ''}}."
+        )
     items = {}
     for name, value in returned.items():
         sent = before.get(name, {})
@@ -167,7 +171,9 @@ def items_returned(
             items[name] = sent.get("multiValue") or [sent]
             continue
         if CONTROL.search(name):
-            raise invalid("LE-HDR-15", where, "a name has a line break or control character")
+            raise invalid(
+                "LE-HDR-15", where, "a name has a line break or control character", _ONE_LINE
+            )
         if found := _edited(sent, value, f"{where}['{name}']"):
             items[name] = found
     return items
@@ -179,7 +185,12 @@ def _edited(before: Field, returned: object, where: str) -> list[Field]:
     if many is None:
         return [_plain(field)]
     if not isinstance(many, list):
-        raise invalid("CFF-HDR-07", f"{where}.multiValue", "it must be an array")
+        raise invalid(
+            "CFF-HDR-07",
+            f"{where}.multiValue",
+            "it must be an array",
+            "Write [{value: ''}], with an object for each value.",
+        )
     items = [
         _plain(_field(item, f"{where}.multiValue[{index}]")) for index, item in enumerate(many)
     ]
@@ -190,19 +201,27 @@ def _edited(before: Field, returned: object, where: str) -> list[Field]:
 
 def _field(field: object, where: str, *, list_counts: bool = False) -> Field:
     if not isinstance(field, dict):
-        raise invalid("CFF-HDR-08", where, "it must be an object with a string value")
+        raise invalid(
+            "CFF-HDR-08", where, "it must be an object with a string value", "Write {value: ''}."
+        )
     for member in ("value", "attributes"):
         text = field.get(member)
         needed = member == "value" and not (list_counts and "multiValue" in field)
         if text is None and member not in field and not needed:
             continue
         if not isinstance(text, str):
-            raise invalid("CFF-HDR-08", f"{where}.{member}", "it must be a string")
+            raise invalid(
+                "CFF-HDR-08",
+                f"{where}.{member}",
+                "it must be a string",
+                "Turn it into one with String(), or delete the field.",
+            )
         if CONTROL.search(text):
             raise invalid(
                 "LE-HDR-15",
                 f"{where}.{member}",
                 "it has a line break or another control character",
+                _ONE_LINE,
             )
     return field
 

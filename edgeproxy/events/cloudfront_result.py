@@ -40,6 +40,13 @@ MAX_URI_CHARACTERS: Final = 8_191
 GENERATED_BODY_WARNING_BYTES: Final = 40 * 1024
 """CFF-RES-15 (U): no limit is stated; beyond this a finding says so."""
 
+_PERCENT_ENCODE: Final = "Percent-encode it, for example with encodeURIComponent()."
+_REMEDIES: Final = {
+    "CFF-HDR-08": "Write {value: ''} instead of a string.",
+    "LE-URI-10": "Put what follows the question mark into request.querystring.",
+}
+"""For what is refused when strict; without one here the event's own value is what to return."""
+
 _NOT_IN_TARGET: Final = re.compile(r"[\x00-\x20\x7f#\ud800-\udfff]")
 _HEADER_NAME: Final = re.compile(r"[^\x00-\x20\x7f()<>@,;:\\\"/\[\]?={}]+")
 
@@ -67,6 +74,7 @@ class Decoder:
                 "CFF-REQ-02",
                 "request.uri",
                 "with query string it must be shorter than 8,192 characters",
+                "Shorten it; longer data can go into a header.",
             )
         seen = with_generated(request.headers, generated)
         headers = self._headers(result, sent, seen, "request", EventType.VIEWER_REQUEST)
@@ -134,9 +142,19 @@ class Decoder:
         if uri == sent["uri"]:
             return request.path
         if not isinstance(uri, str) or not uri.startswith("/"):
-            raise invalid("CFF-REQ-01", "request.uri", "it must be a string that begins with /")
+            raise invalid(
+                "CFF-REQ-01",
+                "request.uri",
+                "it must be a string that begins with /",
+                "Give the path alone; to go to another host return a redirect.",
+            )
         if _NOT_IN_TARGET.search(uri):
-            raise invalid("LE-URI-04", "request.uri", "it has a space, a control character or #")
+            raise invalid(
+                "LE-URI-04",
+                "request.uri",
+                "it has a space, a control character or #",
+                _PERCENT_ENCODE,
+            )
         if "?" in uri:
             self._tolerate("LE-URI-10", "request.uri contains a question mark", True)
         return uri
@@ -161,7 +179,10 @@ class Decoder:
             )
         if _NOT_IN_TARGET.search(query):
             raise invalid(
-                "CFF-QS-04", "request.querystring", "it has a space, a control character or #"
+                "CFF-QS-04",
+                "request.querystring",
+                "it has a space, a control character or #",
+                _PERCENT_ENCODE,
             )
         return query or None
 
@@ -170,7 +191,10 @@ class Decoder:
         # CFF-RES-02 (U): AWS states no range.
         if type(status) is not int or not 200 <= status <= 599:
             raise invalid(
-                "CFF-RES-02", "response.statusCode", "it must be an integer from 200 to 599"
+                "CFF-RES-02",
+                "response.statusCode",
+                "it must be an integer from 200 to 599",
+                "Give a number, not a string.",
             )
         return status
 
@@ -178,7 +202,10 @@ class Decoder:
         reason = result.get("statusDescription", "")
         if not isinstance(reason, str) or CONTROL.search(reason):
             raise invalid(
-                "CFF-RES-01", "response.statusDescription", "it must be a string of one line"
+                "CFF-RES-01",
+                "response.statusDescription",
+                "it must be a string of one line",
+                "Give one line of text, or leave it out.",
             )
         return reason
 
@@ -195,7 +222,12 @@ class Decoder:
                 try:
                     return base64.b64decode(text, validate=True)
                 except (binascii.Error, ValueError):
-                    raise invalid("CFF-RES-04", "response.body", "its data is not base64") from None
+                    raise invalid(
+                        "CFF-RES-04",
+                        "response.body",
+                        "its data is not base64",
+                        "Encode it with btoa(), or say encoding: 'text'.",
+                    ) from None
             case {"data": "", **rest} if "encoding" not in rest:
                 return b""
             case _:
@@ -203,6 +235,7 @@ class Decoder:
                     "CFF-RES-04",
                     "response.body",
                     'it must be a string, or {encoding: "text" or "base64", data: string}',
+                    "Turn objects into text with JSON.stringify().",
                 )
 
     def _response_headers(
@@ -244,11 +277,26 @@ class Decoder:
                 continue
             where = f"{part}.headers['{name}']"
             if name != ascii_lower(name):
-                raise invalid("CFF-HDR-05", where, "names of headers must be in lower case")
+                raise invalid(
+                    "CFF-HDR-05",
+                    where,
+                    "names of headers must be in lower case",
+                    f"Write '{ascii_lower(name)}'.",
+                )
             if not _HEADER_NAME.fullmatch(name):
-                raise invalid("CFF-HDR-05", where, "this is not a name of a header")
+                raise invalid(
+                    "CFF-HDR-05",
+                    where,
+                    "this is not a name of a header",
+                    "Use letters, digits and hyphens, and no colon or space.",
+                )
             if is_disallowed(name):
-                raise invalid("CFF-HDR-01", where, "functions may not add this header")
+                raise invalid(
+                    "CFF-HDR-01",
+                    where,
+                    "functions may not add this header",
+                    "Leave it out, or use a name of your own.",
+                )
             values[name] = [item["value"] for item in items]
         # Nothing was sent for a generated response, so nothing of it is read-only.
         for name in CFF_READ_ONLY[event_type] if sent else ():
@@ -256,7 +304,10 @@ class Decoder:
                 rule = "CFF-HDR-02" if part == "request" else "CFF-HDR-03"
                 where = f"{part}.headers['{name}']"
                 raise invalid(
-                    rule, where, "this header is read-only; it was added, changed or deleted"
+                    rule,
+                    where,
+                    "this header is read-only; it was added, changed or deleted",
+                    "Return it as it was in the event.",
                 )
         return values
 
@@ -285,5 +336,6 @@ class Decoder:
     def _tolerate(self, rule: str, message: str, matters: bool) -> None:
         """Refuse when strict and it ``matters``, else note."""
         if self._strict and matters:
-            raise Refused(rule, f"The function returned an invalid value: {message}.")
+            remedy = _REMEDIES.get(rule, "Return it as it was in the event.")
+            raise Refused(rule, f"The function returned an invalid value: {message}.", remedy)
         self._note(rule, message, "AWS does not say what becomes of it: do not rely on it.")

@@ -162,7 +162,11 @@ def _object(payload: bytes) -> dict[str, Any]:
         result = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
         raise Refused(
-            InvalidKind.JSON, "LE-RET-07", f"the result is not valid JSON: {error}"
+            InvalidKind.JSON,
+            "LE-RET-07",
+            f"the result is not valid JSON: {error}",
+            "return plain objects, arrays, strings, numbers and booleans, and neither NaN nor "
+            "Infinity",
         ) from error
     if not isinstance(result, dict):
         raise Refused(

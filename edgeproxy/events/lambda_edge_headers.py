@@ -111,7 +111,12 @@ def read_header_map(returned: object, where: str, notes: list[Finding]) -> Lines
     for name, entries in returned.items():
         folded = name.lower()
         if not _NAME.fullmatch(name):
-            raise Refused(InvalidKind.HEADERS, "LE-RET-07", f"{where} has no valid name: {name!r}")
+            raise Refused(
+                InvalidKind.HEADERS,
+                "LE-RET-07",
+                f"{where} has no valid name: {name!r}",
+                "use letters, digits and hyphens, and no colon or space",
+            )
         if folded != name:
             notes.append(
                 Finding(
@@ -163,6 +168,7 @@ def _read_entry(entry: object, folded: str, where: str) -> tuple[str, str]:
             InvalidKind.HEADERS,
             "LE-HDR-13",
             f"{where} must hold objects with 'value', not {json_type(entry)}",
+            f"write [{{'key': {_canonical(folded)!r}, 'value': '...'}}]",
         )
     value = entry.get("value")
     if not isinstance(value, str):
@@ -174,7 +180,10 @@ def _read_entry(entry: object, folded: str, where: str) -> tuple[str, str]:
         )
     if _CONTROL.search(value):
         raise Refused(
-            InvalidKind.HEADERS, "LE-HDR-15", f"{where} has a control character in {value!r}"
+            InvalidKind.HEADERS,
+            "LE-HDR-15",
+            f"{where} has a control character in {value!r}",
+            "take line breaks and control characters out, or percent-encode them",
         )
     key = entry.get("key")
     if key is None:
@@ -216,7 +225,8 @@ def _as_received(
 
 def _not_a_map(returned: object, where: str) -> Refused:
     message = f"{where} must be an object, not {json_type(returned)}"
-    return Refused(InvalidKind.SHAPE, "LE-RET-07", message)
+    remedy = "give an object with names in lower case, each with an array of {'key', 'value'}"
+    return Refused(InvalidKind.SHAPE, "LE-RET-07", message, remedy)
 
 
 def _canonical(name: str) -> str:

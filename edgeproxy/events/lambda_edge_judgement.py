@@ -106,7 +106,7 @@ class Invalid:
 class Refused(Exception):
     """What was returned breaks a rule; ends the judging of one result."""
 
-    def __init__(self, kind: InvalidKind, rule: str, message: str, remedy: str = "") -> None:
+    def __init__(self, kind: InvalidKind, rule: str, message: str, remedy: str) -> None:
         super().__init__(message)
         self.kind = kind
         self.finding = Finding(rule, message, remedy)

@@ -99,6 +99,7 @@ def judge_origin(
             InvalidKind.ORIGIN,
             "LE-ORG-03",
             f"request.origin must be an object, not {json_type(returned)}",
+            "leave request.origin out to keep it, or give {'custom': {...}} or {'s3': {...}}",
         )
     kinds = [kind for kind in ("custom", "s3") if kind in returned]
     if len(kinds) != 1:
@@ -115,6 +116,7 @@ def judge_origin(
             InvalidKind.ORIGIN,
             "LE-RET-07",
             f"request.origin.{kind} must be an object, not {json_type(returned[kind])}",
+            f"give request.origin.{kind} the fields that the event shows",
         )
     fields = _Fields(f"request.origin.{kind}", returned[kind], event.get(kind, {}), notes)
     return (_custom if kind == "custom" else _s3)(fields, origin)
@@ -150,7 +152,10 @@ class _Fields:
 
     def refused(self, rule: str, name: str, value: object, must: str) -> Refused:
         return Refused(
-            InvalidKind.ORIGIN, rule, f"{self.where}.{name} must be {must}, but is {value!r}"
+            InvalidKind.ORIGIN,
+            rule,
+            f"{self.where}.{name} must be {must}, but is {value!r}",
+            f"set {name} to such a value, or return it as the event had it",
         )
 
     def path(self, defaults: Mapping[str, object]) -> str:

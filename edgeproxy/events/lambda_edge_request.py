@@ -73,9 +73,10 @@ def _request(
     method = result.get("method", request.method)
     if method != request.method:
         message = f"the function changed the read-only method to {method!r}"
+        remedy = "leave request.method as it is in the event"
         if strict:
-            raise Refused(InvalidKind.READ_ONLY, "LE-RET-08", message)
-        notes.append(Finding("LE-RET-08", f"{message}; ignored"))
+            raise Refused(InvalidKind.READ_ONLY, "LE-RET-08", message, remedy)
+        notes.append(Finding("LE-RET-08", f"{message}; ignored", remedy))
     path, query = _uri(result, request, notes, strict=strict)
     headers = judge_headers(
         result["headers"],
@@ -105,6 +106,7 @@ def _request(
             InvalidKind.SIZE,
             "LE-HDR-26",
             f"the request without its body has {size} bytes; {_REQUEST_BYTES} are allowed",
+            "add fewer or shorter headers",
         )
     return changed
 
@@ -120,6 +122,7 @@ def _uri(
                 InvalidKind.URI,
                 "LE-RET-09",
                 f"request.{name} must be a string, not {json_type(value)}",
+                f"return the {name} of the event, or text",
             )
     same_path = uri == shown(request.path)
     same_query = querystring == shown(request.query or "")
@@ -140,6 +143,7 @@ def _uri(
             "LE-URI-02",
             f"uri and querystring have {len(uri) + len(querystring)} characters; they must have "
             f"fewer than {_URL_CHARACTERS}",
+            "shorten them; longer data can go into a header or the body",
         )
     return (
         request.path if same_path else uri,
@@ -213,7 +217,10 @@ def _replacement(
     body = result["body"]
     if not isinstance(body, dict):
         raise Refused(
-            InvalidKind.BODY, "LE-RET-07", f"request.body must be an object, not {json_type(body)}"
+            InvalidKind.BODY,
+            "LE-RET-07",
+            f"request.body must be an object, not {json_type(body)}",
+            "write {'action': 'replace', 'encoding': 'text', 'data': '...'}",
         )
     action, encoding = body.get("action", "read-only"), body.get("encoding", "base64")
     data = body.get("data", "")
@@ -222,6 +229,7 @@ def _replacement(
             InvalidKind.BODY,
             "LE-BODY-14",
             f"request.body.action must be 'read-only' or 'replace', but is {action!r}",
+            "use 'replace' to send request.body.data, and 'read-only' to leave the body alone",
         )
     if action == "read-only":
         if exposed is not None and data != base64.b64encode(exposed).decode("ascii"):
@@ -238,12 +246,14 @@ def _replacement(
             InvalidKind.BODY,
             "LE-BODY-14",
             f"request.body.encoding must be 'base64' or 'text', but is {encoding!r}",
+            "use 'text' for text and 'base64' for bytes in base64",
         )
     if not isinstance(data, str):
         raise Refused(
             InvalidKind.BODY,
             "LE-RET-07",
             f"request.body.data must be a string, not {json_type(data)}",
+            "turn it into text, for example with JSON.stringify or json.dumps",
         )
     if encoding == "text":
         new = data.encode("utf-8")
@@ -256,5 +266,6 @@ def _replacement(
             InvalidKind.BODY,
             "LE-BODY-10",
             f"request.body.data has {size} bytes of {encoding}; {limit} are allowed",
+            "shorten it, or leave the body read-only and change it at the origin",
         )
     return new

@@ -59,11 +59,20 @@ def judge_generated(
     if status == 204 and body:
         # UNSURE for origin requests, and whether an empty string counts: it does not (LE-GEN-08).
         rule = "LE-GEN-07" if event_type is EventType.VIEWER_REQUEST else "LE-GEN-08"
-        raise Refused(InvalidKind.BODY, rule, "a response with status 204 must not have a body")
+        raise Refused(
+            InvalidKind.BODY,
+            rule,
+            "a response with status 204 must not have a body",
+            "leave the body out, or answer with status 200",
+        )
     if status in (205, 304) and body:
         body = b""
         notes.append(
-            Finding("LE-GEN-08", f"the body of a response with status {status} is dropped")
+            Finding(
+                "LE-GEN-08",
+                f"the body of a response with status {status} is dropped",
+                "leave the body out",
+            )
         )
     # UNSURE how a base64 body is measured: decoded (LE-GEN-10).
     _judge_size(headers, body, _GENERATED_BYTES[event_type], "LE-GEN-09")
@@ -152,7 +161,12 @@ def decode_base64(text: str, rule: str, where: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Refused(InvalidKind.BODY, rule, f"{where} is not valid base64: {error}") from error
+        raise Refused(
+            InvalidKind.BODY,
+            rule,
+            f"{where} is not valid base64: {error}",
+            "encode the bytes with the standard alphabet and padding, without line breaks",
+        ) from error
 
 
 def _headers(
@@ -171,7 +185,12 @@ def _status(value: object, rule: str) -> int:
     """A status from 200 to 599, string or number (LE-GEN-02, LE-GEN-03, LE-ORES-02)."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not re.fullmatch("[2-5][0-9]{2}", text, re.ASCII):
-        raise Refused(InvalidKind.STATUS, rule, f"status must be from 200 to 599, but is {value!r}")
+        raise Refused(
+            InvalidKind.STATUS,
+            rule,
+            f"status must be from 200 to 599, but is {value!r}",
+            "give three digits, for example '200'",
+        )
     return int(text)
 
 
@@ -183,6 +202,7 @@ def _description(result: Mapping[str, Any], default: str) -> str:
             InvalidKind.SHAPE,
             "LE-RET-07",
             f"statusDescription must be a string without control characters, but is {text!r}",
+            "give one line of text, or leave statusDescription out",
         )
     return text
 
@@ -195,6 +215,7 @@ def _body(result: Mapping[str, Any], type_rule: str, encoding_rule: str) -> byte
             InvalidKind.BODY,
             encoding_rule,
             f"bodyEncoding must be 'text' or 'base64', but is {encoding!r}",
+            "leave bodyEncoding out for text; write 'base64' for bytes in base64",
         )
     if "body" not in result:
         return None
@@ -218,4 +239,5 @@ def _judge_size(headers: Headers, body: bytes, limit: int, rule: str) -> None:
             InvalidKind.BODY,
             rule,
             f"headers and body have {size} bytes together; {limit} are allowed",
+            "shorten the body, or keep it at an origin and redirect there",
         )

@@ -7,7 +7,7 @@ changes only from its own origin, and as JSON (a form or an image of another sit
 
 import ipaddress
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
@@ -110,12 +110,15 @@ class ControlApi:
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         )
         await response.prepare(request)
-        # The head must leave before the first event, or a client waits for its connection.
-        await response.write(b": following\n\n")
-        async with aclosing(self._history.follow(request.headers.get("Last-Event-ID"))) as ended:
-            async for exchange in ended:
-                data = orjson.dumps(documents.summary(exchange))
-                await response.write(b"id: %s\ndata: %s\n\n" % (exchange.id.encode(), data))
+        # A client that leaves is the ordinary end of a stream.
+        with suppress(ConnectionError):
+            # The head must leave before the first event, or a client waits for its connection.
+            await response.write(b": following\n\n")
+            last = request.headers.get("Last-Event-ID")
+            async with aclosing(self._history.follow(last)) as ended:
+                async for exchange in ended:
+                    data = orjson.dumps(documents.summary(exchange))
+                    await response.write(b"id: %s\ndata: %s\n\n" % (exchange.id.encode(), data))
         return response
 
     async def _invalidate(self, request: web.Request) -> web.Response:

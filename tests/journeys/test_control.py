@@ -1,12 +1,15 @@
 """The control listener, over its real socket."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from edgeproxy.testing import Edge, Site
+from tests.support.command import dev
 from tests.support.origin import Answer, Origin
 from tests.support.templates import distribution_template
 
@@ -182,3 +185,24 @@ def test_other_sites_are_refused(site: Site):
     assert call(site, "POST", "/api/clock", {"advance_s": 1}, **origin)[0] == 403
     form = {"Content-Type": "text/plain"}
     assert call(site, "POST", "/api/clock", {"advance_s": 1}, **form)[0] == 415
+
+
+def test_leaving_the_stream_of_exchanges_leaves_no_trace(tmp_path: Path):
+    (tmp_path / "site").mkdir()
+    with dev("site", cwd=tmp_path) as command:
+        control, viewer = (urlsplit(command.endpoints[name]) for name in ("control", "viewer"))
+        for number in range(20):
+            with (
+                socket.create_connection((control.hostname, control.port), 10) as stream,
+                socket.create_connection((viewer.hostname, viewer.port), 10) as connection,
+            ):
+                stream.sendall(b"GET /api/exchanges/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                received = b""
+                while b": following" not in received:
+                    received += stream.recv(4096)
+                one = b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number
+                connection.sendall(one * 20)
+                assert stream.recv(4096)
+        console = command.wait_for("/19 ")
+        assert command.stop() == 0
+        assert "Traceback" not in command.console, console

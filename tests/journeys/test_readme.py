@@ -20,7 +20,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 def test_every_option_it_names_exists():
     known = {f"--{option.name}" for option in OPTIONS} | {"--target", "--event", "--json"}
-    foreign = {"--quiet", "--user"}
+    foreign = {"--quiet", "--json"}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert named - foreign <= known
 
@@ -142,3 +142,20 @@ def test_an_unknown_page_is_the_sites_own(tour: _Tour):
     status, headers, page = tour.get("/nothing/here")
     assert (status, headers["X-Cache"]) == (404, "Error from cloudfront")
     assert b"About us" in page
+
+
+@pytest.mark.parametrize("folder", ["python", "node", "cloudfront"])
+def test_the_commands_of_the_samples_readmes_work(folder: str):
+    text = (ROOT / "functions" / folder / "README.md").read_text("utf-8")
+    commands = re.findall(r"^\s*edgeproxy (invoke .*)$", text, re.MULTILINE)
+    assert commands
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgeproxy", *command.split()],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)

@@ -77,7 +77,7 @@ def test_the_redirect_takes_no_policy_headers(deliver):
 # Methods
 
 
-@pytest.mark.rule("CDN-MTH-01", "CDN-MTH-02", "CDN-GEN-12", "CDN-BEH-30")
+@pytest.mark.rule("CDN-MTH-01", "CDN-MTH-02", "CDN-GEN-12", "CDN-LOG-21")
 @pytest.mark.parametrize("allowed", [["GET", "HEAD"], GET_HEAD_OPTIONS, ALL_METHODS])
 def test_allowed_methods(deliver, origin, allowed):
     site = deliver({"AllowedMethods": allowed})

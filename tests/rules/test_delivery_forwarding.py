@@ -163,9 +163,7 @@ def test_every_row_of_the_table(deliver, origin, behavior, more):
     assert names == {name.lower() for name in ALWAYS | FORWARDED | more}
 
 
-@pytest.mark.rule(
-    "CDN-HDR-05", "CDN-HDR-06", "CDN-HDR-07", "CDN-HDR-08", "CDN-HDR-09", "CDN-HDR-10"
-)
+@pytest.mark.rule("CDN-HDR-06", "CDN-HDR-07", "CDN-HDR-08", "CDN-HDR-09", "CDN-HDR-10")
 def test_what_cloudfront_sets_itself(deliver, origin):
     site = deliver({})
     response = site.get("/p", headers={**VIEWER, "x-edgeproxy-viewer-ip": "203.0.113.9"})

@@ -246,7 +246,7 @@ def test_preflights_reach_the_origin_and_get_the_headers(deliver, origin):
     assert "Access-Control-Allow-Methods" not in simple
 
 
-@pytest.mark.rule("CDN-ST-01", "CDN-ST-02", "CDN-ST-03", "CDN-ST-05", "CDN-ST-06", "CDN-ST-10")
+@pytest.mark.rule("CDN-ST-02", "CDN-ST-03", "CDN-ST-05", "CDN-ST-06", "CDN-ST-09")
 def test_server_timing_tells_what_the_cache_did(deliver, origin):
     origin.answer = Answer(headers={**FRESH, "Server-Timing": "db;dur=5"})
     config = {"Enabled": True, "SamplingRate": 0}

@@ -122,7 +122,7 @@ async def test_without_the_headers_the_origin_sees_a_plain_get(
     assert "Upgrade" not in chat.requests[0].headers
 
 
-@pytest.mark.rule("CDN-WS-05", "CDN-MTH-02")
+@pytest.mark.rule("CDN-WS-05")
 @pytest.mark.parametrize("policy", ["https-only", "redirect-to-https"])
 async def test_the_viewer_protocol_policy_holds_for_handshakes(
     deliver: Deliver, chat: Chat, viewer: aiohttp.ClientSession, policy: str
@@ -177,7 +177,7 @@ async def test_request_functions_run_on_the_handshake_and_response_functions_do_
     assert chat.requests[0].path == "/stage/stage/room"
 
 
-@pytest.mark.rule("CDN-OG-15", "CDN-ERR-31")
+@pytest.mark.rule("CDN-ERR-31")
 async def test_a_handshake_with_an_origin_that_is_away_is_502(
     deliver: Deliver, viewer: aiohttp.ClientSession
 ) -> None:

@@ -1,5 +1,6 @@
 """Answers and requests that only bytes can spell, through a whole edge."""
 
+import re
 import socket
 from urllib.parse import urlsplit
 
@@ -143,3 +144,29 @@ def test_the_viewer_s_http_version_is_not_in_the_key(deliver, origin):
     assert b"chunked" not in old
     assert old.endswith(b"\r\n\r\nfrom the origin")
     assert site.get("/a").x_cache == "Hit from cloudfront"
+
+
+@pytest.mark.rule("CDN-HDR-03", "CDN-HDR-05", "CDN-HDR-07", "CDN-VER-03")
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_the_whole_head_that_an_origin_gets(deliver, raw_origin, version):
+    raw_origin.says = OK + b"\r\nok"
+    site = deliver({}, at={"web": raw_origin.url})
+    answer = raw(
+        site,
+        b"GET /a/../b?c HTTP/%s\r\nHost: www.example.com\r\nAccept: */*\r\nPragma: x\r\n\r\n"
+        % version,
+    )
+    request_id = re.search(rb"X-Amz-Cf-Id: (.+)\r\n", answer)
+    assert request_id is not None
+    lines = raw_origin.heads[0].splitlines()
+    assert lines[0] == b"GET /a/../b HTTP/1.1"
+    via = rb"Via: %s [0-9a-f]{32}\.cloudfront\.net \(CloudFront\)" % re.escape(version)
+    assert [line for line in lines[1:] if not re.fullmatch(via, line)] == [
+        b"Host: web.example.com",
+        b"Pragma: x",
+        b"User-Agent: Amazon CloudFront",
+        b"X-Forwarded-For: 127.0.0.1",
+        b"X-Amz-Cf-Id: " + request_id[1],
+        b"Connection: Keep-Alive",
+    ]
+    assert len(lines) == 8

@@ -222,11 +222,12 @@ def raw(site: Site, data: bytes) -> bytes:
 
 
 class RawOrigin:
-    """Answers every connection with the same bytes and closes it."""
+    """Answers every connection with the same bytes and closes it; notes the heads it got."""
 
     def __init__(self) -> None:
         self.says = b""
         self.connections = 0
+        self.heads: list[bytes] = []
         self.url = ""
         self.keep_quiet = threading.Event()
         """When set, nothing is said and the connection stays open until the origin ends."""
@@ -243,8 +244,10 @@ def running_raw_origin() -> Iterator[RawOrigin]:
             origin.connections += 1
             with suppress(ConnectionError):
                 is_tls = self.rfile.peek(1)[:1] == b"\x16"
-                while not is_tls and self.rfile.readline().strip():
-                    pass
+                head = b""
+                while not is_tls and (line := self.rfile.readline()).strip():
+                    head += line
+                origin.heads.append(head)
                 if origin.keep_quiet.is_set():
                     ended.wait()
                 self.wfile.write(origin.says)
