@@ -1,7 +1,6 @@
 """How this process runs: the options of ``edgeproxy dev``, from the command line or a file.
 
-One table, :data:`OPTIONS`, is the source of the command line, of the keys of ``edgeproxy.toml``
-and of the option reference in the documentation. What the user *declares* (distributions,
+:mod:`edgeproxy.options` has the table of them. What the user *declares* (distributions,
 functions) is not here but in the project.
 """
 
@@ -10,38 +9,12 @@ import ipaddress
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from edgeproxy.errors import Place, UsageError
+from edgeproxy.options import OPTIONS, Kind, Option
 
-__all__ = ["OPTIONS", "Kind", "Option", "Settings", "read_settings_file", "settings_from"]
-
-
-class Kind(StrEnum):
-    """What an option takes, in the words of messages."""
-
-    FLAG = "true or false"
-    TEXT = "a string"
-    INTEGER = "a whole number"
-    PATH = "a path as a string"
-    LIST = "a list of strings"
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option of ``dev``. Its key in ``edgeproxy.toml`` is its name with ``_`` for ``-``."""
-
-    name: str
-    kind: Kind
-    help: str
-    metavar: str = ""
-    group: str = "General"
-    choices: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        return self.name.replace("-", "_")
+__all__ = ["Settings", "read_settings_file", "settings_from"]
 
 
 @dataclass(frozen=True)
@@ -82,192 +55,6 @@ class Settings:
     lenient: bool = False
     strict: bool = False
 
-
-_FUNCTIONS = "Functions of a URL or directory TARGET"
-_DISTRIBUTION = "Distribution"
-_DOORS = "Other doors"
-_LISTENERS = "Listeners"
-_VIEWER = "The simulated viewer"
-_CONSOLE = "Console and logs"
-_PROCESS = "Process"
-
-OPTIONS: tuple[Option, ...] = (
-    *(
-        Option(
-            event,
-            Kind.TEXT,
-            f"Lambda@Edge function for {event} events; .py is Python, .js .mjs .cjs is Node.js; "
-            "HANDLER defaults to handler, then lambda_handler",
-            "FILE[:HANDLER]",
-            _FUNCTIONS,
-        )
-        for event in ("viewer-request", "origin-request", "origin-response", "viewer-response")
-    ),
-    *(
-        Option(
-            f"{event}-cff",
-            Kind.TEXT,
-            f"CloudFront Function (cloudfront-js-2.0) for {event} events",
-            "FILE",
-            _FUNCTIONS,
-        )
-        for event in ("viewer-request", "viewer-response")
-    ),
-    Option(
-        "include-body",
-        Kind.FLAG,
-        "the request functions given above see the body",
-        group=_FUNCTIONS,
-    ),
-    Option(
-        "cache-policy",
-        Kind.TEXT,
-        "managed cache policy for a URL or directory TARGET "
-        "(default UseOriginCacheControlHeaders-QueryStrings)",
-        "NAME_OR_ID",
-        _DISTRIBUTION,
-    ),
-    Option(
-        "origin-request-policy",
-        Kind.TEXT,
-        "managed origin request policy for a URL or directory TARGET (default AllViewer for a URL)",
-        "NAME_OR_ID",
-        _DISTRIBUTION,
-    ),
-    Option(
-        "origin",
-        Kind.LIST,
-        "requests to that origin, or to that origin domain name, go to a URL or a folder instead",
-        "ID_OR_DOMAIN=URL_OR_DIR",
-        _DISTRIBUTION,
-    ),
-    Option(
-        "origin-host",
-        Kind.LIST,
-        "send the mapped URL's own host as Host to that origin",
-        "ID",
-        _DISTRIBUTION,
-    ),
-    Option(
-        "kvs",
-        Kind.LIST,
-        "load a key-value store from AWS's import JSON",
-        "NAME=FILE",
-        _DISTRIBUTION,
-    ),
-    Option(
-        "function-url",
-        Kind.LIST,
-        "serve that function behind a function URL",
-        "FILE[:HANDLER]",
-        _DOORS,
-    ),
-    Option(
-        "alb", Kind.LIST, "serve that function behind an ALB listener", "FILE[:HANDLER]", _DOORS
-    ),
-    Option(
-        "multi-value-headers",
-        Kind.FLAG,
-        "the ALB target groups of --alb use multi-value headers",
-        group=_DOORS,
-    ),
-    Option(
-        "host", Kind.TEXT, "address of the viewer listener (default 127.0.0.1)", "HOST", _LISTENERS
-    ),
-    Option(
-        "port",
-        Kind.INTEGER,
-        "port of the viewer listener, 0 takes a free one (default 8080)",
-        "PORT",
-        _LISTENERS,
-    ),
-    Option(
-        "control-port",
-        Kind.INTEGER,
-        "port of the control listener, 0 takes a free one (default 8081)",
-        "PORT",
-        _LISTENERS,
-    ),
-    Option(
-        "control-host",
-        Kind.TEXT,
-        "address of the control listener (default 127.0.0.1)",
-        "HOST",
-        _LISTENERS,
-    ),
-    Option(
-        "endpoints-file",
-        Kind.PATH,
-        "write the URLs of all listeners there as JSON once they accept; removed at stop",
-        "PATH",
-        _LISTENERS,
-    ),
-    Option(
-        "viewer-country",
-        Kind.TEXT,
-        "country of the viewer (ISO 3166-1 alpha-2), for geo headers and geo restriction",
-        "CC",
-        _VIEWER,
-    ),
-    Option("viewer-ip", Kind.TEXT, "IP address of the viewer", "IP", _VIEWER),
-    Option(
-        "access-log",
-        Kind.PATH,
-        "append CloudFront's standard log (W3C) to a file",
-        "FILE",
-        _CONSOLE,
-    ),
-    Option(
-        "log-format",
-        Kind.TEXT,
-        "console lines for people or for programs (default text)",
-        "text|json",
-        _CONSOLE,
-        ("text", "json"),
-    ),
-    Option(
-        "verbose",
-        Kind.FLAG,
-        "also show functions' START, END and REPORT lines and the whole definition report",
-        group=_CONSOLE,
-    ),
-    Option("quiet", Kind.FLAG, "show only problems", group=_CONSOLE),
-    Option("no-reload", Kind.FLAG, "do not watch files", group=_PROCESS),
-    Option(
-        "state-dir",
-        Kind.PATH,
-        "what must outlive a restart; made on first need (default .edgeproxy)",
-        "DIR",
-        _PROCESS,
-    ),
-    Option(
-        "cache-size-mb",
-        Kind.INTEGER,
-        "memory for cached objects in MB (default 256)",
-        "MB",
-        _PROCESS,
-    ),
-    Option(
-        "account-concurrency",
-        Kind.INTEGER,
-        "the account's concurrent executions (default 1000)",
-        "N",
-        _PROCESS,
-    ),
-    Option("seed", Kind.INTEGER, "make every random choice repeatable", "N", _PROCESS),
-    Option(
-        "strict",
-        Kind.FLAG,
-        "rules that AWS leaves unsure take the strict reading (the default)",
-        group=_PROCESS,
-    ),
-    Option(
-        "lenient",
-        Kind.FLAG,
-        "rules that AWS leaves unsure take the forgiving reading",
-        group=_PROCESS,
-    ),
-)
 
 _BY_KEY = {option.key: option for option in OPTIONS}
 _OPPOSITES = {"strict": "lenient", "lenient": "strict", "verbose": "quiet", "quiet": "verbose"}

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 
 from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry
+from edgeproxy.app.load_failures import place, reason, remedy
 from edgeproxy.app.loading import load_target
 from edgeproxy.awslambda.service import DeployFailed, LambdaService
 from edgeproxy.chance import Chance
@@ -63,16 +64,14 @@ async def _load_findings(project: Project) -> list[CheckFinding]:
     found = []
     for definition, result in zip(project.functions.values(), results, strict=True):
         if isinstance(result, DeployFailed):
-            kind, message = (result.document.get(k, "") for k in ("errorType", "errorMessage"))
-            place = Place(definition.spec.code_root, path=definition.name)
-            if definition.inline:
-                place = definition.place
+            code = Place(definition.spec.code_root, path=definition.name)
+            told = f" ({at})" if (at := place(result)) else ""
             found.append(
                 CheckFinding(
                     "LE-ERR-01",
-                    place,
-                    f"{definition.name} does not load: {kind}: {message}",
-                    "every request that needs it would get a 503",
+                    definition.place if definition.inline else code,
+                    f"{definition.name} does not load: {reason(result)}{told}",
+                    f"{remedy(definition, result)}; edgeproxy invoke shows the whole error",
                 )
             )
     return found

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from edgeproxy.distribution.matching import local_name
 from edgeproxy.distribution.model import CachePolicy, Distribution, ViewerProtocolPolicy
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Treatment
@@ -16,13 +17,16 @@ def greeting(loaded: Loaded, endpoints: dict[str, Any], settings: Settings) -> s
     project = loaded.project
     lines = ["edgeproxy is ready"]
     if len(project.distributions) > 1:
-        lines.append(f"{endpoints['viewer']}  the distribution that the Host header names")
+        host = local_name(next(iter(project.distributions.values())))
+        lines.append(f"{endpoints['viewer']}  the distribution that the Host header names,")
+        lines.append(f"    for example: curl -H 'Host: {host}' {endpoints['viewer']}/")
     for logical_id, distribution in project.distributions.items():
         url = endpoints["distributions"][logical_id]["url"]
         lines.append(f"{url}  distribution {logical_id} ({distribution.domain_name})")
         lines.append(f"    {_policies(distribution)}")
         lines += [f"    {line}" for line in _functions(distribution)]
         lines += _without_http(distribution)
+        lines += _unprotected(distribution)
     for logical_id, function_url in endpoints["function_urls"].items():
         name = function_url["function"]
         lines.append(f"{function_url['url']}  function URL {logical_id} of {name}")
@@ -59,6 +63,20 @@ def _without_http(distribution: Distribution) -> list[str]:
     return [
         f"    HTTPS is not served yet, and these behaviors want it: {', '.join(patterns)}",
         "    -> set their ViewerProtocolPolicy to allow-all while you work here",
+    ]
+
+
+def _unprotected(distribution: Distribution) -> list[str]:
+    """What AWS would protect and this edge serves to everybody."""
+    patterns = [
+        behavior.path_pattern
+        for behavior in (*distribution.behaviors, distribution.default_behavior)
+        if behavior.trusted_key_groups
+    ]
+    if not patterns:
+        return []
+    return [
+        f"    signed URLs and cookies are not checked yet: {', '.join(patterns)} serve everybody"
     ]
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from edgeproxy.distribution.matching import match_host
+from edgeproxy.distribution.matching import local_name, match_host
+from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge.location import EdgeLocation
 from edgeproxy.http.messages import Request, Response
 
@@ -10,19 +11,32 @@ __all__ = ["HostRouter"]
 
 
 class HostRouter:
-    """A Handler that picks by ``Host`` (CDN-BEH-01), or refuses as CloudFront does (CDN-BEH-04)."""
+    """A Handler that picks by ``Host`` (CDN-BEH-01), or refuses as CloudFront does (CDN-BEH-04).
+
+    ``urls`` are the distributions' own, for who sends another Host.
+    """
 
     def __init__(
         self,
         locations: Mapping[str, EdgeLocation],
+        urls: Mapping[str, str],
         refuse: Callable[[int, str, str], Response],
     ) -> None:
         self._locations = locations
+        self._urls = urls
         self._refuse = refuse
 
     async def __call__(self, request: Request) -> Response:
         distributions = [location.distribution for location in self._locations.values()]
         distribution = match_host(distributions, request.host)
         if distribution is None:
-            return self._refuse(403, "", f"no distribution answers to {request.host}")
+            return self._refuse(403, "", self._why_not(request.host, distributions))
         return await self._locations[distribution.logical_id](request)
+
+    def _why_not(self, host: str, distributions: list[Distribution]) -> str:
+        ways = [
+            f"{self._urls[one.logical_id]} or -H 'Host: {local_name(one)}' for {one.logical_id}"
+            for one in distributions
+            if one.enabled
+        ]
+        return f"no distribution answers to {host}; use {', '.join(ways)}"

@@ -1,5 +1,6 @@
 """The running program: what a project declares, opened as doors, exchanged whole on reload."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -9,6 +10,7 @@ from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry
 from edgeproxy.app.doors import Doors, viewer_from
 from edgeproxy.app.explaining import request_for
 from edgeproxy.app.host_router import HostRouter
+from edgeproxy.app.load_failures import load_failure
 from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
 from edgeproxy.awslambda.service import Deployed, DeployFailed, LambdaService
 from edgeproxy.cache.cache import Cache
@@ -64,7 +66,7 @@ class Program:
         self._cloudfront_functions = CloudFrontFunctionRegistry(self.clock, self.chance)
         self._origins = OriginClient(Destinations({}, handlers={}), self.clock, chance=self.chance)
         self.identity = Identity(via_host=f"{self.chance.hex(32)}.cloudfront.net")
-        self._refuse = refusals(self.identity, self.clock, self.chance)
+        self._refuse = refusals(self.identity, self.clock, self.chance, tell)
         self._services = Services(
             Cache(MemoryStore(settings.cache_size_mb * 1024 * 1024), self.clock, self._tasks),
             self._origins,
@@ -90,6 +92,8 @@ class Program:
         background.
         """
         project = loaded.project
+        # What can fail comes first: until it has not, everything goes on as it was.
+        locations, urls = await self._open_doors(project)
         self._destine(loaded)
         for name, finding in self._cloudfront_functions.apply(
             project.cloudfront_functions, project.key_value_stores
@@ -100,18 +104,29 @@ class Program:
         for definition in project.functions.values():
             work = self._deploy_if_declared(definition)
             _ = self._deployments.start(work, f"deploy {definition.name}")
-        await self._open_doors(project)
+        await asyncio.sleep(0)  # Each deployment makes its function known before it first waits.
+        for logical_id, location in locations.items():
+            location.distribution = project.distributions[logical_id]
+        self._locations = locations
+        self._opened = (project, urls)
+        await self._doors.close_others(urls)
         # Only now does nothing lead to them any more.
         for name in earlier.functions.keys() - project.functions.keys():
             await self.lambdas.remove(name)
 
     def _destine(self, loaded: Loaded) -> None:
         """Say where every origin's bytes come from: the options win over the definition."""
+        declared = [
+            origin
+            for distribution in loaded.project.distributions.values()
+            for origin in distribution.origins.values()
+        ]
         mapping = dict(loaded.origins)
         for option in self.settings.origin:
             name, target = parse_mapping(option)
             hosts = [host for host, logical_id in loaded.stand_ins.items() if logical_id == name]
             mapping |= dict.fromkeys([name, *hosts], target)
+            self._tell_unknown(name, declared, loaded)
         handlers: dict[str, Handler] = {}
         for name, target in list(mapping.items()):
             kind, _, logical_id = target.partition(":")
@@ -122,17 +137,24 @@ class Program:
                 balancer = loaded.project.load_balancers[logical_id]
                 handlers[name] = _as_origin(self._alb_door(balancer, balancer.listeners[0]))
                 del mapping[name]
-        declared = [
-            origin
-            for distribution in loaded.project.distributions.values()
-            for origin in distribution.origins.values()
-        ]
         self._origins.destinations = Destinations(
             mapping,
             handlers=handlers,
             origin_hosts=frozenset(self.settings.origin_host),
             declared=declared,
         )
+
+    def _tell_unknown(self, name: str, declared: list[Origin], loaded: Loaded) -> None:
+        """Tell when an ``--origin`` names nothing that is declared."""
+        ids = {origin.id for origin in declared} | set(loaded.stand_ins.values())
+        domains = {origin.domain_name.lower() for origin in declared}
+        for balancer in loaded.project.load_balancers.values():
+            for group in balancer.target_groups.values():
+                for target in group.targets:
+                    domains |= {target, target.rpartition(":")[0]}
+        if name not in ids and name.lower() not in domains:
+            there = ", ".join(sorted(ids | domains)) or "none"
+            self._tell(f"no origin has the ID or domain name {name!r} (there is {there})")
 
     async def _deploy_if_declared(self, definition: FunctionDefinition) -> None:
         # The next definition may have come before this task had its turn.
@@ -152,31 +174,31 @@ class Program:
             case Deployed():
                 return True
             case DeployFailed():
-                self._tell(_load_failure(definition, result))
+                self._tell(load_failure(definition, result))
                 return False
 
-    async def _open_doors(self, project: Project) -> None:
-        settings = self.settings
-        for logical_id, distribution in project.distributions.items():
-            location = self._locations.get(logical_id)
-            if location is None:
-                self._locations[logical_id] = EdgeLocation(distribution, self._services)
-            else:
-                location.distribution = distribution
-        for logical_id in self._locations.keys() - project.distributions.keys():
-            del self._locations[logical_id]
+    async def _open_doors(self, project: Project) -> tuple[dict[str, EdgeLocation], dict[str, str]]:
+        """Doors for everything in ``project``: its edge locations, and every door's URL by key.
 
+        Locations that there were before keep their distribution for now.
+        """
+        locations = {
+            logical_id: self._locations.get(logical_id)
+            or EdgeLocation(distribution, self._services)
+            for logical_id, distribution in project.distributions.items()
+        }
         urls: dict[str, str] = {}
-        if self._locations:
-            only = next(iter(self._locations.values())) if len(self._locations) == 1 else None
-            router = only or HostRouter(self._locations, self._refuse)
-            urls[_VIEWER] = await self._doors.open(_VIEWER, router, "--port", settings.port)
-        for logical_id, location in self._locations.items():
-            key = f"distribution {logical_id}"
-            if len(self._locations) > 1:
-                urls[key] = await self._doors.open(key, location, logical_id)
-            else:
-                urls[key] = urls[_VIEWER]
+        own_urls: dict[str, str] = {}
+        if len(locations) > 1:
+            for logical_id, location in locations.items():
+                key = f"distribution {logical_id}"
+                own_urls[logical_id] = await self._doors.open(key, location, logical_id)
+        if locations:
+            first = next(iter(locations.values()))
+            router = HostRouter(locations, own_urls, self._refuse) if own_urls else first
+            urls[_VIEWER] = await self._doors.open(_VIEWER, router, "--port", self.settings.port)
+        for logical_id in locations:
+            urls[f"distribution {logical_id}"] = own_urls.get(logical_id, urls[_VIEWER])
         for logical_id in project.function_urls:
             key = f"function-url {logical_id}"
             door = self._function_url_door(project, logical_id)
@@ -186,8 +208,7 @@ class Program:
                 key = f"load-balancer {logical_id} {index}"
                 alb = self._alb_door(balancer, listener)
                 urls[key] = await self._doors.open(key, alb, f"{logical_id} port {listener.port}")
-        await self._doors.close_others(urls)
-        self._opened = (project, urls)
+        return locations, urls
 
     def _function_url_door(self, project: Project, logical_id: str) -> Handler:
         return FunctionUrlDoor(
@@ -358,16 +379,3 @@ def _as_origin(door: Handler) -> Handler:
 def _named(distributions: list[Distribution]) -> str:
     names = ", ".join(distribution.logical_id for distribution in distributions)
     return f"there is {names}" if names else "the definition declares none"
-
-
-def _load_failure(definition: FunctionDefinition, failed: DeployFailed) -> str:
-    kind = failed.document.get("errorType", "Error")
-    lines = [f"{definition.name} does not load: {kind}: {failed.document.get('errorMessage', '')}"]
-    trace = failed.document.get("stackTrace") or failed.document.get("trace") or []
-    if isinstance(trace, list):
-        lines += [f"    {str(frame).strip()}" for frame in trace[-3:]]
-    if failed.still_serving:
-        lines.append("    the last version that loaded goes on serving")
-    else:
-        lines.append("    requests that need it get AWS's error until a save mends it")
-    return "\n".join(lines)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, assert_never
+from typing import Final, assert_never
 
 from edgeproxy.awslambda.concurrency import Concurrency
 from edgeproxy.awslambda.model import FunctionDefinition
@@ -39,7 +39,6 @@ __all__ = [
     "DeployFailed",
     "Deployed",
     "FunctionStatus",
-    "InvocationObserver",
     "LambdaService",
 ]
 
@@ -83,16 +82,6 @@ class FunctionStatus:
     last_error: str
 
 
-class InvocationObserver(Protocol):
-    """Who wants to know what functions do."""
-
-    def invocation_ended(self, name: str, version: str, result: InvocationResult) -> None:
-        """An invocation ended or was throttled."""
-
-    def line_written(self, name: str, record: LogRecord) -> None:
-        """A function, or the platform on its behalf, wrote a log line."""
-
-
 class _Function:
     """A deployed function: its definition, one pool for each version in use, its newest lines."""
 
@@ -115,12 +104,10 @@ class LambdaService:
         tasks: Tasks,
         *,
         account_concurrency: int = 1000,
-        observer: InvocationObserver | None = None,
     ) -> None:
         self._clock = clock
         self._chance = chance
         self._tasks = tasks
-        self._observer = observer
         self._concurrency = Concurrency(account_concurrency)
         self._functions: dict[str, _Function] = {}
         self._surroundings: Surroundings | None = None
@@ -156,7 +143,7 @@ class LambdaService:
         except DefinitionError:
             return ""  # the environment says so when it starts
         if found.note:
-            self._write(function, LogRecord(self._clock.now(), "", "platform", found.note))
+            function.lines.append(LogRecord(self._clock.now(), "", "platform", found.note))
         return found.note
 
     def _is_gone(self, function: _Function) -> bool:
@@ -220,8 +207,8 @@ class LambdaService:
             replace(definition.spec, version=version),
             self._surroundings,
             self._tasks,
-            partial(self._write, function),
-            partial(self._ended, function, version),
+            function.lines.append,
+            partial(self._ended, function),
         )
 
     def _retire(self, pools: Mapping[str, Pool]) -> None:
@@ -250,8 +237,9 @@ class LambdaService:
     ) -> InvocationResult:
         """Run a function on an event, given as JSON text in UTF-8.
 
-        ``request_id`` is made up when the event names none itself. ``timeout_s`` shortens the function's own timeout. A caller that is cancelled leaves the
-        function running. Raises :class:`FunctionNotFound`.
+        ``request_id`` is made up when the event names none itself. ``timeout_s`` shortens the
+        function's own timeout. A caller that is cancelled leaves the function running. Raises
+        :class:`FunctionNotFound`.
         """
         function = self._functions.get(name)
         if function is None:
@@ -262,10 +250,7 @@ class LambdaService:
         version = find_version(definition, qualifier)
         request_id = request_id or self._chance.uuid()
         if (reason := self._concurrency.enter(name)) is not None:
-            throttled = Throttled(request_id, reason)
-            if self._observer is not None:
-                self._observer.invocation_ended(name, version, throttled)
-            return throttled
+            return Throttled(request_id, reason)
         pool = function.pools.get(version)
         if pool is None:
             pool = function.pools[version] = self._new_pool(function, definition, version)
@@ -285,9 +270,8 @@ class LambdaService:
             )
         )
 
-    def _ended(self, function: _Function, version: str, result: InvocationResult) -> None:
-        name = function.definition.name
-        self._concurrency.leave(name)
+    def _ended(self, function: _Function, result: InvocationResult) -> None:
+        self._concurrency.leave(function.definition.name)
         match result:
             case Returned():
                 function.has_loaded = True
@@ -297,13 +281,6 @@ class LambdaService:
                 pass  # never reached an environment
             case _:
                 assert_never(result)
-        if self._observer is not None:
-            self._observer.invocation_ended(name, version, result)
-
-    def _write(self, function: _Function, record: LogRecord) -> None:
-        function.lines.append(record)
-        if self._observer is not None:
-            self._observer.line_written(function.definition.name, record)
 
     def logs(self, name: str, limit: int = 100) -> list[LogRecord]:
         """The newest log lines of a function, oldest first; none for an unknown one."""

@@ -200,9 +200,12 @@ class Cache:
         flight.hand_out(lead, self._joiner(obtained, now, collecting) if shared else None)
         if storable is None or storable.releases or not storable.ttl_s or not collecting.keeping:
             self._close_for_joiners(flight)
-        body = await collecting.pump()
-        if body is not None and storable is not None:
-            await self._put(flight, body, fetched, storable, now)
+
+        async def keep(body: bytes) -> None:
+            if storable is not None:
+                await self._put(flight, body, fetched, storable, now)
+
+        await collecting.pump(keep)
 
     def _joiner(
         self, obtained: Obtained, received_at: float, collecting: CollectingBody | None = None

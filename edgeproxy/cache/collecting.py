@@ -7,12 +7,14 @@ sets the pace, nobody can join any more, and when the last reader has left, the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final, TypeAlias
 
 from edgeproxy.http.body import PREVIEW_BYTES, Body
 
 __all__ = ["BodyBroken", "CollectingBody"]
+
+Keep: TypeAlias = Callable[[bytes], Awaitable[None]]
 
 WINDOW_BYTES: Final = 256 * 1024
 
@@ -42,6 +44,8 @@ class CollectingBody:
         self._arrived = asyncio.Event()
         self._taken = asyncio.Event()
         self._pumping: asyncio.Task[object] | None = None
+        self._keep: Keep | None = None
+        self._not_kept: Exception | None = None
         self._abandoned = False
         self._ended = False
         self._error: Exception | None = None
@@ -69,11 +73,14 @@ class CollectingBody:
         if not self._readers:
             self._abandon()
 
-    async def pump(self) -> bytes | None:
-        """Read the source to its end; the whole body if it was kept, else None.
+    async def pump(self, keep: Keep | None = None) -> bytes | None:
+        """Read the source to its end.
 
-        An error of the source is raised in the readers, not here (CDN-VAL-20).
+        ``keep`` gets the whole body, if it was kept, before any reader has the last of it: a viewer
+        who has seen all of an object finds it stored. Without ``keep`` it is the result. What
+        ``keep`` raises is raised here; an error of the source in the readers (CDN-VAL-20).
         """
+        self._keep = keep
         self._pumping = asyncio.current_task()
         if not self._keeping and not self._readers:
             self._abandoned = True
@@ -92,9 +99,12 @@ class CollectingBody:
             self._pumping = None
             self._arrived.set()
             await self._source.close()
-        return b"".join(self._chunks) if self._ended and self._keeping else None
+        if self._not_kept is not None:
+            raise self._not_kept
+        return b"".join(self._chunks) if keep is None and self._ended and self._keeping else None
 
     async def _read(self) -> None:
+        promised = self._source.length
         async for chunk in self._source:
             self._chunks.append(chunk)
             self._buffered += len(chunk)
@@ -105,15 +115,26 @@ class CollectingBody:
                 self.stop_keeping()
                 if self._abandoned:
                     return
+            if self._received == promised:
+                await self._hand_over()
             self._arrived.set()
             self._arrived.clear()
             while not self._keeping and self._buffered >= self._window_bytes:
                 self._taken.clear()
                 await self._taken.wait()
-        promised = self._source.length
         if promised is not None and promised != self._received:
             raise BodyBroken(f"{self._received} of {promised} bytes arrived")
+        await self._hand_over()
         self._ended = True
+
+    async def _hand_over(self) -> None:
+        keep, self._keep = self._keep, None
+        if keep is None or not self._keeping:
+            return
+        try:
+            await keep(b"".join(self._chunks))
+        except Exception as error:  # noqa: BLE001 (a store's trouble is not the readers')
+            self._not_kept = error
 
     def _leave(self, reader: "_Reader") -> None:
         self._readers.discard(reader)

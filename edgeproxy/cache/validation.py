@@ -42,7 +42,7 @@ _NOT_REFRESHED: Final = frozenset(
 def look_up(entry: Entry | None, now: float) -> Lookup:
     """What the stored object, if any, is good for at ``now``."""
     if entry is None:
-        return Miss("not stored")
+        return Miss("nothing stored for this key")
     if now < entry.fresh_until:
         return Hit(entry.fresh_until - now, entry.because)
     over = f"expired {int(now - entry.fresh_until)} s ago ({entry.because})"

@@ -13,7 +13,14 @@ from edgeproxy.distribution.model import Behavior, Distribution
 from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.distribution.quotas import MAX_PATH_PATTERN_CHARACTERS
 
-__all__ = ["match_behavior", "match_host", "normalise_path", "path_pattern_problem", "wildcard"]
+__all__ = [
+    "local_name",
+    "match_behavior",
+    "match_host",
+    "normalise_path",
+    "path_pattern_problem",
+    "wildcard",
+]
 
 _LOCAL_DOMAIN: Final = ".cloudfront.localhost"
 _MAY_NEED_NORMALISING: Final = re.compile(r"//|/\.|%")
@@ -96,6 +103,11 @@ def match_host(distributions: Iterable[Distribution], host: str) -> Distribution
             if name in _host_names(distribution):
                 return distribution
     return None
+
+
+def local_name(distribution: Distribution) -> str:
+    """The host that names ``distribution`` on this machine."""
+    return f"{distribution.id}{_LOCAL_DOMAIN}"
 
 
 @PreparedOnce

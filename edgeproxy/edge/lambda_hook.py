@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final, Protocol, assert_never
 
+from edgeproxy.awslambda.records import function_run, why_failed
 from edgeproxy.awslambda.routing import FunctionNotFound
 from edgeproxy.distribution.model import EventType, FunctionAssociation, Origin
 from edgeproxy.edge.outcomes import (
@@ -165,21 +166,13 @@ def _with_body(request: Request, body: bytes | None) -> Request:
 
 def _run(
     association: FunctionAssociation,
-    result: Returned | FunctionError | TimedOut | InitFailed,
+    result: InvocationResult,
     findings: tuple[Finding, ...] = (),
-    error: str = "",
+    *,
+    usable: bool = True,
 ) -> FunctionRun:
-    return FunctionRun(
-        association.function,
-        association.event_type,
-        result.duration_ms,
-        error,
-        result.init_ms,
-        result.memory_mb,
-        result.request_id,
-        result.log,
-        findings,
-        None if isinstance(result, Returned) else result.document,
+    return function_run(
+        association.function, association.event_type, result, findings, usable=usable
     )
 
 
@@ -190,29 +183,13 @@ def _failed(
     result: FunctionError | TimedOut | InitFailed | Throttled,
 ) -> Failed:
     """A function that gave no result (LE-ERR-01, LE-ERR-03, LE-ERR-04)."""
-    request_id = scene.exchange.id
-    match result:
-        case Throttled():
-            step.function = FunctionRun(
-                association.function, association.event_type, 0, "Throttled"
-            )
-            page = error_page(503, _THROTTLED, request_id)
-            return Failed(page, "LambdaLimitExceeded", f"{association.function}: {result.reason}")
-        case FunctionError():
-            error = "Unhandled"
-        case TimedOut():
-            error = "Timeout"
-        case InitFailed():
-            error = "InitError"
-        case _:
-            assert_never(result)
-    step.function = _run(association, result, error=error)
-    kind, message = result.document.get("errorType"), result.document.get("errorMessage")
-    return Failed(
-        error_page(503, _INVALID_FUNCTION, request_id),
-        "LambdaExecutionError",
-        f"{association.function} failed: {kind}: {message}",
-    )
+    name, request_id = association.function, scene.exchange.id
+    step.function = _run(association, result)
+    if isinstance(result, Throttled):
+        page = error_page(503, _THROTTLED, request_id)
+        return Failed(page, "LambdaLimitExceeded", f"{name}: {result.reason}")
+    page = error_page(503, _INVALID_FUNCTION, request_id)
+    return Failed(page, "LambdaExecutionError", why_failed(name, result))
 
 
 def _invalid(
@@ -223,7 +200,7 @@ def _invalid(
     judged: lambda_edge.Invalid,
 ) -> Failed:
     """A result that CloudFront refuses (LE-ERR-02)."""
-    step.function = _run(association, result, judged.findings, "Validation")
+    step.function = _run(association, result, judged.findings, usable=False)
     page = error_page(502, judged.sentence, scene.exchange.id)
     why = "; ".join(finding.message for finding in judged.findings)
     return Failed(page, "LambdaValidationError", f"{association.function}: {why}")

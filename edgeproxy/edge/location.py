@@ -10,13 +10,13 @@ from typing import Final
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge import pipeline
 from edgeproxy.edge.passage import Passage, Services, Verdict
-from edgeproxy.edge.signature import signed
+from edgeproxy.edge.signature import LOCAL_PREFIX, signed
+from edgeproxy.exchange.delivery import record_delivery, record_end
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.messages import Delivered, Request, Response
 
 __all__ = ["EdgeLocation", "without_local_headers"]
 
-_LOCAL_PREFIX: Final = "x-edgeproxy-"
 _WITH_HTTP_3: Final = frozenset({"http3", "http2and3"})
 _ALT_SVC: Final = 'h3=":443"; ma=86400'
 """What a distribution with HTTP/3 says of itself (CDN-RSP-11)."""
@@ -32,7 +32,7 @@ class EdgeLocation:
     async def __call__(self, received: Request) -> Response:
         """Answer one viewer request."""
         services, distribution = self._services, self.distribution  # A reload changes the latter.
-        explain = received.headers.get(f"{_LOCAL_PREFIX}explain") == "1"
+        explain = received.headers.get(f"{LOCAL_PREFIX}explain") == "1"
         request = without_local_headers(received)
         exchange = Exchange(
             services.chance.request_id(),
@@ -42,15 +42,6 @@ class EdgeLocation:
             services.clock.now(),
             services.clock,
         )
-
-        def ended(delivered: Delivered) -> None:
-            exchange.duration_s = exchange.elapsed()
-            exchange.bytes_sent = delivered.bytes_sent
-            exchange.bytes_received = _size_of_head(request) + request.body.passed
-            exchange.aborted = delivered.aborted
-            services.recorder.ended(exchange)
-
-        services.recorder.begun(exchange)
         try:
             verdict = await pipeline.viewer_facing(
                 Passage(distribution, services, exchange), request
@@ -59,7 +50,7 @@ class EdgeLocation:
             # Its viewer has left, or the edge is closing: the record ends without an answer.
             exchange.result_type = exchange.response_result_type = "Error"
             exchange.detailed_result_type = "Error"
-            ended(Delivered(0, aborted=True))
+            record_end(exchange, Delivered(0, aborted=True), services.recorder)
             raise
         exchange.result_type = exchange.response_result_type = verdict.result_type
         exchange.detailed_result_type = verdict.detail or verdict.result_type
@@ -74,25 +65,17 @@ class EdgeLocation:
             response = replace(response, headers=response.headers.with_set("Alt-Svc", _ALT_SVC))
         if explain:
             response = _explained(exchange, verdict, response)
-        exchange.response = response
-        exchange.first_byte_s = exchange.elapsed()
-        return replace(response, on_delivered=ended)
+        return record_delivery(exchange, response, services.recorder)
 
 
 def without_local_headers(request: Request) -> Request:
     """``request`` without the headers that are for the local edge alone."""
-    local = [name for name in request.headers.names() if name.startswith(_LOCAL_PREFIX)]
+    local = [name for name in request.headers.names() if name.startswith(LOCAL_PREFIX)]
     return replace(request, headers=request.headers.without(*local)) if local else request
 
 
 def _explained(exchange: Exchange, verdict: Verdict, response: Response) -> Response:
     # It may quote what a function said: one line of visible ASCII, whatever that was.
     why = verdict.why.encode("unicode_escape").decode("ascii")
-    headers = response.headers.with_set(f"{_LOCAL_PREFIX}exchange", exchange.id)
-    return replace(response, headers=headers.with_set(f"{_LOCAL_PREFIX}why", why))
-
-
-def _size_of_head(request: Request) -> int:
-    """The bytes of the request line and the header lines, as HTTP/1.1 spells them."""
-    lines = sum(len(name) + len(value) + 4 for name, value in request.headers)
-    return len(request.method) + len(request.target) + len("  HTTP/1.1\r\n\r\n") + lines
+    headers = response.headers.with_set(f"{LOCAL_PREFIX}exchange", exchange.id)
+    return replace(response, headers=headers.with_set(f"{LOCAL_PREFIX}why", why))

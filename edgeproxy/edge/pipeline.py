@@ -138,9 +138,12 @@ async def _ask_origin(
         except OriginFailure as failure:
             step.decision = Decision(failure.kind, failure.why, {"origin": origin.id})
             raise
+        except ConnectionError as error:
+            step.decision = Decision("request broke off", str(error), {"origin": origin.id})
+            raise
         scene.exchange.origin_first_byte_s = scene.exchange.elapsed()
         step.after = response
-        step.decision = Decision("answered", facts={"origin": origin.id})
+        step.decision = Decision("answered", response.why, {"origin": origin.id})
     response = forwarding.from_origin(response, scene.behavior)
 
     changed = await services.hooks.origin_response(scene, outgoing, response, origin)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
@@ -10,7 +11,10 @@ from edgeproxy.http.dates import format_date
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Response
 
-__all__ = ["Identity", "refusals", "signed"]
+__all__ = ["LOCAL_PREFIX", "Identity", "refusals", "signed"]
+
+LOCAL_PREFIX: Final = "x-edgeproxy-"
+"""Headers that are for the local edge alone, or that it alone sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +48,24 @@ def signed(
 
 
 def refusals(
-    identity: Identity, clock: Clock, chance: Chance
+    identity: Identity, clock: Clock, chance: Chance, tell: Callable[[str], None]
 ) -> Callable[[int, str, str], Response]:
     """Builds the pages for requests that never reach a distribution.
 
     They are malformed or too large (CDN-REQ-01, CDN-REQ-02, CDN-REQ-08), or name an unknown host
-    (CDN-BEH-04). The page says ``Bad request.`` and keeps the detail to itself.
+    (CDN-BEH-04). The page says ``Bad request.`` and keeps the detail to itself: ``tell`` gets it,
+    and who sends a bad header meant for the local edge.
     """
 
     def refuse(status: int, reason: str, detail: str) -> Response:
         request_id = chance.request_id()
         page = replace(error_page(status, "Bad request.", request_id), reason=reason)
-        return signed(page, "Error", identity, clock.now(), request_id)
+        page = signed(page, "Error", identity, clock.now(), request_id)
+        if status < 500:  # The listener itself reports what went wrong inside.
+            tell(f"{status} {detail}")
+        if detail.startswith(LOCAL_PREFIX):
+            why = page.headers.with_set(f"{LOCAL_PREFIX}why", detail)
+            page = replace(page, headers=why)
+        return page
 
     return refuse

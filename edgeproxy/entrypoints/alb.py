@@ -8,13 +8,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, assert_never
 
+from edgeproxy.awslambda.records import function_run, why_failed
 from edgeproxy.awslambda.routing import FunctionNotFound
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.entrypoints.alb_rules import match_rule, redirect_location
 from edgeproxy.entrypoints.alb_stickiness import Stickiness
-from edgeproxy.entrypoints.invoking import Invoker, function_run, record_delivery, why_failed
+from edgeproxy.entrypoints.invoking import Invoker
 from edgeproxy.events.alb import Malformed, decode_result, encode_event, trace_header
+from edgeproxy.exchange.delivery import record_delivery
 from edgeproxy.exchange.model import Decision, Exchange, Finding, Recorder, Step
 from edgeproxy.http.body import EMPTY_BODY, BodyTooLarge, BytesBody, read_at_most
 from edgeproxy.http.dates import format_date
@@ -94,7 +96,6 @@ class AlbDoor:
             self._clock.now(),
             self._clock,
         )
-        self._recorder.begun(exchange)
         response = await self._answer(exchange, request)
         headers = response.headers.with_default("Date", format_date(self._clock.now()))
         # UNSURE whether a target's own Server header is kept: it is (AL-081).
@@ -104,7 +105,7 @@ class AlbDoor:
             await response.body.close()
             headers = response.headers.with_default("Content-Length", length)
             response = replace(response, headers=headers, body=EMPTY_BODY)
-        return record_delivery(exchange, request, response, self._recorder)
+        return record_delivery(exchange, response, self._recorder)
 
     async def _answer(self, exchange: Exchange, request: Request) -> Response:
         with exchange.step("rule", before=request) as step:

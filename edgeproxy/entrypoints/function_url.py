@@ -9,12 +9,14 @@ from typing import Final, assert_never
 import orjson
 
 from edgeproxy.awslambda.model import FunctionUrl
+from edgeproxy.awslambda.records import function_run, why_failed
 from edgeproxy.awslambda.routing import FunctionNotFound
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.entrypoints.cors import answer_headers, is_preflight, preflight_headers
-from edgeproxy.entrypoints.invoking import Invoker, function_run, record_delivery
+from edgeproxy.entrypoints.invoking import Invoker
 from edgeproxy.events.function_url import Malformed, UrlContext, decode_result, encode_event
+from edgeproxy.exchange.delivery import record_delivery
 from edgeproxy.exchange.model import Decision, Exchange, Finding, Recorder, Step
 from edgeproxy.http.body import EMPTY_BODY, BodyTooLarge, BytesBody, read_at_most
 from edgeproxy.http.dates import format_date
@@ -79,7 +81,6 @@ class FunctionUrlDoor:
             self._clock.now(),
             self._clock,
         )
-        self._recorder.begun(exchange)
         trace_id = request.headers.get("X-Amzn-Trace-Id") or self._new_trace()
         if url.cors is not None and is_preflight(request):
             # UNSURE which status a preflight has (FU-100b).
@@ -90,7 +91,7 @@ class FunctionUrlDoor:
                 added = answer_headers(url.cors, request)
                 response = replace(response, headers=Headers([*response.headers, *added]))
         response = self._finish(request, response, exchange.id, trace_id)
-        return record_delivery(exchange, request, response, self._recorder)
+        return record_delivery(exchange, response, self._recorder)
 
     async def _run(self, exchange: Exchange, request: Request, trace_id: str) -> Response:
         """The function's answer, or the service's own for it (FU-040: under one request ID)."""
@@ -151,11 +152,7 @@ class FunctionUrlDoor:
                 )
                 return decoded
             case FunctionError() | TimedOut() | InitFailed():
-                kind, message = (
-                    result.document.get("errorType"),
-                    result.document.get("errorMessage"),
-                )
-                step.decision = Decision("failed", f"{name} failed: {kind}: {message}")
+                step.decision = Decision("failed", why_failed(name, result))
                 return _internal_error()
             case Throttled():
                 step.decision = Decision("throttled", f"{name}: {result.reason}")

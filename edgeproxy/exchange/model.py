@@ -159,10 +159,6 @@ class Exchange:
 class Recorder(Protocol):
     """Who wants to know about exchanges. Called on the event loop; must not block or raise."""
 
-    def begun(self, exchange: Exchange) -> None:
-        """A request arrived."""
-        ...
-
     def ended(self, exchange: Exchange) -> None:
         """The last byte was sent, or the viewer left."""
         ...

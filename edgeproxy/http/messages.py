@@ -85,6 +85,7 @@ class Response:
     Framing is the sender's business: a ``Content-Length`` header is advice for HEAD and 304 only,
     ``Transfer-Encoding`` and ``Connection`` are never passed on as they stand. Whoever delivers
     the response calls ``on_delivered`` once, when the last byte is out or the viewer is gone.
+    ``why`` gives the reason for an error to the record; it is never sent.
     """
 
     status: int
@@ -93,6 +94,7 @@ class Response:
     reason: str = ""
     tunnel: Tunnel | None = None
     on_delivered: Callable[[Delivered], None] | None = None
+    why: str = ""
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import orjson
-from aiohttp import web
+from aiohttp import ClientConnectionError, web
 
 from edgeproxy.awslambda.service import FunctionStatus, LambdaService
 from edgeproxy.clock import Clock
@@ -111,7 +111,7 @@ class ControlApi:
         )
         await response.prepare(request)
         # A client that leaves is the ordinary end of a stream.
-        with suppress(ConnectionError):
+        with suppress(ConnectionError, ClientConnectionError):
             # The head must leave before the first event, or a client waits for its connection.
             await response.write(b": following\n\n")
             last = request.headers.get("Last-Event-ID")

@@ -74,9 +74,6 @@ class AccessLog:
         if os.fstat(self._file.fileno()).st_size == 0:
             self._write(f"#Version: 1.0\n#Fields: {' '.join(FIELDS)}")
 
-    def begun(self, exchange: Exchange) -> None:
-        return None
-
     def ended(self, exchange: Exchange) -> None:
         if exchange.door == "distribution":
             self._write(log_line(exchange, self._pop, self._domain_name(exchange.name)))

@@ -1,6 +1,6 @@
 """The console: one line for each request, with its functions' logs and findings below it.
 
-    12:03:41 GET   /app.css                        200 Hit              0.4 ms  ab_assign 0.3 ms
+    12:03:41 GET     /app.css        200 Hit                           0.4 ms ab_assign 0.3 ms
              | ab_assign: visitor is new
 
 Text for people (with colour on a terminal), or one JSON object a line for programs.
@@ -21,6 +21,9 @@ from edgeproxy.exchange.model import Exchange, Finding, FunctionRun
 from edgeproxy.exchange.text import carried, visible
 
 __all__ = ["Console", "Paint"]
+
+_TELLING: Final = ("admission", "origin")
+"""The steps that say why an answer is an error."""
 
 _MOST_TOLD: Final = 1000
 """How many findings are remembered as told; messages may hold text that differs each time."""
@@ -69,9 +72,6 @@ class Console:
         self._quiet = quiet
         self._told: set[tuple[str, str]] = set()
 
-    def begun(self, exchange: Exchange) -> None:
-        return None
-
     def ended(self, exchange: Exchange) -> None:
         if self._quiet and not any(run.error for run in exchange.functions):
             return
@@ -106,9 +106,9 @@ class Console:
         what = visible(exchange.result_type or exchange.door)
         parts = [
             paint.dim(clock),
-            f"{method:<6}{target:<48}",
+            f"{method:<8}{target:<48}",
             self._coloured_status(status_text, status),
-            self._coloured_result(f"{what:<12}", exchange.result_type),
+            self._coloured_result(f"{what:<24}", exchange.result_type),
             f"{exchange.duration_s * 1000:8.1f} ms",
         ]
         runs = exchange.functions
@@ -121,7 +121,7 @@ class Console:
             for finding in run.findings:
                 yield from self._finding(run, finding)
         if not runs or not any(run.error for run in runs):
-            yield from self._origin_trouble(exchange, status)
+            yield from self._trouble(exchange, status)
 
     def _coloured_status(self, text: str, status: int) -> str:
         if status >= 500 or status == 0:
@@ -145,7 +145,8 @@ class Console:
         for line in run.log:
             if line.stream == "platform" and not self._verbose:
                 continue
-            for text in line.message.splitlines() or [""]:
+            # Lambda indents the lines of a Python traceback with these blanks.
+            for text in line.message.replace("\xa0", " ").splitlines() or [""]:
                 yield self._below(f"{run.name}: {text}")
 
     def _failure(self, run: FunctionRun) -> Iterable[str]:
@@ -169,11 +170,12 @@ class Console:
         if finding.remedy:
             yield self._below(f"  -> {finding.remedy}")
 
-    def _origin_trouble(self, exchange: Exchange, status: int) -> Iterable[str]:
-        if status < 500:
+    def _trouble(self, exchange: Exchange, status: int) -> Iterable[str]:
+        """Why the edge refused the request, or an origin gave no answer or none that was liked."""
+        if 0 < status < 400:
             return
         for step in exchange.steps:
-            if step.name == "origin" and step.decision is not None and step.decision.why:
+            if step.name in _TELLING and step.decision is not None and step.decision.why:
                 yield self._below(step.decision.why, self._paint.bad)
 
     def _below(self, text: str, paint: Callable[[str], str] = str) -> str:

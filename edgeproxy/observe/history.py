@@ -49,9 +49,6 @@ class History:
         self._followers: set[asyncio.Queue[Exchange]] = set()
         self._grown = asyncio.Event()
 
-    def begun(self, exchange: Exchange) -> None:
-        return None
-
     def ended(self, exchange: Exchange) -> None:
         exchange = _settled(exchange)
         self._kept[exchange.id] = exchange

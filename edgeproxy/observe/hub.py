@@ -15,10 +15,6 @@ class Hub:
         """Tell ``reader`` of every exchange from now on."""
         self._readers.append(reader)
 
-    def begun(self, exchange: Exchange) -> None:
-        for reader in self._readers:
-            reader.begun(exchange)
-
     def ended(self, exchange: Exchange) -> None:
         for reader in self._readers:
             reader.ended(exchange)

@@ -47,9 +47,6 @@ class Metrics:
         self._distribution_id = distribution_id
         self._metrics: dict[tuple[str, str, Dimensions], Metric] = {}
 
-    def begun(self, exchange: Exchange) -> None:
-        return None
-
     def ended(self, exchange: Exchange) -> None:
         for run in exchange.functions:
             if run.kind == "lambda":

@@ -62,7 +62,8 @@ class OriginClient:
         ``request`` has its final headers except the origin's own custom ones. Raises
         :class:`OriginFailure`; reading the body raises it too when the body breaks off
         (CDN-ERR-40). Whoever does not read the body to its end closes it. A request with
-        ``upgrade`` may be answered with a tunnel (CDN-WS-04).
+        ``upgrade`` may be answered with a tunnel (CDN-WS-04). When the request's own body breaks
+        off, its ``ConnectionError`` is raised.
         """
         destination = self.destinations.resolve(origin, request.viewer.scheme)
         request = replace(request, path=origin.origin_path + request.path)

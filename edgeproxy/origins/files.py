@@ -15,7 +15,7 @@ import re
 import stat
 import threading
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -111,33 +111,43 @@ class FolderOrigin:
 
     async def __call__(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
-            response = self._error("MethodNotAllowed", request)
+            why = "a folder takes GET and HEAD only"
+            response = self._error("MethodNotAllowed", request, why)
             return _with_headers(response, ("Allow", "GET, HEAD"))
         found = await asyncio.to_thread(self._open, request.path)
-        if found is None:
-            return self._error("NoSuchKey" if self._is_listable else "AccessDenied", request)
+        if isinstance(found, str):
+            return self._error("NoSuchKey" if self._is_listable else "AccessDenied", request, found)
         response = self._answer(request, found)
         if not isinstance(response.body, StreamBody):
             found.file.close()
         return response
 
-    def _open(self, raw_path: str) -> _Object | None:
-        """The object of a raw path, or None when the folder has none."""
+    def _open(self, raw_path: str) -> _Object | str:
+        """The object of a raw path, or why the folder has none."""
         key = unquote_to_bytes(raw_path.encode("utf-8", "surrogateescape")).removeprefix(b"/")
-        parts = os.fsdecode(key).split("/")
+        name = os.fsdecode(key)
+        parts = name.split("/")
+        if not parts[-1]:
+            return f"S3 has no index document for /{name}"
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
-            return None
+            return f"no file can be called {name}"
         try:
             path = self._folder.joinpath(*parts).resolve(strict=True)
-            if not path.is_relative_to(self._folder) or not path.is_file():
-                return None
+            if not path.is_relative_to(self._folder):
+                return f"the link {name} leads outside {self._folder}"
+            if path.is_dir():
+                return f"{name} is a folder, and S3 has none"
+            if not path.is_file():
+                return f"{name} is no regular file"
             file = path.open("rb")
-        except (OSError, RuntimeError):  # no such file, no right to read it, a loop of links
-            return None
+        except (FileNotFoundError, NotADirectoryError):
+            return f"no file {name} in {self._folder}"
+        except (OSError, RuntimeError) as error:  # no right to read it, a loop of links
+            return f"{name} cannot be read: {error}"
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             file.close()
-            return None
+            return f"{name} is no regular file"
         if status.st_size <= _CHUNK_BYTES:
             data = file.read(status.st_size)
             etag, size = _md5(data).hexdigest(), len(data)
@@ -196,9 +206,10 @@ class FolderOrigin:
             ("Server", "AmazonS3"),
         ]
 
-    def _error(self, code: str, request: Request) -> Response:
+    def _error(self, code: str, request: Request, why: str = "") -> Response:
         """S3's XML error document; without its body for HEAD."""
         status, message = _MESSAGES[code]
+        why = f"{why or message}: S3 answers {status}"
         headers = self._common_headers()
         (_, host_id), (_, request_id), *_ = headers
         about = {
@@ -212,9 +223,9 @@ class FolderOrigin:
         ).encode()
         headers.append(("Content-Type", "application/xml"))
         if request.method == "HEAD":
-            return Response(status, Headers(headers))
+            return Response(status, Headers(headers), why=why)
         headers.append(("Content-Length", str(len(document))))
-        return Response(status, Headers(headers), BytesBody(document))
+        return Response(status, Headers(headers), BytesBody(document), why=why)
 
 
 class _FilePart:
@@ -253,7 +264,7 @@ def _with_headers(response: Response, *lines: tuple[str, str]) -> Response:
     headers = response.headers
     for name, value in lines:
         headers = headers.with_set(name, value)
-    return Response(response.status, headers, response.body)
+    return replace(response, headers=headers)
 
 
 def _printable_key(path: str) -> str:

@@ -61,10 +61,13 @@ class Transfer:
         self._read_timeout_s = read_timeout_s
         self._deadline = deadline
         self._upload: asyncio.Task[None] | None = None
-        self._upload_failure: OriginFailure | None = None
+        self._upload_failure: OriginFailure | ConnectionError | None = None
 
     async def run(self, head: bytes) -> Response:
-        """The answer, as soon as its head is there; failures as of the client's ``fetch``."""
+        """The answer, as soon as its head is there; failures as of the client's ``fetch``.
+
+        A ``ConnectionError`` of the request body is the viewer's doing, and raised as it is.
+        """
         body = self._request.body
         connection = self._connection
         try:
@@ -106,11 +109,13 @@ class Transfer:
                 is_settled = True
         except _OriginClosed:
             is_settled = True
+        except ConnectionError as error:
+            self._upload_failure = error
         except (OSError, EOFError, aiohttp.ClientError, HttpProcessingError):
-            pass  # The viewer left: said below, and nobody waits for an answer any more.
+            pass  # Said below.
         finally:
             if not is_settled:
-                self._upload_failure = self._connection.failure(
+                self._upload_failure = self._upload_failure or self._connection.failure(
                     OriginFailureKind.WRITE,
                     f"got only part of the request: the upload broke off after {sent:,} bytes",
                 )

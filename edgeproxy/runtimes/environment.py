@@ -347,15 +347,17 @@ class Environment:
     def worker_ended(self, status: int) -> None:
         """The process has ended by itself (LR-087, LR-088)."""
         self._worker = None
-        self._died(status, "Runtime.ExitError")
+        how = f"exited with status {status}" if status >= 0 else f"was ended by signal {-status}"
+        self._died(status, "Runtime.ExitError", f"the process {how} while it had work to do")
 
-    def _died(self, status: int, error_type: str) -> None:
+    def _died(self, status: int, error_type: str, why: str) -> None:
         self._ready = False
         init, run = self._init, self._run
         if init is None and run is None:
             return
         request_id = self._request_id()
         document = exited(request_id, status)
+        self._log.explain(why)
         self._log.platform(exit_message(request_id, status))
         self._log.platform(error_type)
         if init is not None:
@@ -392,4 +394,5 @@ class Environment:
         worker.poll()
         if not self._memory.look(worker.pid):
             self._drain_and_abandon()
-            self._died(_KILLED, "Runtime.OutOfMemory")
+            why = f"ended at {self._memory.excess}"
+            self._died(_KILLED, "Runtime.OutOfMemory", why)

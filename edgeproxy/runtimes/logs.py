@@ -66,6 +66,14 @@ class InvocationLog:
         self.flush()
         self._add("platform", message)
 
+    def explain(self, message: str) -> None:
+        """Add what AWS does not tell, where its own line leaves people guessing.
+
+        It stands with the function's output, so that it is seen where platform lines are not.
+        """
+        self.flush()
+        self._add("stderr", f"edgeproxy: {message}")
+
     def _add(self, stream: str, message: str) -> None:
         record = LogRecord(self._clock.now(), self._request_id, stream, message)
         self._records.append(record)

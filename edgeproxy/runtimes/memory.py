@@ -41,9 +41,12 @@ class MemoryWatch:
     """Holds a process group against a function's memory setting (LR-089)."""
 
     def __init__(self, memory_mb: int) -> None:
-        self._limit = max(memory_mb, _INTERPRETER_MB + _LEAST_ROOM_MB) * _MEGABYTE
+        self._size_mb = memory_mb
+        self._limit_mb = max(memory_mb, _INTERPRETER_MB + _LEAST_ROOM_MB)
         self._peak = 0
         self._looks = 0
+        self.excess = ""
+        """What was too much when the group last might not go on, in words."""
 
     @property
     def peak_mb(self) -> int:
@@ -57,7 +60,15 @@ class MemoryWatch:
         if usage is None:
             return True
         self._peak = max(self._peak, usage.resident)
-        return usage.resident <= self._limit and usage.processes <= _MOST_PROCESSES
+        if usage.processes > _MOST_PROCESSES:
+            self.excess = f"{usage.processes} processes, over Lambda's limit of {_MOST_PROCESSES}"
+        elif usage.resident > self._limit_mb * _MEGABYTE:
+            self.excess = f"{self.peak_mb} MB, over its MemorySize of {self._size_mb} MB"
+            if self._limit_mb > self._size_mb:
+                self.excess += f" and the {self._limit_mb} MB that are allowed here at least"
+        else:
+            return True
+        return False
 
 
 def sample(leader: int, *, thorough: bool) -> Usage | None:

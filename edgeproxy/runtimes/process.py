@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from edgeproxy.runtimes.framing import BrokenFrame, FrameReader, Kind
-from edgeproxy.runtimes.warden import Warden
+from edgeproxy.runtimes.warden import MARK, Warden
 
 __all__ = ["Worker", "WorkerOwner"]
 
-_LAUNCH: Final = 'ulimit -c 0; ulimit -n 1024; exec 3<&0 0</dev/null; exec "$@"'
+_LAUNCH: Final = (
+    f'ulimit -c 0; ulimit -n 1024; exec 3<&0 0</dev/null; export {MARK}="$1/$$/"; shift; exec "$@"'
+)
 """No core files in the user's folders; AWS's limit on open files (LR-192); the channel as 3."""
 
 _PIECE: Final = 65536
@@ -59,7 +61,7 @@ class Worker:
         self._channel, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _LAUNCH, "sh", *command],
+                ["/bin/sh", "-c", _LAUNCH, "sh", str(warden.folder), *command],
                 stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -3,6 +3,10 @@
 A warden is a tiny shell process that knows every worker's process group. It sleeps on a pipe; when
 the pipe ends, for whatever reason, it kills the groups and removes the folder of temporary files.
 One mechanism thus serves every system and every runtime, also a function in an endless loop.
+
+A function's child that began a session of its own has left the group. It still has the variable
+that marks its worker, so on Linux, where one can look, the warden kills it when the worker ends.
+Elsewhere such a child stays, and so does one that was given other variables.
 """
 
 import contextlib
@@ -10,17 +14,31 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Warden"]
+__all__ = ["MARK", "Warden"]
+
+MARK: Final = "_EDGEPROXY_WORKER"
+"""The variable that every worker has: the warden's folder, ``/``, the worker's group, ``/``."""
 
 _SCRIPT: Final = """
+end_marked() {
+  for round in 1 2 3; do  # what is killed may have had another child in the meantime
+    found=
+    for file in $(grep -lsF -- "$1" /proc/[0-9]*/environ </dev/null); do
+      file=${file#/proc/} found="$found ${file%/environ}"
+    done
+    [ -n "$found" ] || break
+    kill -9 $found
+  done
+}
+mark=$2=$1/
 groups=
 while read -r sign group; do
   kept=
   for known in $groups; do [ "$known" = "-$group" ] || kept="$kept $known"; done
   groups=$kept
-  [ "$sign" = - ] || groups="$groups -$group"
+  if [ "$sign" = - ]; then end_marked "$mark$group/"; else groups="$groups -$group"; fi
 done
-[ -z "$groups" ] || kill -9 $groups
+[ -z "$groups" ] || { kill -9 $groups; end_marked "$mark"; }
 exec rm -rf -- "$1"
 """
 
@@ -29,13 +47,13 @@ class Warden:
     """Kills the watched process groups, and removes ``folder``, when this process ends."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._groups: set[int] = set()
         self._process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            ["/bin/sh", "-c", _SCRIPT, "sh", str(self._folder)],
+            ["/bin/sh", "-c", _SCRIPT, "sh", str(self.folder), MARK],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -152,6 +152,8 @@ def test_check_of_options(folder: Path) -> None:
     result = run("check", "http://127.0.0.1:1", "--viewer-request", "hook.py", cwd=folder)
     assert result.returncode == 1
     assert "hook does not load: Runtime.UserCodeSyntaxError" in result.stdout
+    assert 'hook.py" Line 1) [LE-ERR-01]' in result.stdout
+    assert "-> mend the error in the code; edgeproxy invoke shows" in result.stdout
 
 
 # invoke

@@ -2,6 +2,8 @@
 
 import json
 import socket
+import struct
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -191,18 +193,22 @@ def test_leaving_the_stream_of_exchanges_leaves_no_trace(tmp_path: Path):
     (tmp_path / "site").mkdir()
     with dev("site", cwd=tmp_path) as command:
         control, viewer = (urlsplit(command.endpoints[name]) for name in ("control", "viewer"))
-        for number in range(20):
-            with (
-                socket.create_connection((control.hostname, control.port), 10) as stream,
-                socket.create_connection((viewer.hostname, viewer.port), 10) as connection,
-            ):
+        for number in range(10):
+            with ExitStack() as stack:
+                stream, *others = (
+                    stack.enter_context(socket.create_connection((url.hostname, url.port), 10))
+                    for url in (control, *[viewer] * 20)
+                )
                 stream.sendall(b"GET /api/exchanges/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 received = b""
                 while b": following" not in received:
                     received += stream.recv(4096)
-                one = b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number
-                connection.sendall(one * 20)
-                assert stream.recv(4096)
-        console = command.wait_for("/19 ")
+                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                for other in others:
+                    other.sendall(b"GET /%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % number)
+                stream.close()
+                for other in others:
+                    assert other.recv(4096)
+        console = command.wait_for("/9 ")
         assert command.stop() == 0
         assert "Traceback" not in command.console, console

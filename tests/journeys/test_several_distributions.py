@@ -1,11 +1,14 @@
 """Several distributions in one template: one port by Host, and a port for each."""
 
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 
 from edgeproxy.testing import Edge, Site
+from tests.support.command import dev
 
 CACHING_OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
 
@@ -88,3 +91,19 @@ def test_an_invalidation_concerns_one_of_them(site: Site):
     assert site.invalidate("/*", distribution="Shop") == 1
     assert site.get("/page", url=urls["Blog"]).x_cache == "Hit from cloudfront"
     assert site.get("/page", url=urls["Shop"]).x_cache == "Miss from cloudfront"
+
+
+def test_who_asks_for_an_unknown_host_reads_on_the_console_how_to_ask(tmp_path: Path):
+    resources = {"Shop": distribution("shop.example.com"), "Blog": distribution("blog.example.com")}
+    (tmp_path / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
+    with dev("template.yaml", cwd=tmp_path) as command:
+        viewer = command.endpoints["viewer"]
+        blog = command.endpoints["distributions"]["Blog"]
+        host = f"{blog['id']}.cloudfront.localhost"
+        command.wait_for(f"curl -H 'Host: {host}' {viewer}/")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(viewer, timeout=10)
+        refused.value.close()
+        unknown = viewer.removeprefix("http://")
+        told = f"no distribution answers to {unknown}; use {blog['url']} or -H 'Host: {host}'"
+        command.wait_for(f"! 403 {told} for Blog, ")

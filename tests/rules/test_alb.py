@@ -1,7 +1,6 @@
 """Load balancer events, answers, rules, weights and stickiness, as the reference describes them."""
 
 import base64
-from collections.abc import Awaitable
 from typing import Any
 
 import orjson
@@ -15,7 +14,7 @@ from edgeproxy.entrypoints.alb_rules import match_rule
 from edgeproxy.events.alb import Decoded, Malformed, decode_result, encode_event, trace_header
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Handler, Request, Response, Viewer
+from edgeproxy.http.messages import Delivered, Handler, Request, Response, Viewer
 from edgeproxy.loadbalancing.model import (
     AlbCondition,
     AlbFixedResponse,
@@ -422,7 +421,7 @@ class Stage:
 
         return handler
 
-    def __call__(
+    async def __call__(
         self,
         *lines: tuple[str, str],
         method: str = "GET",
@@ -430,8 +429,8 @@ class Stage:
         query: str | None = None,
         body: bytes = b"",
         upgrade: str = "",
-    ) -> Awaitable[Response]:
-        return self.door(
+    ) -> Response:
+        response = await self.door(
             Request(
                 method,
                 path,
@@ -442,10 +441,13 @@ class Stage:
                 upgrade=upgrade,
             )
         )
+        assert response.on_delivered is not None
+        response.on_delivered(Delivered(0))
+        return response
 
     @property
     def reason(self) -> object:
-        decision = self.recording.begun_[-1].steps[-1].decision
+        decision = self.recording.ended_[-1].steps[-1].decision
         assert decision is not None
         return decision.facts.get("reason")
 

@@ -364,6 +364,21 @@ def test_a_runtime_that_is_neither_node_nor_python(tmp_path: Path) -> None:
     assert found(associated(tmp_path, Runtime="java21")) == [("LE-ASSOC-10", "Properties.Runtime")]
 
 
+@pytest.mark.parametrize("runtime", ["nodejs8.x", "python3.99", "ruby", "Python3.12", "nodejs21.x"])
+@rule("LR-341", "LE-ASSOC-10")
+def test_runtimes_that_lambda_does_not_have(tmp_path: Path, runtime: str) -> None:
+    place = "Properties.Runtime"
+    loaded = associated(tmp_path, Runtime=runtime)
+    assert sorted(found(loaded)) == [("LE-ASSOC-10", place), ("LR-341", place)]
+    assert all(finding.remedy for finding in loaded.findings)
+
+
+@pytest.mark.parametrize("runtime", ["nodejs18.x", "nodejs26.x", "python3.8", "python3.15"])
+@rule("LR-340")
+def test_runtimes_are_taken_by_their_pattern(tmp_path: Path, runtime: str) -> None:
+    assert found(associated(tmp_path, Runtime=runtime)) == []
+
+
 @pytest.mark.parametrize(
     ("event", "properties", "expected"),
     [

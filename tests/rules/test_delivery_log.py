@@ -175,15 +175,17 @@ def test_a_viewer_that_leaves_before_the_answer(logging, log, origin):
 
     def slow(got):
         asked.set()
-        assert release.wait(10)
+        assert release.wait(20)
         return FRESH
 
     origin.answer = slow
     site = logging({})
     where = urlsplit(site.url)
-    with socket.create_connection((where.hostname, where.port)) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
         connection.sendall(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert asked.wait(10)
+        assert asked.wait(20)
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b""  # the edge knows that we are gone
     release.set()
     row = lines(site, log, 1)[0]
     assert (row["sc-status"], row["sc-bytes"]) == ("000", "0")

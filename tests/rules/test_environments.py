@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -173,7 +174,7 @@ def handler(event, context):
     return [count, os.path.exists(path)]
 """
     assert value_of(await account.run(code)) == [1, False]
-    assert isinstance(await account.call("sleep", timeout_s=0.3), TimedOut)
+    assert isinstance(await account.call("sleep", timeout_s=1), TimedOut)
     assert value_of(await account.call()) == [1, True]
 
 
@@ -415,3 +416,14 @@ def handler(event, context):
     result = await account.run(code, timeout_s=20)
     assert document_of(result)["errorMessage"].endswith("signal: killed")
     assert "Error Type: Runtime.OutOfMemory" in messages(result, "platform")[-1]
+    (why,) = messages(result, "stderr")
+    assert re.fullmatch(r"edgeproxy: ended at \d+ MB, over its MemorySize of 128 MB", why)
+
+
+@pytest.mark.parametrize(
+    ("exit_", "how"),
+    [("os._exit(3)", "exited with status 3"), ("os.kill(os.getpid(), 9)", "was ended by signal 9")],
+)
+async def test_an_exit_is_said_on_the_functions_log(account: Account, exit_: str, how: str) -> None:
+    result = await account.run(f"import os\nhandler = lambda e, c: {exit_}")
+    assert messages(result, "stderr") == [f"edgeproxy: the process {how} while it had work to do"]

@@ -260,17 +260,16 @@ async def test_the_functions_newest_lines_are_kept(account: Account) -> None:
 
 async def test_lines_between_invocations_belong_to_the_one_before(account: Account) -> None:
     code = """
-import threading, time
-go = threading.Event()
+import os, threading, time
 def later():
-    go.wait()
-    time.sleep(0.05)
+    while not os.path.exists("go"):
+        time.sleep(0.005)
     print("late", flush=True)
 threading.Thread(target=later, daemon=True).start()
-def handler(event, context):
-    go.set()
+handler = lambda event, context: None
 """
     result = await account.run(code)
     assert "late" not in messages(result)
+    (account.folder / "f" / "go").touch()
     await until(lambda: account.service.logs("f", 1)[0].message == "late")
     assert account.service.logs("f", 1)[0].request_id == result.request_id

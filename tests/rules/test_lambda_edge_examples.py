@@ -436,7 +436,7 @@ def test_a_function_that_sleeps_past_its_timeout_is_503(serve):
     assert x_cache(site.get("/")) == (503, "LambdaExecutionError")
     exchange = site.exchanges(1)[0]
     assert exchange.functions[0].error == "Timeout"
-    assert 0.9 < exchange.duration_s < 3
+    assert 0.9 < exchange.duration_s < 20
 
 
 @pytest.mark.rule("LE-TRIG-02", "CDN-VPP-04", "CDN-VPP-07", "CDN-VPP-08", "CDN-XC-05")
@@ -531,7 +531,7 @@ def test_collapsed_misses_run_the_origin_events_once(edge, origin, tmp_path):
 
     def slow(got: Got) -> Answer:
         asked.set()
-        assert release.wait(10)
+        assert release.wait(20)
         return Answer(headers={"Cache-Control": "max-age=60"})
 
     origin.answer = slow
@@ -543,7 +543,7 @@ def test_collapsed_misses_run_the_origin_events_once(edge, origin, tmp_path):
 
     with ThreadPoolExecutor(6) as pool:
         visits = [pool.submit(visit) for _ in range(6)]
-        assert asked.wait(10)
+        assert asked.wait(20)
         release.set()
         assert [visit.result() for visit in visits] == [200] * 6
     assert origin.targets.count("/one") == 1

@@ -148,11 +148,11 @@ async def test_silence_before_the_first_byte_is_504_after_all_attempts(attempts:
         await visit.request()
         await visit.until_gone()
 
-    settings = custom_origin(connection_attempts=attempts, read_timeout_s=0.1)
+    settings = custom_origin(connection_attempts=attempts, read_timeout_s=0.4)
     async with raw_origin(silent) as origin, client({"web": origin.url}) as sender:
         failure = await failure_of(sender, settings)
     assert (failure.kind, failure.status) == (OriginFailureKind.COMM, 504)
-    assert failure.why.startswith(f"{origin.url} sent nothing for 0.1 s (response timeout)")
+    assert failure.why.startswith(f"{origin.url} sent nothing for 0.4 s (response timeout)")
     assert failure.timed_out
     assert failure.connected
     assert len(origin.requests) == attempts
@@ -165,7 +165,7 @@ async def test_a_gap_in_the_head_longer_than_the_response_timeout_is_504() -> No
         await visit.send(b"HTTP/1.1 200 OK\r\nContent-")
         await visit.until_gone()
 
-    settings = custom_origin(connection_attempts=1, read_timeout_s=0.1)
+    settings = custom_origin(connection_attempts=1, read_timeout_s=0.4)
     async with raw_origin(stalls) as origin, client({"web": origin.url}) as sender:
         failure = await failure_of(sender, settings)
     assert (failure.kind, failure.status) == (OriginFailureKind.COMM, 504)
@@ -380,7 +380,7 @@ async def stalls_in_body(visit: Visit) -> None:
         ),
         pytest.param(
             stalls_in_body,
-            "sent nothing for 0.2 s inside the body",
+            "sent nothing for 0.5 s inside the body",
             marks=pytest.mark.rule("CDN-ERR-35", "CDN-ERR-40", "CDN-ORG-04"),
         ),
     ],
@@ -390,7 +390,7 @@ async def test_a_body_that_breaks_off_gives_what_arrived_and_then_fails(
 ) -> None:
     received = b""
     async with raw_origin(script) as origin, client({"web": origin.url}) as sender:
-        response = await sender.fetch(GET, custom_origin(read_timeout_s=0.2))
+        response = await sender.fetch(GET, custom_origin(read_timeout_s=0.5))
         assert response.status == 200
         with pytest.raises(OriginFailure) as failed:
             async for chunk in response.body:
@@ -427,12 +427,12 @@ async def test_the_completion_timeout_covers_all_attempts() -> None:
         await visit.until_gone()
 
     settings = custom_origin(
-        connection_attempts=3, read_timeout_s=0.2, response_completion_timeout_s=0.3
+        connection_attempts=3, read_timeout_s=0.6, response_completion_timeout_s=1.1
     )
     async with raw_origin(silent) as origin, client({"web": origin.url}) as sender:
         failure = await failure_of(sender, settings)
     assert failure.status == 504
-    assert "within 0.3 s (ResponseCompletionTimeout)" in failure.why
+    assert "within 1.1 s (ResponseCompletionTimeout)" in failure.why
     assert len(origin.requests) == 2
 
 
@@ -445,10 +445,10 @@ async def test_the_completion_timeout_cuts_a_body_that_keeps_coming() -> None:
             await visit.send(b"x")
             await asyncio.sleep(0.05)
 
-    settings = custom_origin(read_timeout_s=0.2, response_completion_timeout_s=0.3)
+    settings = custom_origin(read_timeout_s=5, response_completion_timeout_s=0.7)
     async with raw_origin(drips) as origin, client({"web": origin.url}) as sender:
         response = await sender.fetch(GET, settings)
         with pytest.raises(OriginFailure) as failed:
             await read_at_most(response.body, 1000)
         assert "(ResponseCompletionTimeout)" in failed.value.why
-        await asyncio.wait_for(origin.gone.wait(), 5)
+        await asyncio.wait_for(origin.gone.wait(), 20)

@@ -87,7 +87,7 @@ async def silent_once(visit: Visit) -> None:
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.rule("CDN-ORG-03")
 async def test_get_and_head_are_repeated_after_a_response_timeout(method: str) -> None:
-    settings = custom_origin(read_timeout_s=0.1)
+    settings = custom_origin(read_timeout_s=0.5)
     async with raw_origin(silent_once) as origin, client({"web": origin.url}) as sender:
         response = await sender.fetch(Request(method, "/", headers=HOST), settings)
     assert response.status == 200
@@ -97,19 +97,19 @@ async def test_get_and_head_are_repeated_after_a_response_timeout(method: str) -
 @pytest.mark.parametrize("method", ["DELETE", "OPTIONS", "PATCH", "POST", "PUT"])
 @pytest.mark.rule("CDN-ORG-05")
 async def test_other_methods_are_not_repeated_after_a_response_timeout(method: str) -> None:
-    settings = custom_origin(read_timeout_s=0.1)
+    settings = custom_origin(read_timeout_s=0.5)
     request = Request(method, "/", headers=HOST, body=BytesBody(b"x"))
     async with raw_origin(silent_once) as origin, client({"web": origin.url}) as sender:
         with pytest.raises(OriginFailure) as failed:
             await sender.fetch(request, settings)
-        await asyncio.wait_for(origin.gone.wait(), 5)  # the connection is dropped
+        await asyncio.wait_for(origin.gone.wait(), 20)  # the connection is dropped
     assert failed.value.status == 504
     assert len(origin.requests) == 1
 
 
 @pytest.mark.rule("CDN-ORG-03", "CDN-ORG-04")
 async def test_an_s3_origin_has_a_response_timeout_and_no_repeats() -> None:
-    bucket = Origin("web", "b.s3.amazonaws.com", S3Origin(read_timeout_s=0.1))
+    bucket = Origin("web", "b.s3.amazonaws.com", S3Origin(read_timeout_s=0.5))
     async with raw_origin(silent_once) as origin, client({"web": origin.url}) as sender:
         with pytest.raises(OriginFailure) as failed:
             await sender.fetch(GET, bucket)
@@ -122,14 +122,14 @@ async def test_packets_that_keep_coming_hold_off_the_response_timeout() -> None:
     async def ticks(visit: Visit) -> None:
         await visit.request()
         await visit.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for _ in range(8):
-            await asyncio.sleep(0.1)
+        for _ in range(4):
+            await asyncio.sleep(0.4)
             await visit.send(b"4\r\ntick\r\n")
         await visit.send(b"0\r\n\r\n")
 
     async with raw_origin(ticks) as origin, client({"web": origin.url}) as sender:
-        response = await sender.fetch(GET, custom_origin(read_timeout_s=0.5))
-        assert await read_at_most(response.body, 100) == b"tick" * 8
+        response = await sender.fetch(GET, custom_origin(read_timeout_s=1.2))
+        assert await read_at_most(response.body, 100) == b"tick" * 4
 
 
 @pytest.mark.rule("CDN-ORG-07")
@@ -145,7 +145,7 @@ async def test_idle_connections_are_kept_for_the_keep_alive_timeout() -> None:
             await sender.fetch(GET, settings)
             assert origin.connections == connections
             if settings.config.keepalive_timeout_s < 1:
-                await asyncio.wait_for(origin.gone.wait(), 5)
+                await asyncio.wait_for(origin.gone.wait(), 20)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ async def test_after_a_101_bytes_pass_both_ways_unchanged() -> None:
                 back += await anext(received)
             assert back == data
         await response.tunnel.close()
-        await asyncio.wait_for(origin.gone.wait(), 5)
+        await asyncio.wait_for(origin.gone.wait(), 20)
     lines = origin.requests[0].split(b"\r\n")
     assert {b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Version: 13"} <= {*lines}
 

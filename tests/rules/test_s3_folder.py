@@ -308,3 +308,28 @@ async def test_closing_an_unread_body_closes_the_file(folder: Path) -> None:
     (folder / "big.bin").write_bytes(bytes(1_000_000))
     response = await ask(folder, "/big.bin")
     await response.body.close()  # an open file would be a ResourceWarning, hence an error
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/nothing", "no file nothing in {}"),
+        ("/ten.txt/x", "no file ten.txt/x in {}"),
+        ("/", "S3 has no index document for /"),
+        ("/dir/", "S3 has no index document for /dir/"),
+        ("/dir", "dir is a folder, and S3 has none"),
+        ("/dir/../ten.txt", "no file can be called dir/../ten.txt"),
+        ("/out", "the link out leads outside {}"),
+        ("/loop", "loop cannot be read"),
+    ],
+)
+async def test_the_record_gets_the_reason_and_the_viewer_does_not(
+    folder: Path, path: str, why: str
+) -> None:
+    (folder / "out").symlink_to(folder.parent / "secret.txt")
+    (folder / "loop").symlink_to("loop")
+    response = await ask(folder, path)
+    assert response.why.startswith(why.format(folder))
+    assert response.why.endswith(": S3 answers 403")
+    assert why.encode() not in await content(response)
+    assert (await ask(folder, "/ten.txt")).why == ""

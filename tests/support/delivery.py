@@ -4,6 +4,7 @@ A template is long and a test is short: ``definition`` writes the one from the w
 A selection of headers, cookies or query strings is its kind and the names: ``"whitelist a b"``.
 """
 
+import re
 import socket
 import socketserver
 import threading
@@ -201,24 +202,30 @@ def _selection(what: str, words: str) -> Properties:
     return {f"{plural}Config": config}
 
 
-def raw(site: Site, data: bytes) -> bytes:
+def raw(site: Site, data: bytes, *, leaves: bool = False) -> bytes:
     """What comes back for these bytes, which need not be a request.
 
-    Our half is closed once the answer has begun, or when there is none for half a second; not
-    when the other side says that it will close.
+    Our half stays open until the answer is whole or the other side ends; an edge that sees it
+    closed takes the viewer for gone. Bytes that nobody would answer need ``leaves``: our half is
+    closed right after them.
     """
     where = urlsplit(site.url)
-    with socket.create_connection((where.hostname, where.port), timeout=0.5) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
         connection.sendall(data)
         received = b""
-        with suppress(TimeoutError):
-            while b"\r\n\r\n" not in received and (more := connection.recv(65_536)):
-                received += more
-        connection.settimeout(10)
-        if b"\r\nconnection: close\r\n" not in received.lower():
-            with suppress(OSError):  # the other side may be gone already
-                connection.shutdown(socket.SHUT_WR)
+        while not (leaves or _is_whole(received)) and (more := connection.recv(65_536)):
+            received += more
+        with suppress(OSError):  # the other side may be gone already
+            connection.shutdown(socket.SHUT_WR)
         return received + b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def _is_whole(received: bytes) -> bool:
+    """Whether an answer has come to the end that its framing tells of."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    if length := re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE):
+        return len(received) >= len(head) + 4 + int(length[1])
+    return b"\r\ntransfer-encoding: chunked" in head.lower() and body.endswith(b"0\r\n\r\n")
 
 
 class RawOrigin:

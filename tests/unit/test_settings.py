@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from edgeproxy.errors import UsageError
-from edgeproxy.settings import OPTIONS, Settings, read_settings_file, settings_from
+from edgeproxy.options import OPTIONS
+from edgeproxy.settings import Settings, read_settings_file, settings_from
 
 
 def read(folder: Path, text: str) -> dict[str, object]:

@@ -16,7 +16,7 @@ from edgeproxy.server.listener import Listener
 
 __all__ = ["Answer", "Raw", "connect", "door", "refuse"]
 
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Answer:
 
 
 class Raw:
-    """One connection. Every wait gives up after ten seconds."""
+    """One connection. Every wait gives up after twenty seconds."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader

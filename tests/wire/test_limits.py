@@ -1,6 +1,7 @@
 """What a viewer may ask for, and how long it may take."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -95,7 +96,7 @@ async def test_a_new_connection_without_a_head_is_closed(begun: str) -> None:
 @pytest.mark.rule("CDN-REQ-10")
 @pytest.mark.parametrize("begun", ["", "GET / HTTP/1.1\r\nHo"])
 async def test_an_idle_connection_is_closed(begun: str) -> None:
-    limits = Limits(keep_alive_s=60 if begun else 0.1, head_timeout_s=0.1 if begun else 60)
+    limits = Limits(keep_alive_s=60 if begun else 0.1, head_timeout_s=0.7 if begun else 60)
     async with door(ok, limits=limits) as listener, connect(listener) as viewer:
         assert (await viewer.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
         await viewer.send(begun)
@@ -111,9 +112,10 @@ async def test_a_head_that_trickles_in_does_not_buy_time() -> None:
         ended = asyncio.ensure_future(viewer.closed())
         began = asyncio.get_running_loop().time()
         while not ended.done():
-            await viewer.send("G")
+            with suppress(ConnectionError):  # the end may come just now
+                await viewer.send("G")
             await asyncio.wait([ended], timeout=0.05)
-            assert asyncio.get_running_loop().time() - began < 5
+            assert asyncio.get_running_loop().time() - began < 10
 
 
 @pytest.mark.rule("CDN-REQ-10")
@@ -132,10 +134,10 @@ async def test_a_body_that_stops_coming_is_given_up() -> None:
 
 async def test_a_handler_may_take_longer_than_any_viewer() -> None:
     async def slow(request: Request) -> Response:
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1)
         return Response(200)
 
-    limits = Limits(head_timeout_s=0.1, keep_alive_s=0.1, read_stall_s=0.1, write_stall_s=0.1)
+    limits = Limits(head_timeout_s=0.6, keep_alive_s=0.6, read_stall_s=0.6, write_stall_s=0.6)
     async with door(slow, limits=limits) as listener, connect(listener) as viewer:
         assert (await viewer.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n")).status == 200
 
@@ -156,5 +158,5 @@ async def test_a_viewer_that_does_not_read_is_cut() -> None:
     ):
         viewer.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await viewer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             assert (await delivered).aborted

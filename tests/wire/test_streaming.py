@@ -43,7 +43,7 @@ class Ends:
         self.first.set_result(end)
 
     async def one(self) -> Delivered:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             return await self.first
 
 
@@ -237,7 +237,7 @@ async def test_a_viewer_that_leaves_breaks_its_request_body() -> None:
     async with door(read) as listener:
         async with connect(listener) as viewer:
             await viewer.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert isinstance(await error, ConnectionResetError)
 
 

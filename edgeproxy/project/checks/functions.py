@@ -17,11 +17,17 @@ __all__ = [
     "check_edge_function",
     "check_key_value_store",
     "check_qualifier",
+    "check_runtime",
 ]
 
 EDGE_REGION = "us-east-1"
 _VIEWER_EVENTS = frozenset({EventType.VIEWER_REQUEST, EventType.VIEWER_RESPONSE})
 _TIMEOUT_S = 30
+# Newer versions than today's count as well (LR-340).
+_AT_THE_EDGE = re.compile(r"nodejs[1-9][02468]\.x|python3\.(?:[6-9]|1\d)")
+_ELSEWHERE = re.compile(
+    r"java(?:8\.al2|\d\d)|dotnet\d+|ruby[2-9]\.\d|go1\.x|provided(?:\.al2(?:\d{3})?)?"
+)
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 
 
@@ -35,6 +41,18 @@ def check_qualifier(qualifier: str, place: Place) -> Iterator[CheckFinding]:
             "InvalidLambdaFunctionAssociation: the function ARN must name a numbered version, "
             f"not {what}.",
             "refer to an AWS::Lambda::Version, with SAM to <Function>.Version",
+        )
+
+
+def check_runtime(runtime: str, place: Place) -> Iterator[CheckFinding]:
+    """LR-341: an identifier that Lambda does not have. Case counts."""
+    if not (_AT_THE_EDGE.fullmatch(runtime) or _ELSEWHERE.fullmatch(runtime)):
+        yield CheckFinding(
+            "LR-341",
+            place,
+            f"InvalidParameterValueException: Value {runtime} at 'runtime' failed to satisfy "
+            "constraint: Member must satisfy enum value set or be a valid ARN.",
+            "use a runtime that Lambda has, such as nodejs22.x or python3.13",
         )
 
 
@@ -75,12 +93,12 @@ def check_edge_function(
             f"InvalidLambdaFunctionAssociation: Lambda@Edge does not support {feature}.",
             f"remove {feature} from {spec.name}",
         )
-    if not spec.runtime.startswith(("python3", "nodejs")):
+    if not _AT_THE_EDGE.fullmatch(spec.runtime):
         yield CheckFinding(
             "LE-ASSOC-10",
             where("Runtime"),
             f"InvalidLambdaFunctionAssociation: Lambda@Edge does not run {spec.runtime}.",
-            "use Node.js or Python",
+            "use Node.js or Python, such as nodejs22.x or python3.13",
         )
     viewer = event_type in _VIEWER_EVENTS
     if spec.timeout_s > _TIMEOUT_S:

@@ -30,6 +30,7 @@ from edgeproxy.project.report import Notes
 __all__ = ["FunctionFile", "LoadOptions", "Loaded", "load", "parse_function_file"]
 
 _DEFAULT_TARGETS = ("edgeproxy.yaml", "template.yaml", "template.yml", "cdk.out")
+_CODE = (".py", ".js", ".mjs", ".cjs")
 _CDK_SYNTH = "run cdk synth, which writes cdk.out, and give that"
 
 
@@ -110,6 +111,11 @@ def _refuse_unsupported(path: Path) -> None:
         raise _terraform(path)
     if path.name.startswith("serverless.") and path.suffix in (".yml", ".yaml", ".json", ".ts"):
         raise _serverless(path)
+    if path.suffix in _CODE:
+        raise UsageError(
+            f"{path} is a function, not a definition",
+            remedy=f"edgeproxy dev|check FOLDER_OR_URL --viewer-request {path}",
+        )
 
 
 def _require_template(path: Path, table: Table) -> None:

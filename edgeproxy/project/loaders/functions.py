@@ -5,6 +5,7 @@ from pathlib import Path
 
 from edgeproxy.awslambda.model import Cors, FunctionDefinition, FunctionUrl
 from edgeproxy.errors import DefinitionError, Place
+from edgeproxy.project.checks.functions import check_runtime
 from edgeproxy.project.identifiers import function_url_id
 from edgeproxy.project.loaders.catalogue import Catalogue, LambdaFunction
 from edgeproxy.project.loaders.code import Code, check_handler, find_code
@@ -48,6 +49,8 @@ def read_function(
             check_handler(runtime, properties.text("Handler"), code, properties.place("Handler"))
         )
         properties.text("Runtime")
+    if runtime:
+        properties.found(check_runtime(runtime, properties.place("Runtime")))
     features = _refused_features(properties)
     spec = FunctionSpec(
         name=name,

@@ -23,15 +23,24 @@ function isModuleScope(folder) {
   }
 }
 
+async function loadEsModule(file) {
+  try {
+    return await import(pathToFileURL(file));
+  } catch (error) {
+    require('./node-places.cjs').tellPlace(error, file);
+    throw error;
+  }
+}
+
 async function loadModule(root, folder, name) {
   const base = path.resolve(root, folder, name);
   const isFile = (file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
   if (isFile(base)) return require(base);
   if (isFile(`${base}.js`)) {
-    if (isModuleScope(path.dirname(base))) return import(pathToFileURL(`${base}.js`));
+    if (isModuleScope(path.dirname(base))) return loadEsModule(`${base}.js`);
     return require(`${base}.js`);
   }
-  if (isFile(`${base}.mjs`)) return import(pathToFileURL(`${base}.mjs`));
+  if (isFile(`${base}.mjs`)) return loadEsModule(`${base}.mjs`);
   if (isFile(`${base}.cjs`)) return require(`${base}.cjs`);
   return require(require.resolve(name, { paths: [root, path.dirname(base)] }));
 }

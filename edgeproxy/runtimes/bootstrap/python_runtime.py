@@ -268,6 +268,22 @@ def set_up_logging(logging: Any) -> None:
     logging.getLogger().addHandler(handler)
 
 
+def tell_place(error: ImportError) -> None:
+    """Say which line of the function's own files imports what failed: AWS's document does not."""
+    root, place, traceback = os.environ["LAMBDA_TASK_ROOT"], "", error.__traceback__
+    while traceback is not None:
+        file, line = traceback.tb_frame.f_code.co_filename, traceback.tb_lineno
+        if file.startswith(root + os.sep):
+            place = f"{file}:{line}"
+        traceback = traceback.tb_next
+    if place:
+        import linecache
+
+        file, _, line_text = place.rpartition(":")
+        source = linecache.getline(file, int(line_text)).strip()
+        flush(sys.stderr, f"edgeproxy: {place}: {source}\n")
+
+
 def load(handler: str) -> Any:
     """The handler function that ``handler`` names (LR-001 to LR-008)."""
     try:
@@ -283,6 +299,7 @@ def load(handler: str) -> Any:
     try:
         module = importlib.import_module(name)
     except ImportError as error:
+        tell_place(error)
         raise Fault(
             "Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}"
         ) from None

@@ -114,7 +114,7 @@ class TestClosing:
     async def test_doors_with_requests_in_flight_share_the_time_of_grace(
         self, doors: Doors, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "GRACE_S", 0.3)
+        monkeypatch.setattr(module, "GRACE_S", 1)
         begun = asyncio.Semaphore(0)
 
         async def forever(request: Request) -> Response:
@@ -130,7 +130,7 @@ class TestClosing:
         await doors.close_others(())
         took_s = asyncio.get_running_loop().time() - started
         await asyncio.gather(*requests, return_exceptions=True)
-        assert took_s < 0.9
+        assert took_s < 3
 
 
 class TestViewer:

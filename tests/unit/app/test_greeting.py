@@ -77,7 +77,9 @@ def test_one_distribution() -> None:
 
 def test_with_several_the_shared_listener_is_named_too() -> None:
     lines = greet(SITE, OLD)
-    assert "http://127.0.0.1:8080  the distribution that the Host header names" in lines
+    assert "http://127.0.0.1:8080  the distribution that the Host header names," in lines
+    host = "E1.cloudfront.localhost"
+    assert f"for example: curl -H 'Host: {host}' http://127.0.0.1:8080/" in lines
     assert "http://127.0.0.1:9000  distribution Site (d1.cloudfront.net)" in lines
     assert "http://127.0.0.1:9001  distribution Old (d2.cloudfront.net)" in lines
     assert "legacy cache settings" in lines
@@ -117,3 +119,9 @@ def test_behaviors_that_want_https_are_said() -> None:
     site = replace(SITE, behaviors=(secure,))
     assert "HTTPS is not served yet, and these behaviors want it: /old/*" in greet(site)
     assert not any("HTTPS" in line for line in greet(SITE))
+
+
+def test_behaviors_whose_signatures_are_not_checked_are_said() -> None:
+    private = replace(LEGACY, trusted_key_groups=("keys",))
+    said = greet(replace(SITE, behaviors=(private,)))
+    assert "signed URLs and cookies are not checked yet: /old/* serve everybody" in said

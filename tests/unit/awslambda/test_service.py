@@ -6,32 +6,15 @@ import pytest
 
 from edgeproxy.awslambda.routing import FunctionNotFound
 from edgeproxy.awslambda.service import Deployed, DeployFailed
-from edgeproxy.runtimes.invocation import InvocationResult, LogRecord, Returned, Throttled
+from edgeproxy.runtimes.invocation import Returned
 from tests.unit.runtimes.account import Account, value_of
 
 PID = "import os\nhandler = lambda e, c: os.getpid()"
 
 
-class Observer:
-    def __init__(self) -> None:
-        self.results: list[tuple[str, str, InvocationResult]] = []
-        self.lines: list[str] = []
-
-    def invocation_ended(self, name: str, version: str, result: InvocationResult) -> None:
-        self.results.append((name, version, result))
-
-    def line_written(self, name: str, record: LogRecord) -> None:
-        self.lines.append(f"{name}: {record.message}")
-
-
 @pytest.fixture
-def observer() -> Observer:
-    return Observer()
-
-
-@pytest.fixture
-async def account(tmp_path: Path, observer: Observer) -> AsyncIterator[Account]:
-    async with Account(tmp_path, observer=observer) as account:
+async def account(tmp_path: Path) -> AsyncIterator[Account]:
+    async with Account(tmp_path) as account:
         yield account
 
 
@@ -86,14 +69,9 @@ async def test_a_removed_function_is_gone(account: Account) -> None:
     await account.service.remove("f")
 
 
-async def test_an_observer_sees_results_and_lines(account: Account, observer: Observer) -> None:
-    result = await account.run("def handler(e, c): print('hello')", reserved=1)
-    assert observer.results == [("f", "$LATEST", result)]
-    assert "f: hello" in observer.lines
-    await account.deploy("def handler(e, c): pass", reserved=0)
-    refused = await account.call()
-    assert isinstance(refused, Throttled)
-    assert observer.results[-1] == ("f", "$LATEST", refused)
+async def test_what_a_function_writes_is_kept(account: Account) -> None:
+    await account.run("def handler(e, c): print('hello')")
+    assert "hello" in [line.message for line in account.service.logs("f")]
 
 
 async def test_functions_are_described(account: Account) -> None:

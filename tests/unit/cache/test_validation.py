@@ -38,7 +38,7 @@ def test_what_a_lookup_says(after_s: int, lookup: Hit | Stale) -> None:
 
 
 def test_nothing_stored() -> None:
-    assert look_up(None, NOW) == Miss("not stored")
+    assert look_up(None, NOW) == Miss("nothing stored for this key")
 
 
 def test_an_origin_that_failed_is_left_in_peace() -> None:

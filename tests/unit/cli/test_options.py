@@ -7,7 +7,8 @@ import pytest
 
 from edgeproxy.cli.options import add_settings, settings_of
 from edgeproxy.errors import UsageError
-from edgeproxy.settings import OPTIONS, Settings
+from edgeproxy.options import OPTIONS
+from edgeproxy.settings import Settings
 
 
 def parse(*arguments: str) -> argparse.Namespace:

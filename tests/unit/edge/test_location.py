@@ -21,13 +21,14 @@ from edgeproxy.runtimes.cloudfront_js.outcome import Failed
 from edgeproxy.tasks import Tasks
 from tests.unit.edge.scenes import SITE, Functions, Lambdas, associated, returned, scene
 
+WHOLE = Delivered(400)
+
 
 class Stage:
     """A location with an origin that remembers, and a recorder that does."""
 
     def __init__(self, functions: Functions | None = None) -> None:
         self.asked: list[Request] = []
-        self.begun_: list[Exchange] = []
         self.ended_: list[Exchange] = []
         self.failure: Exception | None = None
         clock = Clock()
@@ -47,9 +48,6 @@ class Stage:
             raise self.failure
         return Response(200, Headers([("Content-Length", "5")]), BytesBody(b"hello"))
 
-    def begun(self, exchange: Exchange) -> None:
-        self.begun_.append(exchange)
-
     def ended(self, exchange: Exchange) -> None:
         self.ended_.append(exchange)
 
@@ -57,11 +55,17 @@ class Stage:
         headers = Headers([("Host", "site.example"), *lines])
         return await self.location(Request("GET", "/a", headers=headers))
 
+    def recorded(self, response: Response, delivered: Delivered = WHOLE) -> Exchange:
+        """The record that the delivery of ``response`` completes."""
+        assert response.on_delivered is not None
+        response.on_delivered(delivered)
+        return self.ended_[-1]
+
 
 async def test_what_is_for_the_local_edge_goes_no_further() -> None:
     stage = Stage()
-    await stage.get(("X-EdgeProxy-Viewer-Country", "FR"), ("x-edgeproxy-explain", "0"))
-    [exchange] = stage.begun_
+    response = await stage.get(("X-EdgeProxy-Viewer-Country", "FR"), ("x-edgeproxy-explain", "0"))
+    exchange = stage.recorded(response)
     for headers in (stage.asked[0].headers, exchange.request.headers):
         assert not [name for name in headers.names() if name.startswith("x-edgeproxy")]
 
@@ -71,7 +75,7 @@ async def test_nothing_of_our_own_is_on_an_answer_unless_asked_for() -> None:
     plain = await stage.get()
     assert not [name for name in plain.headers.names() if name.startswith("x-edgeproxy")]
     explained = await stage.get(("x-edgeproxy-explain", "1"))
-    assert explained.headers.get("x-edgeproxy-exchange") == stage.begun_[1].id
+    assert explained.headers.get("x-edgeproxy-exchange") == stage.recorded(explained).id
     assert explained.headers.get("x-edgeproxy-why").startswith("Hit: ")
 
 
@@ -90,12 +94,10 @@ async def test_the_explanation_is_one_line_of_ascii_whatever_a_function_says() -
 async def test_the_exchange_ends_when_the_answer_is_delivered() -> None:
     stage = Stage()
     response = await stage.get()
-    [exchange] = stage.begun_
     assert stage.ended_ == []
-    assert exchange.first_byte_s is not None
-    assert response.on_delivered is not None
-    response.on_delivered(Delivered(400, aborted=True))
+    exchange = stage.recorded(response, Delivered(400, aborted=True))
     assert stage.ended_ == [exchange]
+    assert exchange.first_byte_s is not None
     assert (exchange.bytes_sent, exchange.aborted) == (400, True)
     assert exchange.bytes_received == len("GET /a HTTP/1.1\r\nHost: site.example\r\n\r\n")
     assert (exchange.result_type, exchange.detailed_result_type) == ("Miss", "Miss")

@@ -55,7 +55,7 @@ async def test_a_miss_then_a_hit() -> None:
     fresh = answer(cache_control="max-age=60")
     miss, decision = await stage.ask(fresh)
     assert (miss.result_type, miss.outcome, decision.facts["ttl_s"]) == ("Miss", "Miss", 60)
-    assert "stored for 60 s" in miss.why
+    assert miss.why.startswith("Miss: nothing stored for this key; stored for 60 s (")
     hit, decision = await stage.ask(fresh)
     assert (hit.result_type, stage.fills) == ("Hit", 1)
     assert decision.facts["age_s"] == 0

@@ -107,7 +107,10 @@ class TestRefusals:
     @pytest.mark.rule("CDN-GEN-11")
     def test_a_signed_page_that_keeps_the_detail_to_itself(self) -> None:
         clock = Clock()
-        page = refusals(IDENTITY, clock, Chance())(400, "Bad Request", "a secret detail")
+        told: list[str] = []
+        refuse = refusals(IDENTITY, clock, Chance(), told.append)
+        page = refuse(400, "Bad Request", "a secret detail")
+        assert told == ["400 a secret detail"]
         assert isinstance(page.body, BytesBody)
         text = page.body.data.decode()
         assert page.status == 400
@@ -115,15 +118,26 @@ class TestRefusals:
         assert page.headers.get("X-Cache") == "Error from cloudfront"
         assert "\nBad request.\n" in text
         assert "secret" not in text
+        assert "x-edgeproxy-why" not in page.headers
         date = parse_date(page.headers.get("Date"))
         assert date == pytest.approx(clock.now(), abs=5)
 
     @pytest.mark.rule("CDN-GEN-03")
     def test_the_page_shows_the_id_of_its_headers_and_each_has_its_own(self) -> None:
-        refuse = refusals(IDENTITY, Clock(), Chance())
+        refuse = refusals(IDENTITY, Clock(), Chance(), lambda text: None)
         pages = [refuse(400, "", ""), refuse(400, "", "")]
         ids = [page.headers.get("X-Amz-Cf-Id") for page in pages]
         assert ids[0] != ids[1]
         for page, request_id in zip(pages, ids, strict=True):
             assert isinstance(page.body, BytesBody)
             assert f"Request ID: {request_id}\n" in page.body.data.decode()
+
+    def test_who_sends_a_bad_header_of_the_local_edge_is_told_why(self) -> None:
+        why = "x-edgeproxy-viewer-ip is not an IP address"
+        page = refusals(IDENTITY, Clock(), Chance(), lambda text: None)(400, "", why)
+        assert page.headers.get("x-edgeproxy-why") == why
+
+    def test_the_listener_reports_its_own_failures_itself(self) -> None:
+        told: list[str] = []
+        refusals(IDENTITY, Clock(), Chance(), told.append)(500, "", "the handler failed")
+        assert told == []

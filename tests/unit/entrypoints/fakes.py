@@ -51,11 +51,7 @@ class Service:
 class Recording:
     """A recorder that keeps what it is told."""
 
-    begun_: list[Exchange] = field(default_factory=list)
     ended_: list[Exchange] = field(default_factory=list)
-
-    def begun(self, exchange: Exchange) -> None:
-        self.begun_.append(exchange)
 
     def ended(self, exchange: Exchange) -> None:
         self.ended_.append(exchange)

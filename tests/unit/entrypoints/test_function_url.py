@@ -74,11 +74,10 @@ async def test_the_trace_is_the_caller_s_or_a_new_one() -> None:
 async def test_the_exchange_is_recorded_when_the_answer_is_delivered() -> None:
     stage = Stage()
     response = await stage(body=b"12345", method="POST")
-    [exchange] = stage.recording.begun_
     assert stage.recording.ended_ == []
     assert response.on_delivered is not None
     response.on_delivered(Delivered(321))
-    assert stage.recording.ended_ == [exchange]
+    [exchange] = stage.recording.ended_
     assert (exchange.door, exchange.name, exchange.bytes_sent) == ("function-url", "ApiUrl", 321)
     assert exchange.bytes_received > 5
     [step] = exchange.steps
@@ -113,7 +112,9 @@ async def test_failures_are_an_internal_error(answer: Any, error: str) -> None:
     stage.service.answer = answer
     response = await stage()
     assert (response.status, body_of(response)) == (502, b"Internal Server Error")
-    [exchange] = stage.recording.begun_
+    assert response.on_delivered is not None
+    response.on_delivered(Delivered(0))
+    [exchange] = stage.recording.ended_
     assert [run.error for run in exchange.functions] == [error]
     assert exchange.steps[0].decision is not None
     assert exchange.steps[0].decision.why
@@ -159,8 +160,10 @@ async def test_a_missing_alias_is_403() -> None:
 
 async def test_streaming_is_said_to_be_buffered() -> None:
     stage = Stage(invoke_mode="RESPONSE_STREAM")
-    await stage()
-    decision = stage.recording.begun_[0].steps[0].decision
+    response = await stage()
+    assert response.on_delivered is not None
+    response.on_delivered(Delivered(0))
+    decision = stage.recording.ended_[0].steps[0].decision
     assert decision is not None
     assert "buffered" in decision.why
 

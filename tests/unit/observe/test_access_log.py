@@ -69,7 +69,6 @@ def test_every_field_of_a_full_line(log: AccessLog, path: Path) -> None:
         ]
     )
     viewer = Viewer("192.0.2.7", 50123, "https", "DE", "TLSv1.3", "TLS_AES_128_GCM_SHA256")
-    log.begun(exchange())
     log.ended(
         exchange(
             headers=headers,

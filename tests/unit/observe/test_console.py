@@ -32,7 +32,6 @@ def shown(*events: Any, stream: io.StringIO | None = None, **options: bool) -> l
     console = Console(stream, **options)
     for event in events:
         if not isinstance(event, str):
-            console.begun(event)
             console.ended(event)
         elif event.startswith("!"):
             console.problem(event[1:])
@@ -55,7 +54,7 @@ class TestRequests:
 
     def test_lines_are_aligned(self) -> None:
         lines = shown(exchange(), exchange(method="DELETE", path="/x" * 200, result_type="Miss"))
-        assert [text.index(" 200 ") for text in lines] == [63, 63]
+        assert [text.index(" 200 ") for text in lines] == [65, 65]
         assert "x/…" in lines[1]
 
     def test_a_door_without_result_type_is_named(self) -> None:
@@ -113,6 +112,27 @@ class TestRequests:
         why = Decision("OriginConnectError", "http://127.0.0.1:9 refused the connection")
         done = exchange(response=Response(502), steps=[Step("origin", 0, decision=why)])
         assert shown(done)[1:] == ["         | http://127.0.0.1:9 refused the connection"]
+
+    def test_why_the_edge_or_a_folder_said_no(self) -> None:
+        for name, why in (("admission", "PUT is not allowed"), ("origin", "no file a in /site")):
+            step = Step(name, 0, decision=Decision("refused", why))
+            done = exchange(response=Response(403), steps=[step])
+            assert shown(done)[1:] == [f"         | {why}"]
+            assert shown(exchange(response=Response(301), steps=[step]))[1:] == []
+
+    def test_the_longest_names_do_not_touch_their_neighbours(self) -> None:
+        names = ("LambdaGeneratedResponse", "LambdaValidationError", "Hit")
+        lines = shown(*(exchange(method="OPTIONS", result_type=name) for name in names))
+        assert {text.index(" ms") for text in lines} == {lines[0].index(" ms")}
+        assert all(" OPTIONS /" in text for text in lines)
+
+    def test_a_python_traceback_has_plain_blanks_and_lines(self) -> None:
+        log = (line("[ERROR] KeyError\rTraceback:\r\xa0\xa0File x"),)
+        assert shown(exchange(steps=[ran(log=log)]))[1:] == [
+            "         | auth: [ERROR] KeyError",
+            "         | auth: Traceback:",
+            "         | auth:   File x",
+        ]
 
 
 class TestQuiet:

@@ -133,7 +133,7 @@ class TestWaiting:
         await asyncio.sleep(0)
         assert not waiting.done()
         history.ended(exchange(id="2"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert ids(await waiting) == ["2", "1", "0"]
 
     async def test_several_may_wait(self) -> None:
@@ -141,7 +141,7 @@ class TestWaiting:
         waiting = [asyncio.create_task(history.wait_for(1)) for _ in range(3)]
         await asyncio.sleep(0)
         history.ended(exchange(id="0"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert [ids(await one) for one in waiting] == [["0"]] * 3
 
 
@@ -158,7 +158,7 @@ class TestFollowing:
         next_one = asyncio.ensure_future(anext(following))
         await asyncio.sleep(0)
         history.ended(exchange(id="new"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             seen = [(await next_one).id]
             seen += [(await anext(following)).id for _ in expected[1:]]
         assert seen == expected
@@ -171,7 +171,7 @@ class TestFollowing:
         await asyncio.sleep(0)
         for number in range(5):
             history.ended(exchange(id=str(number)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             seen = [(await first).id, (await anext(following)).id]
         assert seen == ["3", "4"]
 

@@ -6,28 +6,19 @@ from tests.unit.exchange.records import exchange
 
 
 class Reader:
-    def __init__(self, name: str, heard: list[tuple[str, str, Exchange]]) -> None:
+    def __init__(self, name: str, heard: list[tuple[str, Exchange]]) -> None:
         self.name = name
         self.heard = heard
 
-    def begun(self, exchange: Exchange) -> None:
-        self.heard.append((self.name, "begun", exchange))
-
     def ended(self, exchange: Exchange) -> None:
-        self.heard.append((self.name, "ended", exchange))
+        self.heard.append((self.name, exchange))
 
 
 def test_all_are_told_in_order() -> None:
     hub, one = Hub(), exchange()
-    heard: list[tuple[str, str, Exchange]] = []
-    hub.begun(one)
+    heard: list[tuple[str, Exchange]] = []
+    hub.ended(one)
     hub.add(Reader("first", heard))
     hub.add(Reader("second", heard))
-    hub.begun(one)
     hub.ended(one)
-    assert heard == [
-        ("first", "begun", one),
-        ("second", "begun", one),
-        ("first", "ended", one),
-        ("second", "ended", one),
-    ]
+    assert heard == [("first", one), ("second", one)]

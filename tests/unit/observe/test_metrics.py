@@ -17,7 +17,6 @@ def sums(metrics: Metrics, dimensions: tuple[tuple[str, str], ...]) -> dict[str,
 
 def test_a_request() -> None:
     metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-    metrics.begun(exchange())
     metrics.ended(exchange(bytes_sent=300))
     metrics.ended(exchange(bytes_sent=100, result_type="Miss"))
     (size,) = [m for m in metrics.all() if m.name == "BytesDownloaded"]

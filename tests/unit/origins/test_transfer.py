@@ -146,7 +146,7 @@ async def test_the_answer_is_there_before_the_upload_has_ended() -> None:
         response = await sender.fetch(request, custom_origin())
         assert response.status == 413
         # The upload can never be finished, so the connection is given up.
-        await asyncio.wait_for(origin.gone.wait(), 5)
+        await asyncio.wait_for(origin.gone.wait(), 20)
     assert not may_end.is_set()
 
 
@@ -163,7 +163,7 @@ async def test_an_upload_of_the_wrong_length_is_cut_off(length: int) -> None:
     async with raw_origin(script) as origin, client({"web": origin.url}) as sender:
         with pytest.raises(OriginFailure) as failed:
             await sender.fetch(request, custom_origin())
-        await asyncio.wait_for(origin.gone.wait(), 5)
+        await asyncio.wait_for(origin.gone.wait(), 20)
     assert "the upload broke off after 6 bytes" in failed.value.why
     assert failed.value.kind is OriginFailureKind.WRITE
 
@@ -178,10 +178,9 @@ async def test_an_upload_that_the_viewer_breaks_off_is_cut_off_at_the_origin() -
 
     request = Request("POST", "/", headers=HOST, body=StreamBody(chunks()))
     async with raw_origin(script) as origin, client({"web": origin.url}) as sender:
-        with pytest.raises(OriginFailure) as failed:
+        with pytest.raises(ConnectionResetError, match="the viewer left"):
             await sender.fetch(request, custom_origin())
-        await asyncio.wait_for(origin.gone.wait(), 5)
-    assert "the upload broke off after 3 bytes" in failed.value.why
+        await asyncio.wait_for(origin.gone.wait(), 20)
 
 
 async def test_an_origin_that_takes_no_more_of_an_upload_is_a_write_error() -> None:
@@ -212,10 +211,10 @@ async def test_a_slow_reader_slows_the_origin_down() -> None:
             await visit.send(bytes(1_000_000))
             sent += 1_000_000
 
-    origin_settings = custom_origin(read_timeout_s=0.2)
+    origin_settings = custom_origin(read_timeout_s=0.7)
     async with raw_origin(script) as origin, client({"web": origin.url}) as sender:
         response = await sender.fetch(Request("GET", "/", headers=HOST), origin_settings)
-        await asyncio.sleep(0.5)  # longer than the response timeout, which stands still meanwhile
+        await asyncio.sleep(1)  # longer than the response timeout, which stands still meanwhile
         assert sent < 50_000_000
         size = 0
         async for chunk in response.body:
@@ -233,7 +232,7 @@ async def test_closing_an_unread_body_closes_the_connection() -> None:
         response = await sender.fetch(Request("GET", "/", headers=HOST), custom_origin())
         await response.body.close()
         await response.body.close()
-        await asyncio.wait_for(origin.gone.wait(), 5)
+        await asyncio.wait_for(origin.gone.wait(), 20)
 
 
 async def test_leaving_in_the_middle_of_a_body_closes_the_connection() -> None:
@@ -248,7 +247,7 @@ async def test_leaving_in_the_middle_of_a_body_closes_the_connection() -> None:
             assert chunk == b"abc"
             break
         await response.body.close()
-        await asyncio.wait_for(origin.gone.wait(), 5)
+        await asyncio.wait_for(origin.gone.wait(), 20)
 
 
 async def test_a_cancelled_fetch_closes_the_connection() -> None:
@@ -263,9 +262,9 @@ async def test_a_cancelled_fetch_closes_the_connection() -> None:
         fetching = asyncio.create_task(
             sender.fetch(Request("GET", "/", headers=HOST), custom_origin())
         )
-        await asyncio.wait_for(arrived.wait(), 5)
+        await asyncio.wait_for(arrived.wait(), 20)
         fetching.cancel()
-        await asyncio.wait_for(origin.gone.wait(), 5)
+        await asyncio.wait_for(origin.gone.wait(), 20)
         with pytest.raises(asyncio.CancelledError):
             await fetching
 

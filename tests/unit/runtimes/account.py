@@ -28,7 +28,7 @@ NODE_24 = "nodejs24.x"
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 
 
-async def until(condition: Callable[[], object], *, within_s: float = 5) -> None:
+async def until(condition: Callable[[], object], *, within_s: float = 20) -> None:
     """Wait for what only another process brings about, and nothing tells."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110

@@ -73,3 +73,14 @@ def test_what_has_gone_uses_nothing() -> None:
     watch = MemoryWatch(128)
     assert watch.look(2**22 + 1)
     assert watch.peak_mb == 0
+
+
+def test_what_was_too_much_is_said(
+    family: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = MemoryWatch(512)
+    assert watch.look(family.pid)
+    assert watch.excess == ""
+    monkeypatch.setattr(memory, "_MOST_PROCESSES", 1)
+    assert not watch.look(family.pid)
+    assert watch.excess.endswith(" processes, over Lambda's limit of 1")

@@ -237,3 +237,11 @@ def test_definitions_that_cannot_be_read(
         load(file)
     assert caught.value.place.file == file
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["edge.py", "edge.js", "edge.mjs", "edge.cjs"])
+def test_a_function_as_target_is_told_from_a_definition(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("")
+    with pytest.raises(UsageError, match="is a function") as raised:
+        load(tmp_path / name)
+    assert f"--viewer-request {tmp_path / name}" in raised.value.remedy
