@@ -21,13 +21,13 @@ MARK: Final = "_EDGEPROXY_WORKER"
 
 _SCRIPT: Final = """
 end_marked() {
-  for round in 1 2 3; do  # what is killed may have had another child in the meantime
+  # What is killed may have had another child, and one in the middle of an exec shows no mark.
+  for round in 1 2 3; do
     found=
     for file in $(grep -lsF -- "$1" /proc/[0-9]*/environ </dev/null); do
       file=${file#/proc/} found="$found ${file%/environ}"
     done
-    [ -n "$found" ] || break
-    kill -9 $found
+    [ -z "$found" ] || kill -9 $found
   done
 }
 mark=$2=$1/

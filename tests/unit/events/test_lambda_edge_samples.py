@@ -4,7 +4,6 @@ A row may change the event first, to walk another path of the function.
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from base64 import b64encode
@@ -26,9 +25,10 @@ from edgeproxy.events.lambda_edge import (
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response, Viewer
+from edgeproxy.runtimes.interpreters import find_interpreter
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
-NODE = shutil.which("node")
+NODE = find_interpreter("nodejs22.x").path
 
 PYTHON_SHIM = """
 import importlib.util, json, sys
@@ -47,10 +47,7 @@ console.log(JSON.stringify(await handler(JSON.parse(text), {})));
 Json = dict[str, Any]
 Edit = Callable[[Json], object]
 
-LANGUAGES = [
-    "python",
-    pytest.param("node", marks=pytest.mark.skipif(NODE is None, reason="there is no node here")),
-]
+LANGUAGES = ["python", "node"]
 python_and_node = pytest.mark.parametrize("language", LANGUAGES)
 python_only = pytest.mark.parametrize("language", LANGUAGES[:1])
 node_only = pytest.mark.parametrize("language", LANGUAGES[1:])
