@@ -10,7 +10,7 @@ from typing import Final
 from edgeproxy.errors import PortInUse
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Handler, Request, Response, Viewer
-from edgeproxy.server.listener import Listener
+from edgeproxy.server.listener import Listener, Refuse
 from edgeproxy.server.reading import Refused
 
 __all__ = ["Doors", "viewer_from"]
@@ -26,6 +26,7 @@ class _Door:
     """A listener with a handler that can be exchanged under it."""
 
     handler: Handler
+    refuse: Refuse
     listener: Listener | None = None
 
     async def __call__(self, request: Request) -> Response:
@@ -38,7 +39,7 @@ class Doors:
     def __init__(
         self,
         host: str,
-        refuse: Callable[[int, str, str], Response],
+        refuse: Refuse,
         viewer: Callable[[str, int, Headers], Viewer],
         first_free_port: int,
     ) -> None:
@@ -48,8 +49,18 @@ class Doors:
         self._next_port = first_free_port
         self._doors: dict[str, _Door] = {}
 
-    async def open(self, key: str, handler: Handler, name: str, port: int | None = None) -> str:
+    async def open(
+        self,
+        key: str,
+        handler: Handler,
+        name: str,
+        port: int | None = None,
+        refuse: Refuse | None = None,
+    ) -> str:
         """The URL under which ``handler`` is served, without a final slash.
+
+        Without ``refuse``, what is no request gets the page that all doors share. A key that is
+        served again keeps its own.
 
         Without ``port`` the next free one after the listeners' own is taken, or any if those are
         all in use. Raises :class:`PortInUse`.
@@ -58,7 +69,7 @@ class Doors:
         if door is not None and door.listener is not None:
             door.handler = handler
             return door.listener.url
-        door = _Door(handler)
+        door = _Door(handler, refuse or self._refuse)
         if port is None:
             door.listener = await self._listen_on_next_port(door, name)
         else:
@@ -90,7 +101,7 @@ class Doors:
             door,
             host=self._host,
             port=port,
-            refuse=self._refuse,
+            refuse=door.refuse,
             viewer=self._viewer,
             name=name,
         )

@@ -23,7 +23,7 @@ from edgeproxy.edge.explain import explain
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.location import EdgeLocation
 from edgeproxy.edge.passage import Services
-from edgeproxy.edge.signature import Identity, refusals
+from edgeproxy.edge.signature import Identity, refusals, told
 from edgeproxy.entrypoints.alb import AlbDoor
 from edgeproxy.entrypoints.function_url import FunctionUrlDoor
 from edgeproxy.errors import UsageError
@@ -34,6 +34,7 @@ from edgeproxy.origins.client import OriginClient
 from edgeproxy.origins.destinations import Destinations, parse_mapping
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Project
+from edgeproxy.server.listener import Refuse
 from edgeproxy.settings import Settings
 from edgeproxy.tasks import Tasks
 
@@ -202,15 +203,21 @@ class Program:
         for logical_id in project.function_urls:
             key = f"function-url {logical_id}"
             door = self._function_url_door(project, logical_id)
-            urls[key] = await self._doors.open(key, door, logical_id)
+            refuse = self._refusals(door.refuse)
+            urls[key] = await self._doors.open(key, door, logical_id, refuse=refuse)
         for logical_id, balancer in project.load_balancers.items():
             for index, listener in enumerate(balancer.listeners):
                 key = f"load-balancer {logical_id} {index}"
                 alb = self._alb_door(balancer, listener)
-                urls[key] = await self._doors.open(key, alb, f"{logical_id} port {listener.port}")
+                name, refuse = f"{logical_id} port {listener.port}", self._refusals(alb.refuse)
+                urls[key] = await self._doors.open(key, alb, name, refuse=refuse)
         return locations, urls
 
-    def _function_url_door(self, project: Project, logical_id: str) -> Handler:
+    def _refusals(self, page: Callable[[int], Response]) -> Refuse:
+        """What a door that is not CloudFront's answers to what is no request."""
+        return lambda status, reason, detail: told(page(status), detail, self._tell)
+
+    def _function_url_door(self, project: Project, logical_id: str) -> FunctionUrlDoor:
         return FunctionUrlDoor(
             project.function_urls[logical_id],
             self.lambdas,
@@ -220,7 +227,7 @@ class Program:
             strict=not self.settings.lenient,
         )
 
-    def _alb_door(self, balancer: LoadBalancer, listener: AlbListener) -> Handler:
+    def _alb_door(self, balancer: LoadBalancer, listener: AlbListener) -> AlbDoor:
         return AlbDoor(
             balancer,
             listener,

@@ -11,7 +11,7 @@ from edgeproxy.http.dates import format_date
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Response
 
-__all__ = ["LOCAL_PREFIX", "Identity", "refusals", "signed"]
+__all__ = ["LOCAL_PREFIX", "Identity", "refusals", "signed", "told"]
 
 LOCAL_PREFIX: Final = "x-edgeproxy-"
 """Headers that are for the local edge alone, or that it alone sends."""
@@ -61,11 +61,18 @@ def refusals(
         request_id = chance.request_id()
         page = replace(error_page(status, "Bad request.", request_id), reason=reason)
         page = signed(page, "Error", identity, clock.now(), request_id)
-        if status < 500:  # The listener itself reports what went wrong inside.
-            tell(f"{status} {detail}")
-        if detail.startswith(LOCAL_PREFIX):
-            why = page.headers.with_set(f"{LOCAL_PREFIX}why", detail)
-            page = replace(page, headers=why)
-        return page
+        return told(page, detail, tell)
 
     return refuse
+
+
+def told(page: Response, detail: str, tell: Callable[[str], None]) -> Response:
+    """``page`` for a refused request, whose ``detail`` goes to ``tell``.
+
+    The viewer sees it only if it is about a header meant for the local edge.
+    """
+    if page.status < 500:  # The listener itself reports what went wrong inside.
+        tell(f"{page.status} {detail}")
+    if detail.startswith(LOCAL_PREFIX):
+        return replace(page, headers=page.headers.with_set(f"{LOCAL_PREFIX}why", detail))
+    return page

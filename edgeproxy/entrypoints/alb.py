@@ -107,6 +107,11 @@ class AlbDoor:
             response = replace(response, headers=headers, body=EMPTY_BODY)
         return record_delivery(exchange, response, self._recorder)
 
+    def refuse(self, status: int) -> Response:
+        """The page for a request that is malformed or too large to be one (AL-102)."""
+        page = _page(400 if status == 494 else status)  # 494 is CloudFront's alone.
+        return replace(page, headers=page.headers.with_set("Date", format_date(self._clock.now())))
+
     async def _answer(self, exchange: Exchange, request: Request) -> Response:
         with exchange.step("rule", before=request) as step:
             if request.method == "TRACE":

@@ -21,7 +21,7 @@ from edgeproxy.exchange.model import Decision, Exchange, Finding, Recorder, Step
 from edgeproxy.http.body import EMPTY_BODY, BodyTooLarge, BytesBody, read_at_most
 from edgeproxy.http.dates import format_date
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Request, Response
+from edgeproxy.http.messages import Request, Response, reason_phrase
 from edgeproxy.runtimes.invocation import (
     FunctionError,
     InitFailed,
@@ -92,6 +92,20 @@ class FunctionUrlDoor:
                 response = replace(response, headers=Headers([*response.headers, *added]))
         response = self._finish(request, response, exchange.id, trace_id)
         return record_delivery(exchange, response, self._recorder)
+
+    def refuse(self, status: int) -> Response:
+        """The answer to a request that is malformed or too large to be one.
+
+        UNSURE what the service says then: the phrase of the status, as JSON.
+        """
+        status = 431 if status == 494 else status  # 494 is CloudFront's alone.
+        answer = _json_error(status, {"message": reason_phrase(status)})
+        lines = [
+            ("date", format_date(self._clock.now())),
+            *answer.headers,
+            ("x-amzn-requestid", self._chance.uuid()),
+        ]
+        return replace(answer, headers=Headers(lines))
 
     async def _run(self, exchange: Exchange, request: Request, trace_id: str) -> Response:
         """The function's answer, or the service's own for it (FU-040: under one request ID)."""

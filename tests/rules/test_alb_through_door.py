@@ -318,3 +318,21 @@ def test_weights_and_stickiness(site: Site) -> None:
     shares = sorted(groups.count(arn) for arn in set(groups))
     assert len(shares) == 2
     assert 10 <= shares[0] <= 30
+
+
+@pytest.mark.rule("AL-102", "AL-103")
+def test_what_is_no_request_gets_the_page_of_a_load_balancer(site: Site) -> None:
+    bad = {"x-edgeproxy-viewer-ip": "nowhere"}
+    response = ask(site, "Python", headers=bad)
+    assert response.status == 400
+    assert b"<center><h1>400 Bad Request</h1></center>\r\n" in response.body
+    assert response.headers.get("Server") == "awselb/2.0"
+    assert "X-Cache" not in response.headers
+    why = response.headers.get("x-edgeproxy-why")
+    assert why == "x-edgeproxy-viewer-ip is not an IP address"
+
+
+@pytest.mark.rule("AL-102")
+def test_too_many_bytes_of_headers_are_a_bad_request(site: Site) -> None:
+    response = ask(site, "Python", headers={"X-Long": "a" * 70_000})
+    assert (response.status, response.headers.get("Server")) == (400, "awselb/2.0")

@@ -86,9 +86,10 @@ def test_runtime_1_refuses(code: str) -> None:
         pytest.param("let a; a ??= 1;", marks=rule("CFF-JS2-11")),
         pytest.param("const a = 1n;", marks=rule("CFF-JS2-01")),
         pytest.param("with ({}) {}", marks=rule("CFF-JS2-01")),
-        pytest.param("import crypto from 'crypto';", marks=rule("CFF-JS2-10")),
+        pytest.param("import fs from 'fs';", marks=rule("CFF-JS2-10")),
         pytest.param("import {kvs} from 'cloudfront';", marks=rule("CFF-JS2-10")),
         pytest.param("const a = 1;\nimport cf from 'cloudfront';", marks=rule("CFF-JS2-10")),
+        pytest.param("import cf from 'cloudfront';\nconst cf = 1;", marks=rule("CFF-JS2-12")),
         pytest.param("await 1;", marks=rule("CFF-JS2-03")),
         pytest.param("function f() { await 1; }", marks=rule("CFF-JS2-03")),
         pytest.param("const f = async () => 1;", marks=rule("CFF-JS2-03")),
@@ -446,6 +447,20 @@ def test_a_digest_without_encoding() -> None:
     )
 
 
+@rule("CFF-JS2-10", "CFF-MOD-01", "CFF-MOD-02")
+def test_modules_can_be_imported_side_by_side() -> None:
+    outcome = run(
+        "import crypto from 'crypto';\nimport cf from 'cloudfront';\n"
+        "import qs from 'querystring';\n"
+        "async function handler() {\n"
+        "  const sum = crypto.createHash('md5').update('a').digest('hex');\n"
+        "  return {v: [typeof cf.kvs, sum, qs.parse('a=1').a, crypto === require('crypto')]};\n}",
+        JS2,
+    )
+    assert isinstance(outcome, Completed), outcome
+    assert outcome.result == {"v": ["function", hashlib.md5(b"a").hexdigest(), "1", True]}
+
+
 @rule("CFF-JS1-12", "CFF-JS2-10")
 @pytest.mark.parametrize("runtime", [JS1, JS2])
 def test_other_modules_do_not_exist(runtime: str) -> None:
@@ -600,16 +615,45 @@ def test_cwt() -> None:
     check = (
         f"return {{v: cf.cwt.validateToken(Buffer.from('{token.hex()}', 'hex'), {{key: '%s'}})}};"
     )
-    assert awaited(check % "secret") == {"v": {"1": "me!", "4": 0x5612AEB0}}
+    assert awaited(check % "secret") == {
+        "v": {
+            "protectedHeaders": {"1": 5},
+            "unprotectedHeaders": {},
+            "payload": {"1": "me!", "4": 0x5612AEB0},
+        }
+    }
     assert "does not match" in awaited(check % "other")
     for arguments in ("{key: 'secret'}, claims", "claims, {key: 'secret'}"):
         body = (
-            f"const claims = {{1: 'me!', 4: {0x5612AEB0}}}; return "
+            f"const claims = {{payload: {{1: 'me!', 4: {0x5612AEB0}}}}}; return "
             f"{{v: cf.cwt.generateToken({arguments}).toString('hex')}};"
         )
         assert awaited(body) == {"v": token.hex()}
-    long = "return {v: cf.cwt.generateToken({key: 'k'}, {a: 'x'.repeat(1100)}).length};"
+    long = "return {v: cf.cwt.generateToken({key: 'k'}, {payload: {a: 'x'.repeat(1100)}}).length};"
     assert "longer than 1 KB" in awaited(long)
+    assert "no payload" in awaited("return {v: cf.cwt.generateToken({key: 'k'}, {1: 'me!'})};")
+
+
+@rule("CFF-HLP-04")
+@pytest.mark.parametrize("suffix", ["", "Headers"])
+def test_a_cwt_keeps_its_headers_and_can_be_renewed(suffix: str) -> None:
+    token = (
+        f"{{protected{suffix}: {{1: '5', 3: 'x'}}, unprotected{suffix}: {{4: 'kid'}}, "
+        "payload: {1: 'me'}}"
+    )
+    body = (
+        "const context = {cwtTag: true, coseTag: 'MAC0', key: 'k'};"
+        f"const first = cf.cwt.generateToken({token}, context);"
+        "const read = cf.cwt.validateToken(first, context);"
+        "const second = cf.cwt.generateToken(read, context);"
+        "return {v: [read, first.toString('hex', 0, 3), first.equals(second)]};"
+    )
+    read = {
+        "protectedHeaders": {"1": 5, "3": "x"},
+        "unprotectedHeaders": {"4": "kid"},
+        "payload": {"1": "me"},
+    }
+    assert awaited(body) == {"v": [read, "d83dd1", True]}
 
 
 @rule("CFF-LIM-01")

@@ -335,3 +335,17 @@ def test_without_cors_options_runs_the_function(site: Site, kind: str) -> None:
         ask(site, kind, method="OPTIONS", headers={"Origin": "https://a.example", **PREFLIGHT})
     )
     assert event["requestContext"]["http"]["method"] == "OPTIONS"
+
+
+def test_what_is_no_request_gets_no_page_of_cloudfront(site: Site) -> None:
+    response = ask(site, "Python", headers={"x-edgeproxy-viewer-ip": "nowhere"})
+    assert (response.status, json.loads(response.body)) == (400, {"message": "Bad Request"})
+    assert response.headers.get("x-amzn-requestid")
+    assert "Server" not in response.headers
+    assert "X-Cache" not in response.headers
+
+
+def test_too_many_bytes_of_headers_have_a_status_with_a_phrase(site: Site) -> None:
+    response = ask(site, "Python", headers={"X-Long": "a" * 70_000})
+    message = {"message": "Request Header Fields Too Large"}
+    assert (response.status, json.loads(response.body)) == (431, message)

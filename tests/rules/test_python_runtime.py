@@ -158,6 +158,11 @@ async def test_installed_packages_can_be_imported(account: Account) -> None:
     assert value_of(await account.run(code)) == "http://a/b"
 
 
+async def test_urllib_parse_is_there_after_a_bare_import(account: Account) -> None:
+    code = "import urllib\nhandler = lambda e, c: urllib.parse.quote('a b')"
+    assert value_of(await account.run(code)) == "a%20b"
+
+
 async def test_the_interpreter_looks_as_usual(account: Account) -> None:
     code = """
 import builtins, sys

@@ -14,6 +14,7 @@ import os
 import site
 import sys
 import time
+import urllib
 
 from python_json import make_dumps, make_loads  # type: ignore[import-not-found]
 
@@ -42,6 +43,17 @@ class Moment:
 
     request_id = ""
     clock_offset_s = 0.0
+
+
+def _urllib_attribute(name: str) -> ModuleType:
+    """``urllib.parse`` after a bare ``import urllib``: AWS's runtime has it loaded, and published
+    examples rely on it. Here it is loaded when somebody asks."""
+    if name == "parse":
+        return importlib.import_module("urllib.parse")
+    raise AttributeError(f"module 'urllib' has no attribute {name!r}")
+
+
+vars(urllib)["__getattr__"] = _urllib_attribute
 
 
 # Control channel

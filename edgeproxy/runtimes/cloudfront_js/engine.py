@@ -193,7 +193,7 @@ class CloudFrontJs:
         for finding in self._program.findings:
             if finding.fatal:
                 return finding
-        text = syntax_error(self._program.body)
+        text = syntax_error(self._program.body, self._program.imports)
         if not text:
             return None
         place = re.search(r":(\d+):(\d+)", text)
@@ -208,7 +208,7 @@ class CloudFrontJs:
         )
 
     def _realm(self, *, frozen: bool) -> Realm:
-        return Realm(self._program.body, self._program.helpers, self._version, frozen=frozen)
+        return Realm(self._program.body, self._program.imports, self._version, frozen=frozen)
 
     def _fresh(self) -> Realm:
         realm, self._spare = self._spare or self._realm(frozen=False), None

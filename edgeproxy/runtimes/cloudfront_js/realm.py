@@ -6,9 +6,10 @@ between two steps. All text passes as JSON; the engine's own strings may be rope
 cannot return.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
-from typing import Final
+from typing import Final, TypeAlias
 
 import orjson
 import quickjs
@@ -24,6 +25,9 @@ _COMPILE_CPU_S: Final = 5.0
 _HOST_LINE: Final = 20_000
 """Host code stands below this line, so that a stack trace tells it from the function's."""
 
+Imports: TypeAlias = Sequence[tuple[str, str]]
+"""Names that a function's imports bind, each with its module."""
+
 
 class Stopped(Exception):
     """The engine ended a step: ``timed_out``, or else the memory was used up."""
@@ -36,15 +40,16 @@ class Stopped(Exception):
 class Realm:
     """A fresh global scope. A ``frozen`` one has read-only built-ins and may serve many runs."""
 
-    def __init__(self, body: str, helpers: str, version: int, *, frozen: bool) -> None:
+    def __init__(self, body: str, imports: Imports, version: int, *, frozen: bool) -> None:
         self._context = quickjs.Context()
         self._context.set_time_limit(_COMPILE_CPU_S)
         boot = self._context.eval("\n" * _HOST_LINE + _prelude("main"))
         factory = self._context.eval(
-            f'(function ({helpers}) {{"use strict";\n{body}\n'
+            f'(function ({_names(imports)}) {{"use strict";\n{body}\n'
             ';return typeof handler === "undefined" ? undefined : handler})'
         )
-        self._step = boot(factory, version, _sources(version), frozen, _HOST_LINE)
+        modules = orjson.dumps([module for _, module in imports]).decode()
+        self._step = boot(factory, version, _sources(version), modules, frozen, _HOST_LINE)
         self._context.set_memory_limit(self._context.memory()["malloc_size"] + MEMORY_BYTES)
         self._context.set_time_limit(STEP_CPU_S)
 
@@ -64,7 +69,7 @@ class Realm:
             raise Stopped(timed_out="interrupted" in str(error)) from error
 
 
-def syntax_error(body: str) -> str:
+def syntax_error(body: str, imports: Imports) -> str:
     """What the engine has against ``body`` as strict code, or an empty string."""
     if "\0" in body:
         # The binding takes C strings, and JavaScript has no use for the character either.
@@ -75,11 +80,16 @@ def syntax_error(body: str) -> str:
     try:
         # Parsed as a whole before the first statement throws. As in a realm, the code's line 1 is
         # the engine's line 2.
-        context.eval(f'"use strict";throw null;\n{body}')
+        names = f"let {_names(imports)};" if imports else ""
+        context.eval(f'"use strict";throw null;{names}\n{body}')
     except quickjs.JSException as error:
         text = str(error)
         return text if text.startswith("SyntaxError") else ""
     return ""
+
+
+def _names(imports: Imports) -> str:
+    return ", ".join(name for name, _ in imports)
 
 
 @cache

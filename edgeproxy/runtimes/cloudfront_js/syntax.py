@@ -10,6 +10,7 @@ Python parsers are a hundred times slower and mostly abandoned, and acorn or Bab
 shipped as JavaScript. Whether code is JavaScript at all is left to the engine itself.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -43,9 +44,9 @@ class Program:
 
     findings: tuple[SyntaxFinding, ...]
     body: str
-    """The code without its ``import``, every other character where it was."""
-    helpers: str
-    """The name that ``import … from 'cloudfront'`` binds, or empty."""
+    """The code without its imports, every other character where it was."""
+    imports: tuple[tuple[str, str], ...]
+    """Each name that an import binds, with the module it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def parse_program(code: str, version: int) -> Program:
     root = Parser(_LANGUAGE).parse(source).root_node
     reader = _Reader(version)
     statements = [child for child in root.named_children if child.type not in _SKIPPED]
-    start, end, helpers = reader.helpers_import(statements)
+    imported = reader.imports(statements)
     reader.walk(root)
     reader.absent_names(root)
     findings = reader.findings
@@ -138,14 +139,20 @@ def parse_program(code: str, version: int) -> Program:
                 fatal=False,
             )
         )
-    # Blanked, not cut: every place in the code stays what it was.
-    blank = "".join(char if char == "\n" else " " for char in source[start:end].decode())
-    body = source[:start].decode() + blank + source[end:].decode()
+    body, end = "", 0
+    for statement, _, _ in imported:
+        # Blanked, not cut: every place in the code stays what it was.
+        body += source[end : statement.start_byte].decode()
+        body += re.sub(r"[^\n]", " ", _text(statement))
+        end = statement.end_byte
     return Program(
-        tuple(sorted(findings, key=lambda finding: (finding.line, finding.column))), body, helpers
+        tuple(sorted(findings, key=lambda finding: (finding.line, finding.column))),
+        body + source[end:].decode(),
+        tuple((name, module) for _, name, module in imported),
     )
 
 
+_IMPORTABLE: Final = frozenset({"cloudfront", "crypto", "querystring"})
 _SKIPPED: Final = frozenset({"comment", "hash_bang_line", "empty_statement"})
 
 
@@ -156,33 +163,34 @@ class _Reader:
         self.version = version
         self.findings: list[SyntaxFinding] = []
 
-    def helpers_import(self, statements: list[Node]) -> tuple[int, int, str]:
-        """Bytes and bound name of ``import cf from 'cloudfront'``; other imports are refused."""
-        found = (0, 0, "")
+    def imports(self, statements: list[Node]) -> list[tuple[Node, str, str]]:
+        """Each ``import NAME from 'MODULE'`` at the head, with both; other imports are refused."""
+        found: list[tuple[Node, str, str]] = []
         for index, statement in enumerate(statements):
             if statement.type == "export_statement":
                 self._refuse(statement, "export", "CFF-JS2-10", "Leave the word out.")
             if statement.type != "import_statement":
                 continue
             name = _default_import(statement)
+            module = _text(statement.child_by_field_name("source"))[1:-1]
             if self.version == 1:
                 self._refuse(statement, "import", "CFF-JS1-04", _USE_2)
-            elif not name or _text(statement.child_by_field_name("source"))[1:-1] != "cloudfront":
+            elif not name or module not in _IMPORTABLE:
                 self._refuse(
                     statement,
                     "This import",
                     "CFF-JS2-10",
-                    "Only import cf from 'cloudfront' exists; use require() for other modules.",
+                    "Write import NAME from 'cloudfront', 'crypto' or 'querystring'.",
                 )
-            elif index > 0:
+            elif statements[index - 1].type != "import_statement" and index > 0:
                 self._refuse(
                     statement,
                     "An import after other statements",
                     "CFF-JS2-10",
-                    "Make it the first statement.",
+                    "Put it before all other statements.",
                 )
             else:
-                found = (statement.start_byte, statement.end_byte, name)
+                found.append((statement, name, module))
         return found
 
     def walk(self, root: Node) -> None:

@@ -101,6 +101,16 @@ class TestOpening:
         assert await get(await doors.open("site", says("one"), "site")) == "200 one 127.0.0.1 "
         await doors.close_others(())
 
+    async def test_a_door_may_have_pages_of_its_own(self, doors: Doors) -> None:
+        def own(status: int, reason: str, detail: str) -> Response:
+            return Response(status, body=BytesBody(b"own page"))
+
+        shared = await doors.open("site", says("one"), "site")
+        special = await doors.open("alb", says("two"), "alb", refuse=own)
+        bad = "x-edgeproxy-viewer-country: nowhere\r\n"
+        assert await get(shared, bad) == "400 x-edgeproxy-viewer-country is not a country code"
+        assert await get(special, bad) == "400 own page"
+
 
 class TestClosing:
     async def test_all_but_those_wanted(self, doors: Doors) -> None:

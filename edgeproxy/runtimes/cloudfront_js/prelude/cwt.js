@@ -123,21 +123,24 @@
       let message = input.read();
       while (message instanceof Tagged && (message.tag === CWT_TAG || message.tag === MAC0_TAG)) message = message.value;
       if (!input.ended() || !Array.isArray(message) || message.length !== 4) throw new Error("the token is not a COSE MAC0 message");
-      const [protectedHeader, , payload, mac] = message;
+      const [protectedHeader, unprotectedHeaders, payload, mac] = message;
       if (![protectedHeader, payload, mac].every((part) => part instanceof Uint8Array)) throw new Error("the token is not a COSE MAC0 message");
-      const header = protectedHeader.length === 0 ? {} : reader(protectedHeader).read();
-      if (header[ALGORITHM] !== HS256) throw new Error("the token's algorithm is not HS256");
+      const protectedHeaders = protectedHeader.length === 0 ? {} : reader(protectedHeader).read();
+      if (protectedHeaders[ALGORITHM] !== HS256) throw new Error("the token's algorithm is not HS256");
       if (!Buffer.from(tag(protectedHeader, payload, keyOf(context))).equals(mac)) throw new Error("the token's authentication tag does not match");
-      return reader(payload).read();
+      return { protectedHeaders, unprotectedHeaders, payload: reader(payload).read() };
     },
-    // The documentation shows both orders of the arguments; the context is the one with a key.
+    // The documentation shows both orders of the arguments; the context is the one with a key. It
+    // has two names for each kind of headers as well: those of its table and those of its example.
     generateToken(first, second) {
-      const [context, claims] = first && first.key !== undefined ? [first, second] : [second, first];
+      const [context, given] = first && first.key !== undefined ? [first, second] : [second, first];
       const key = keyOf(context);
-      const header = Buffer.from(write([], { [ALGORITHM]: HS256 }));
-      const payload = Buffer.from(write([], claims));
-      const message = new Tagged(MAC0_TAG, [header, {}, payload, Buffer.from(tag(header, payload, key))]);
-      const token = Buffer.from(write([], message));
+      if (!given || typeof given.payload !== "object") throw new TypeError("the token to generate has no payload");
+      const header = Buffer.from(write([], { ...(given.protectedHeaders || given.protected), [ALGORITHM]: HS256 }));
+      const payload = Buffer.from(write([], given.payload));
+      const open = given.unprotectedHeaders || given.unprotected || {};
+      const message = new Tagged(MAC0_TAG, [header, open, payload, Buffer.from(tag(header, payload, key))]);
+      const token = Buffer.from(write([], context.cwtTag ? new Tagged(CWT_TAG, message) : message));
       if (token.length > MAX_BYTES) throw new Error("the token is longer than 1 KB");
       return token;
     },

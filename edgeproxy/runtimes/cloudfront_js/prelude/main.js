@@ -1,11 +1,11 @@
 // Builds the world a function sees and returns the one door to it, step(operation, text).
 //
-// factory(cf) runs the function's top level once and returns its handler; it is called anew for
-// every run, so nothing at module level outlives a run. `frozen` makes every built-in read-only:
-// such a realm may serve many runs, and an attempt to change it shows as a TypeError, which
-// `run.tainted` reports even if the function swallowed it. Host code stands below `hostLine`,
+// factory(...imported) runs the function's top level once and returns its handler; it is called
+// anew for every run, so nothing at module level outlives a run. `frozen` makes every built-in
+// read-only: such a realm may serve many runs, and an attempt to change it shows as a TypeError,
+// which `run.tainted` reports even if the function swallowed it. Host code stands below `hostLine`,
 // so a stack frame from there is not the user's; the user's line 1 is the engine's line 2.
-(function (factory, version, texts, frozen, hostLine) {
+(function (factory, version, texts, imports, frozen, hostLine) {
   "use strict";
   const G = globalThis, compile = G.eval, RealDate = Date, RealPromise = Promise;
   const { parse, stringify } = JSON;
@@ -227,6 +227,7 @@
     },
     get cwt() { return load("cwt"); },
   };
+  const imported = parse(imports).map((name) => name === "cloudfront" ? cf : load(name));
 
   if (frozen) {
     ["crypto", "querystring"].forEach(load);
@@ -249,8 +250,9 @@
 
   function described(error) {
     try {
-      // With no memory left for an error, the engine throws null.
-      if (error === null) return { name: "InternalError", message: "out of memory" };
+      // With no memory left for an error or its message, the engine throws null or leaves it out.
+      const unsaid = error === null || (error instanceof InternalError && error.message === "");
+      if (unsaid) return { name: "InternalError", message: "out of memory" };
       if (!(error instanceof Error)) return { name: "", message: printed(error) };
       const place = /\((\d+):(\d+)\)/.exec(error.stack);
       return {
@@ -289,7 +291,7 @@
       set(event.request, "rawQueryString", function rawQueryString() { return raw; });
     }
     try {
-      const handler = factory(cf);
+      const handler = factory(...imported);
       if (typeof handler !== "function") throw new ReferenceError("handler is not defined");
       const value = handler(event);
       if (version === 2 && value instanceof RealPromise) {

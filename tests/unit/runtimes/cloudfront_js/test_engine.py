@@ -188,7 +188,7 @@ SETTINGS = json.dumps(
 @pytest.mark.rule("CFF-RT-07")
 @pytest.mark.parametrize("version", [1, 2])
 def test_in_a_warm_realm_everything_that_code_can_reach_is_frozen(version: int) -> None:
-    report = json.loads(Realm(EVERYTHING, "", version, frozen=True).step("begin", SETTINGS))
+    report = json.loads(Realm(EVERYTHING, (), version, frozen=True).step("begin", SETTINGS))
     assert report["result"]["open"] == []
     assert report["result"]["count"] > 250
 

@@ -16,16 +16,25 @@ def test_places_count_from_one() -> None:
 
 @pytest.mark.rule("CFF-JS2-10")
 @pytest.mark.parametrize(
-    ("code", "name"),
+    ("code", "imports"),
     [
-        ("import cf from 'cloudfront';\nvar a;", "cf"),
-        ('// comment\n/* more\n */ import edge from "cloudfront"\nvar a;', "edge"),
-        ("var a;", ""),
+        ("import cf from 'cloudfront';\nvar a;", (("cf", "cloudfront"),)),
+        (
+            '// comment\n/* more\n */ import edge from "cloudfront"\nvar a;',
+            (("edge", "cloudfront"),),
+        ),
+        (
+            "import qs from 'querystring'; // é\nimport c from 'crypto';\nvar a;",
+            (("qs", "querystring"), ("c", "crypto")),
+        ),
+        ("var a;", ()),
     ],
 )
-def test_the_import_is_blanked_where_it_stands(code: str, name: str) -> None:
+def test_the_import_is_blanked_where_it_stands(
+    code: str, imports: tuple[tuple[str, str], ...]
+) -> None:
     program = parse_program(code, 2)
-    assert program.helpers == name
+    assert program.imports == imports
     assert "import" not in program.body
     assert len(program.body) == len(code)
     assert program.body.count("\n") == code.count("\n")
@@ -35,13 +44,13 @@ def test_the_import_is_blanked_where_it_stands(code: str, name: str) -> None:
 def test_the_word_in_a_string_or_comment_is_left_alone() -> None:
     code = "var a = \"import cf from 'cloudfront'\"; // import cf from 'cloudfront';"
     program = parse_program(code, 2)
-    assert (program.body, program.helpers, program.findings) == (code, "", ())
+    assert (program.body, program.imports, program.findings) == (code, (), ())
 
 
 def test_characters_of_several_bytes_do_not_shift_anything() -> None:
     code = "/* é€😀 */ import cf from 'cloudfront'; var a = 'é€😀';"
     program = parse_program(code, 2)
-    assert program.helpers == "cf"
+    assert program.imports == (("cf", "cloudfront"),)
     assert program.body.endswith("var a = 'é€😀';")
 
 
