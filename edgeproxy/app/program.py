@@ -146,14 +146,15 @@ class Program:
         )
 
     def _tell_unknown(self, name: str, declared: list[Origin], loaded: Loaded) -> None:
-        """Tell when an ``--origin`` names nothing that is declared."""
+        """Tell when an ``--origin`` names nothing that is declared.
+
+        A domain name or address is left alone: a function may send requests there (LE-ORG-02), or
+        a load balancer.
+        """
         ids = {origin.id for origin in declared} | set(loaded.stand_ins.values())
         domains = {origin.domain_name.lower() for origin in declared}
-        for balancer in loaded.project.load_balancers.values():
-            for group in balancer.target_groups.values():
-                for target in group.targets:
-                    domains |= {target, target.rpartition(":")[0]}
-        if name not in ids and name.lower() not in domains:
+        may_be_host = "." in name or ":" in name
+        if not may_be_host and name not in ids and name.lower() not in domains:
             there = ", ".join(sorted(ids | domains)) or "none"
             self._tell(f"no origin has the ID or domain name {name!r} (there is {there})")
 

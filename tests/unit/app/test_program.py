@@ -39,6 +39,7 @@ Resources:
         ("web.example.com", True),
         ("files", True),
         ("Bucket", True),
+        ("only-a-function-goes-there.example.com", True),
         ("typo", False),
         ("WEB", False),
     ],
