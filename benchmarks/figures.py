@@ -6,125 +6,16 @@ noisy: they are medians, and what a hook costs is the difference between two edg
 """
 
 import argparse
-import json
 import os
 import platform
-import re
-import signal
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-PASS = "def handler(event, context):\n    return event['Records'][0]['cf']['request']\n"
-PASS_JS = "exports.handler = async (event) => event.Records[0].cf.request;\n"
-HEADERS = "".join(f"x-header-{n}: {'v' * 60}\r\n" for n in range(20))
-MEGABYTE = 1024 * 1024
+from edges import MEGABYTE, Viewer, edge
 
-
-class Edge:
-    """A running `edgeproxy dev`."""
-
-    def __init__(self, folder: Path, target: str, *options: str) -> None:
-        self._endpoints = folder / f"endpoints-{time.monotonic_ns()}.json"
-        self.log = folder / f"{self._endpoints.stem}.log"
-        started = time.perf_counter()
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [
-                    sys.executable, "-m", "edgeproxy", "dev", target,
-                    "--port", "0", "--control-port", "0", "--quiet",
-                    "--endpoints-file", str(self._endpoints),
-                    "--state-dir", str(folder / "state"), *options,
-                ],
-                stdout=log,
-                stderr=log,
-            )  # fmt: skip
-        while not self._endpoints.exists():
-            if self.process.poll() is not None:
-                raise SystemExit(f"the edge did not start:\n{self.log.read_text()}")
-            time.sleep(0.001)
-        self.ready_s = time.perf_counter() - started
-        self.port = int(json.loads(self._endpoints.read_text())["viewer"].rpartition(":")[2])
-
-    def memory_mb(self) -> float:
-        """Resident memory of the proxy's own process."""
-        shown = subprocess.run(
-            ["ps", "-o", "rss=", "-p", str(self.process.pid)], capture_output=True, check=True
-        )
-        return int(shown.stdout) / 1024
-
-    def stop(self) -> float:
-        """Seconds from SIGTERM to the end of the process."""
-        started = time.perf_counter()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(30)
-        return time.perf_counter() - started
-
-
-@contextmanager
-def edge(folder: Path, target: str, *options: str) -> Iterator[Edge]:
-    """An edge for the duration of a block."""
-    running = Edge(folder, target, *options)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            running.stop()
-
-
-class Viewer:
-    """One keep-alive connection."""
-
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def get(self, path: str, headers: str = "") -> tuple[int, bytes]:
-        """Status and body."""
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n{headers}\r\n".encode())
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += self._receive()
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])  # type: ignore[index]
-        while len(body) < length:
-            body += self._receive()
-        return int(head[9:12]), body
-
-    def skim(self, path: str) -> int:
-        """The size of a body that is read and thrown away."""
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
-        data = b""
-        while b"\r\n\r\n" not in data:
-            data += self._receive()
-        head, _, body = data.partition(b"\r\n\r\n")
-        length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])  # type: ignore[index]
-        got = len(body)
-        while got < length:
-            got += len(self._receive())
-        return got
-
-    def _receive(self) -> bytes:
-        piece = self._socket.recv(MEGABYTE)
-        if not piece:
-            raise SystemExit("the edge closed the connection")
-        return piece
-
-
-def median_ms(call: object, times: int) -> float:
-    """The median duration of a call in milliseconds."""
-    durations = []
-    for _ in range(times):
-        started = time.perf_counter()
-        call()  # type: ignore[operator]
-        durations.append(time.perf_counter() - started)
-    return statistics.median(durations) * 1000
+from functions import measure_cold_starts, measure_crowd, measure_hooks
 
 
 def measure_start(folder: Path, times: int) -> None:
@@ -140,36 +31,6 @@ def measure_start(folder: Path, times: int) -> None:
     )
     print(f"idle memory without functions    {statistics.median(memory):8.1f} MB  (limit 60)")
     print(f"stopped after SIGTERM            {statistics.median(stopped):8.2f} s   (limit 2)")
-
-
-def measure_hooks(folder: Path, times: int) -> None:
-    site = folder / "site"
-    (folder / "hook.py").write_text(PASS)
-    (folder / "hook.js").write_text(PASS_JS)
-    (folder / "cff.js").write_text("function handler(event) { return event.request; }\n")
-    hooks = {
-        "Python": ("--viewer-request", "hook.py", 0.5),
-        "Node.js": ("--viewer-request", "hook.js", 1.0),
-        "CloudFront Function": ("--viewer-request-cff", "cff.js", None),
-    }
-    with edge(folder, str(site), "--cache-policy", "CachingOptimized") as plain:
-        without = Viewer(plain.port)
-        for name, (option, file, limit) in hooks.items():
-            with edge(
-                folder, str(site), "--cache-policy", "CachingOptimized", option, str(folder / file)
-            ) as hooked:
-                with_hook = Viewer(hooked.port)
-                for viewer in (without, with_hook):
-                    for _ in range(20):
-                        assert viewer.get("/index.html", HEADERS)[0] == 200
-                added = []
-                for _ in range(times):
-                    base = median_ms(lambda: without.get("/index.html", HEADERS), 100)
-                    hook = median_ms(lambda v=with_hook: v.get("/index.html", HEADERS), 100)
-                    added.append(hook - base)
-                bound = "" if limit is None else f"  (limit {limit})"
-                label = f"a {name} hook adds to a hit"
-                print(f"{label:<36} {statistics.median(added):.3f} ms{bound}")
 
 
 def measure_big_body(folder: Path, size: int) -> None:
@@ -228,6 +89,8 @@ def main() -> None:
         measure_start(folder, 2 if quick else 7)
         measure_reload(folder, 2 if quick else 15)
         measure_hooks(folder, 2 if quick else 15)
+        measure_cold_starts(folder, 3 if quick else 21)
+        measure_crowd(folder, 3 if quick else 21)
         measure_big_body(folder, (128 if quick else 1024) * MEGABYTE)
 
 

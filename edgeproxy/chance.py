@@ -2,7 +2,6 @@
 
 import base64
 import random
-import uuid
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -23,7 +22,10 @@ class Chance:
 
     def uuid(self) -> str:
         """A version 4 UUID in its usual text form."""
-        return str(uuid.UUID(bytes=self._random.randbytes(16), version=4))
+        digits, variant = self.hex(30), "89ab"[self._random.getrandbits(2)]
+        return (
+            f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{variant}{digits[15:18]}-{digits[18:]}"
+        )
 
     def hex(self, digits: int) -> str:
         """That many lower-case hexadecimal digits."""

@@ -13,16 +13,19 @@ __all__ = ["DefinitionError", "EdgeproxyError", "Place", "PortInUse", "UsageErro
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands: a file, a line (from 1) and a path of keys inside the file."""
+    """Where something stands: a file, line and column (from 1), a path of keys inside the file."""
 
     file: Path | None = None
     line: int | None = None
     path: str = ""
+    column: int | None = None
 
     def __str__(self) -> str:
         where = str(self.file) if self.file else ""
         if self.line is not None:
             where += f":{self.line}"
+            if self.column is not None:
+                where += f":{self.column}"
         return " ".join(part for part in (where, self.path) if part)
 
 

@@ -109,6 +109,20 @@ OPTIONS: tuple[Option, ...] = (
         _DISTRIBUTION,
     ),
     Option(
+        "public-key",
+        Kind.LIST,
+        "the public key behind a key-pair ID, for signed URLs and cookies",
+        "ID=PEM_FILE",
+        _DISTRIBUTION,
+    ),
+    Option(
+        "trust-store",
+        Kind.LIST,
+        "the certificates of the authorities in a trust store, for viewer mutual TLS",
+        "ID_OR_NAME=PEM_FILE",
+        _DISTRIBUTION,
+    ),
+    Option(
         "function-url",
         Kind.LIST,
         "serve that function behind a function URL",
@@ -131,6 +145,13 @@ OPTIONS: tuple[Option, ...] = (
         "port",
         Kind.INTEGER,
         "port of the viewer listener, 0 takes a free one (default 8080)",
+        "PORT",
+        _LISTENERS,
+    ),
+    Option(
+        "https-port",
+        Kind.INTEGER,
+        "also serve viewers over HTTPS there, 0 takes a free one",
         "PORT",
         _LISTENERS,
     ),
@@ -185,6 +206,14 @@ OPTIONS: tuple[Option, ...] = (
         group=_CONSOLE,
     ),
     Option("quiet", Kind.FLAG, "show only problems", group=_CONSOLE),
+    Option(
+        "debug-function",
+        Kind.LIST,
+        "start that Lambda function for a debugger (debugpy, Node.js inspector) on a port of "
+        "loopback, without limits of time (default: a free port)",
+        "NAME[=PORT]",
+        _PROCESS,
+    ),
     Option("no-reload", Kind.FLAG, "do not watch files", group=_PROCESS),
     Option(
         "state-dir",
@@ -194,9 +223,18 @@ OPTIONS: tuple[Option, ...] = (
         _PROCESS,
     ),
     Option(
+        "cache-store",
+        Kind.TEXT,
+        "where cached objects lie: in memory, or on disk in the state folder, where they outlive a "
+        "restart (default memory)",
+        "memory|disk",
+        _PROCESS,
+        ("memory", "disk"),
+    ),
+    Option(
         "cache-size-mb",
         Kind.INTEGER,
-        "memory for cached objects in MB (default 256)",
+        "memory or disk space for cached objects in MB (default 256)",
         "MB",
         _PROCESS,
     ),

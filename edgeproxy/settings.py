@@ -33,11 +33,14 @@ class Settings:
     origin: tuple[str, ...] = ()
     origin_host: tuple[str, ...] = ()
     kvs: tuple[str, ...] = ()
+    public_key: tuple[str, ...] = ()
+    trust_store: tuple[str, ...] = ()
     function_url: tuple[str, ...] = ()
     alb: tuple[str, ...] = ()
     multi_value_headers: bool = False
     host: str = "127.0.0.1"
     port: int = 8080
+    https_port: int | None = None
     control_host: str = "127.0.0.1"
     control_port: int = 8081
     endpoints_file: Path | None = None
@@ -47,8 +50,10 @@ class Settings:
     log_format: str = "text"
     verbose: bool = False
     quiet: bool = False
+    debug_function: tuple[str, ...] = ()
     no_reload: bool = False
     state_dir: Path = Path(".edgeproxy")
+    cache_store: str = "memory"
     cache_size_mb: int = 256
     account_concurrency: int = 1000
     seed: int | None = None

@@ -1,8 +1,8 @@
 """Writes the fidelity pages: every rule of the behaviour reference, its state, and its proof.
 
 The rules are in ``rules.txt``, the proofs in the tests (``@pytest.mark.rule``), what is only
-approximated in ``approximations.toml``. ``--check`` writes nothing and fails when a page is not
-what it should be.
+approximated, and what one machine cannot have, in ``approximations.toml``. ``--check`` writes
+nothing and fails when a page is not what it should be.
 """
 
 import argparse
@@ -23,14 +23,15 @@ INTRODUCTION = """\
 
 What edgeproxy does as AWS does it, rule by rule. These pages are generated from the tests: a rule
 is *done* when a test that carries its ID passes, *approximated* when it is done in part or in
-another way, and *not done* otherwise.
+another way, *not local* when it is about something that one machine does not have, and *not done*
+otherwise.
 
 Marks: D documented by AWS, O or R observed on the real service, C taken from software that AWS
 publishes, I inferred, L a decision for local use, U unsure (`--lenient` chooses the forgiving
 reading where a rule has one).
 
-| area | rules | done | approximated | not done |
-| --- | --- | --- | --- | --- |
+| area | rules | done | approximated | not local | not done |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -79,20 +80,25 @@ def proofs() -> dict[str, list[str]]:
 def pages() -> dict[Path, str]:
     """Every page and what it should say."""
     approximations = tomllib.loads((HERE / "approximations.toml").read_text("utf-8"))
+    not_local = approximations.pop("not-local", {})
     proven = proofs()
     texts: dict[Path, str] = {}
     index = INTRODUCTION
     known: set[str] = set()
     for area, (title, listed) in rules().items():
         lines = [f"# {title}", "", "| rule | mark | state | proof |", "| --- | --- | --- | --- |"]
-        counts = {"done": 0, "approximated": 0, "not done": 0}
+        counts = {"done": 0, "approximated": 0, "not local": 0, "not done": 0}
         for rule, mark in listed:
             known.add(rule)
             tests = proven.get(rule, [])
-            how = approximations.get(rule)
-            state = "approximated" if how else "done" if tests else "not done"
+            if how := approximations.get(rule):
+                state = "approximated"
+            elif how := not_local.get(rule):
+                state = "not local"
+            else:
+                state = "done" if tests else "not done"
             counts[state] += 1
-            shown = f"approximated: {how}" if how else state
+            shown = f"{state}: {how}" if how else state
             proof = "<br>".join(f"`{test}`" for test in tests[:3])
             if len(tests) > 3:
                 proof += f"<br>and {len(tests) - 3} more"
@@ -100,7 +106,7 @@ def pages() -> dict[Path, str]:
         texts[HERE / f"{area}.md"] = "\n".join(lines) + "\n"
         row = " | ".join(str(n) for n in (len(listed), *counts.values()))
         index += f"| [{title}]({area}.md) | {row} |\n"
-    unknown = sorted((proven.keys() | approximations.keys()) - known)
+    unknown = sorted((proven.keys() | approximations.keys() | not_local.keys()) - known)
     if unknown:
         sys.exit(f"not rules of the reference: {', '.join(unknown)}")
     texts[HERE / "README.md"] = index

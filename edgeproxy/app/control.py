@@ -1,18 +1,31 @@
-"""The control listener: the inspector's API on a port of its own."""
+"""The control listener: the inspector's API and those of AWS on a port of its own."""
 
 import errno
+import re
+from collections.abc import Awaitable, Callable, Collection
+from typing import Final
 
 from aiohttp import web
 
 from edgeproxy.app.program import Program
 from edgeproxy.awslambda.service import LambdaService
+from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.entrypoints.cloudfront_api import api as cloudfront
+from edgeproxy.entrypoints.cloudfront_api import key_values
 from edgeproxy.errors import PortInUse, UsageError
+from edgeproxy.http.body import StreamBody
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Handler, Request
 from edgeproxy.inspector.api import ControlApi
 from edgeproxy.observe.history import History
 from edgeproxy.observe.metrics import Metrics
+from edgeproxy.runtimes.log_groups import LogGroups
 
 __all__ = ["ControlListener"]
+
+# A client that takes this listener for its proxy names the whole URL.
+_AUTHORITY: Final = re.compile(r"\Ahttp://[^/?]*")
 
 
 class ControlListener:
@@ -20,8 +33,17 @@ class ControlListener:
 
     def __init__(self, program: Program, history: History, metrics: Metrics) -> None:
         self._program = program
+        application = ControlApi(self, history, metrics).application()
+        # Calls of an API must not shift what a seed gives to viewers' requests.
+        account, request_id = program.cloudfront, Chance(program.settings.seed).uuid
+        apis: dict[str, Handler] = {
+            cloudfront.PREFIX: cloudfront.CloudFrontApi(account, request_id),
+            key_values.PREFIX: key_values.KeyValueStoreApi(account, request_id),
+        }
+        for prefix, api in apis.items():
+            application.router.add_route("*", f"{prefix}/{{rest:.*}}", _serving(api))
         self._runner = web.AppRunner(
-            ControlApi(self, history, metrics).application(),
+            application,
             handle_signals=False,
             handler_cancellation=True,  # Who follows the exchanges and leaves is let go at once.
             access_log=None,
@@ -36,6 +58,18 @@ class ControlListener:
     @property
     def lambdas(self) -> LambdaService:
         return self._program.lambdas
+
+    @property
+    def log_groups(self) -> LogGroups:
+        return self._program.log_groups
+
+    @property
+    def cloudfront_functions(self) -> Collection[str]:
+        return self._program.cloudfront.functions.all
+
+    @property
+    def connection_functions(self) -> Collection[str]:
+        return self._program.connection_functions.registry.all
 
     def endpoints(self) -> dict[str, object]:
         return self._program.endpoints(self.url)
@@ -65,3 +99,24 @@ class ControlListener:
 
     async def stop(self) -> None:
         await self._runner.cleanup()
+
+
+def _serving(api: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """``api`` behind aiohttp; it sees path and query as they stand in the request line."""
+
+    async def serve(request: web.Request) -> web.Response:
+        path, mark, query = _AUTHORITY.sub("", request.raw_path).partition("?")
+        response = await api(
+            Request(
+                request.method,
+                path,
+                query if mark else None,
+                headers=Headers(list(request.headers.items())),
+                body=StreamBody(request.content.iter_any(), request.content_length),
+            )
+        )
+        chunks = [chunk async for chunk in response.body]
+        lines = response.headers.lines()
+        return web.Response(status=response.status, headers=list(lines), body=b"".join(chunks))
+
+    return serve

@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import re
+import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from edgeproxy.errors import PortInUse
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Handler, Request, Response, Viewer
-from edgeproxy.server.listener import Listener, Refuse
+from edgeproxy.server.listener import Admit, Listener, Refuse
 from edgeproxy.server.reading import Refused
 
 __all__ = ["Doors", "viewer_from"]
@@ -27,6 +28,8 @@ class _Door:
 
     handler: Handler
     refuse: Refuse
+    tls: ssl.SSLContext | None
+    admit: Admit | None
     listener: Listener | None = None
 
     async def __call__(self, request: Request) -> Response:
@@ -56,11 +59,14 @@ class Doors:
         name: str,
         port: int | None = None,
         refuse: Refuse | None = None,
+        tls: ssl.SSLContext | None = None,
+        admit: Admit | None = None,
     ) -> str:
         """The URL under which ``handler`` is served, without a final slash.
 
-        Without ``refuse``, what is no request gets the page that all doors share. A key that is
-        served again keeps its own.
+        Without ``refuse``, what is no request gets the page that all doors share; with ``tls``
+        viewers speak HTTPS, and ``admit`` may turn them away. A key that is served again keeps its
+        own.
 
         Without ``port`` the next free one after the listeners' own is taken, or any if those are
         all in use. Raises :class:`PortInUse`.
@@ -69,7 +75,7 @@ class Doors:
         if door is not None and door.listener is not None:
             door.handler = handler
             return door.listener.url
-        door = _Door(handler, refuse or self._refuse)
+        door = _Door(handler, refuse or self._refuse, tls, admit)
         if port is None:
             door.listener = await self._listen_on_next_port(door, name)
         else:
@@ -103,6 +109,8 @@ class Doors:
             port=port,
             refuse=door.refuse,
             viewer=self._viewer,
+            ssl_context=door.tls,
+            admit=door.admit,
             name=name,
         )
         await listener.start()

@@ -2,14 +2,16 @@
 
 import os
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 import orjson
 
 from edgeproxy.errors import Place, UsageError
+from edgeproxy.project.model import Project
 
-__all__ = ["EndpointsFile"]
+__all__ = ["EndpointsFile", "endpoints_document"]
 
 
 class EndpointsFile:
@@ -40,3 +42,44 @@ class EndpointsFile:
         """Take it away; nothing to do when somebody already did."""
         with suppress(FileNotFoundError):
             self._path.unlink()
+
+
+def endpoints_document(
+    project: Project, urls: Mapping[str, str], control: str
+) -> dict[str, object]:
+    """Every URL; ``urls`` are those of the doors by their keys, ``control`` the listener's own."""
+    return {
+        "control": control,
+        "viewer": urls.get("viewer"),
+        "https_viewer": urls.get("https viewer"),
+        "lambda_api": control,
+        "cloudfront_api": control,
+        "distributions": {
+            logical_id: {
+                "id": distribution.id,
+                "domain_name": distribution.domain_name,
+                "url": urls[f"distribution {logical_id}"],
+                "https_url": urls.get(f"https distribution {logical_id}"),
+            }
+            for logical_id, distribution in project.distributions.items()
+        },
+        "function_urls": {
+            logical_id: {
+                "function": function_url.function,
+                "url": urls[f"function-url {logical_id}"] + "/",
+            }
+            for logical_id, function_url in project.function_urls.items()
+        },
+        "load_balancers": {
+            logical_id: {
+                "listeners": [
+                    {
+                        "port": listener.port,
+                        "url": urls[f"load-balancer {logical_id} {index}"],
+                    }
+                    for index, listener in enumerate(balancer.listeners)
+                ]
+            }
+            for logical_id, balancer in project.load_balancers.items()
+        },
+    }

@@ -1,41 +1,68 @@
 """The first lines on the console: every URL, what is in force, and what is not honoured."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from edgeproxy.distribution.matching import local_name
-from edgeproxy.distribution.model import CachePolicy, Distribution, ViewerProtocolPolicy
+from edgeproxy.distribution.model import (
+    CachePolicy,
+    Distribution,
+    ViewerMtlsMode,
+    ViewerProtocolPolicy,
+)
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Treatment
+from edgeproxy.project.report import Severity
 from edgeproxy.settings import Settings
 
 __all__ = ["greeting"]
 
 
-def greeting(loaded: Loaded, endpoints: dict[str, Any], settings: Settings) -> str:
-    """What a person reads first."""
+def greeting(
+    loaded: Loaded,
+    endpoints: dict[str, Any],
+    settings: Settings,
+    authority: Path | None = None,
+) -> str:
+    """What a person reads first. ``authority`` is the certificate that HTTPS viewers must trust."""
     project = loaded.project
     lines = ["edgeproxy is ready"]
     if len(project.distributions) > 1:
         host = local_name(next(iter(project.distributions.values())))
         lines.append(f"{endpoints['viewer']}  the distribution that the Host header names,")
         lines.append(f"    for example: curl -H 'Host: {host}' {endpoints['viewer']}/")
+        if endpoints["https_viewer"]:
+            lines.append(f"    over HTTPS: {endpoints['https_viewer']}")
     for logical_id, distribution in project.distributions.items():
         url = endpoints["distributions"][logical_id]["url"]
-        lines.append(f"{url}  distribution {logical_id} ({distribution.domain_name})")
+        lines.append(f"{url}  {_title(distribution)}")
         lines.append(f"    {_policies(distribution)}")
         lines += [f"    {line}" for line in _functions(distribution)]
-        lines += _without_http(distribution)
-        lines += _unprotected(distribution)
+        if https_url := endpoints["distributions"][logical_id]["https_url"]:
+            lines.append(f"    over HTTPS: {https_url}")
+        else:
+            lines += _without_https(distribution)
+        lines += _mutual_tls(distribution)
+        lines += _signed(distribution)
     for logical_id, function_url in endpoints["function_urls"].items():
         name = function_url["function"]
         lines.append(f"{function_url['url']}  function URL {logical_id} of {name}")
     for logical_id, balancer in endpoints["load_balancers"].items():
         for listener in balancer["listeners"]:
             lines.append(f"{listener['url']}  load balancer {logical_id}, port {listener['port']}")
+    if authority is not None:
+        lines.append(f"viewers must trust the local authority: curl --cacert '{authority}'")
     lines.append(f"{endpoints['control']}  control (JSON API, metrics)")
     lines += _report(loaded, verbose=settings.verbose)
+    lines += _refused(loaded)
     return "\n".join(lines)
+
+
+def _title(distribution: Distribution) -> str:
+    if distribution.tenant is not None:
+        return f"distribution tenant {distribution.logical_id} ({', '.join(distribution.aliases)})"
+    return f"distribution {distribution.logical_id} ({distribution.domain_name})"
 
 
 def _policies(distribution: Distribution) -> str:
@@ -51,8 +78,8 @@ def _policies(distribution: Distribution) -> str:
     return ", ".join(parts)
 
 
-def _without_http(distribution: Distribution) -> list[str]:
-    """What cannot be reached, since viewers are served over HTTP only."""
+def _without_https(distribution: Distribution) -> list[str]:
+    """What cannot be reached as long as viewers are served over HTTP only."""
     patterns = [
         behavior.path_pattern
         for behavior in (*distribution.behaviors, distribution.default_behavior)
@@ -61,13 +88,33 @@ def _without_http(distribution: Distribution) -> list[str]:
     if not patterns:
         return []
     return [
-        f"    HTTPS is not served yet, and these behaviors want it: {', '.join(patterns)}",
-        "    -> set their ViewerProtocolPolicy to allow-all while you work here",
+        f"    these behaviors want HTTPS: {', '.join(patterns)}",
+        "    -> give --https-port PORT; 0 takes a free one",
     ]
 
 
-def _unprotected(distribution: Distribution) -> list[str]:
-    """What AWS would protect and this edge serves to everybody."""
+def _mutual_tls(distribution: Distribution) -> list[str]:
+    """Who has to show a certificate, and what is missing for that."""
+    mtls = distribution.viewer_mtls
+    if mtls is None:
+        return []
+    line = f"    mutual TLS, client certificates {mtls.mode}"
+    if distribution.connection_function:
+        line += f", connection function {distribution.connection_function}"
+    if mtls.mode is ViewerMtlsMode.PASSTHROUGH:
+        return [line, "    viewers are not asked for certificates that nobody checks"]
+    if not mtls.trust_store.ca_bundle:
+        store = mtls.trust_store.id or "ID"
+        return [
+            line,
+            "    the authorities' certificates are not here, so every certificate is refused",
+            f"    -> give --trust-store {store}=PEM_FILE",
+        ]
+    return [line]
+
+
+def _signed(distribution: Distribution) -> list[str]:
+    """Who has to come with a signature, and the signers whose keys are not here."""
     patterns = [
         behavior.path_pattern
         for behavior in (*distribution.behaviors, distribution.default_behavior)
@@ -75,9 +122,14 @@ def _unprotected(distribution: Distribution) -> list[str]:
     ]
     if not patterns:
         return []
-    return [
-        f"    signed URLs and cookies are not checked yet: {', '.join(patterns)} serve everybody"
-    ]
+    lines = [f"    signed URLs or cookies only: {', '.join(patterns)}"]
+    keyless = [name for name, keys in distribution.key_groups.items() if not keys]
+    if keyless:
+        lines += [
+            f"    no public key is known of {', '.join(keyless)}: what they sign is refused",
+            "    -> give --public-key KEY_PAIR_ID=PEM_FILE",
+        ]
+    return lines
 
 
 def _functions(distribution: Distribution) -> list[str]:
@@ -106,3 +158,12 @@ def _report(loaded: Loaded, *, verbose: bool) -> list[str]:
         total,
         *(f"    {line.treatment}: {line.place}: {line.why}" for line in notable),
     ]
+
+
+def _refused(loaded: Loaded) -> list[str]:
+    """That AWS would not take the definition, which runs here all the same."""
+    count = len({each for each in loaded.findings if each.severity is Severity.ERROR})
+    if not count:
+        return []
+    many = "" if count == 1 else "s"
+    return [f"AWS would refuse this definition: {count} error{many} (`edgeproxy check` lists them)"]

@@ -31,6 +31,9 @@ class HostRouter:
         distribution = match_host(distributions, request.host)
         if distribution is None:
             return self._refuse(403, "", self._why_not(request.host, distributions))
+        if _came_in_for_another(request, distribution):
+            why = f"the connection was not opened for {request.host}, which has mutual TLS"
+            return self._refuse(421, "", why)
         return await self._locations[distribution.logical_id](request)
 
     def _why_not(self, host: str, distributions: list[Distribution]) -> str:
@@ -40,3 +43,11 @@ class HostRouter:
             if one.enabled
         ]
         return f"no distribution answers to {host}; use {', '.join(ways)}"
+
+
+def _came_in_for_another(request: Request, distribution: Distribution) -> bool:
+    """Whether the viewer has shown no certificate, or one that another distribution asked for."""
+    viewer = request.viewer
+    if distribution.viewer_mtls is None or viewer.scheme == "http":
+        return False
+    return viewer.mutual_tls is None or viewer.mutual_tls.distribution != distribution.logical_id

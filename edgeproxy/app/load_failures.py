@@ -18,6 +18,9 @@ _OF_THE_RUNTIME: Final = re.compile(
     r"node:|<frozen |importlib/__init__\.py|edgeproxy/runtimes/|Require stack:|^- "
 )
 _MISSING: Final = re.compile(r"No module named|Cannot find (?:module|package)")
+_MODULE_SYNTAX: Final = re.compile(
+    r"Cannot use import statement outside a module|Unexpected token 'export'"
+)
 _PLACE: Final = re.compile(r":\d+|, line \d+|\" Line \d+")
 _NOTE: Final = "edgeproxy: "
 _MOST_FRAMES: Final = 4
@@ -53,6 +56,8 @@ def remedy(definition: FunctionDefinition, failed: DeployFailed) -> str:
             return f"mend the Handler {handler!r}, or put the file it names into the code's folder"
         language = "Python" if definition.spec.runtime.startswith("python") else "Node.js"
         return f"install it where {language} finds it, or put it beside the function"
+    if _MODULE_SYNTAX.search(message):
+        return 'name the file .mjs, or put "type": "module" into package.json'
     match kind:
         case "Runtime.HandlerNotFound" | "Runtime.MalformedHandlerName":
             return f"mend the Handler {handler!r}: file, dot, name of the function"

@@ -1,5 +1,6 @@
 """From a target and settings to a loaded project."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from edgeproxy.awslambda.model import FunctionDefinition
@@ -35,7 +36,7 @@ def load_cloudfront_function_file(text: str, settings: Settings) -> tuple[Projec
     """A project with the CloudFront Function in that file, and the function's name."""
     options = LoadOptions(
         cloudfront_functions={EventType.VIEWER_REQUEST: Path(text)},
-        key_value_stores=dict(map(_named_file, settings.kvs)),
+        key_value_stores=_named_files("--kvs", settings.kvs),
         state_dir=settings.state_dir,
     )
     # Options attach functions to a URL; nobody ever asks this one.
@@ -65,13 +66,18 @@ def load_options(settings: Settings) -> LoadOptions:
         function_urls=tuple(map(parse_function_file, settings.function_url)),
         load_balancers=tuple(map(parse_function_file, settings.alb)),
         multi_value_headers=settings.multi_value_headers,
-        key_value_stores=dict(map(_named_file, settings.kvs)),
+        key_value_stores=_named_files("--kvs", settings.kvs),
+        public_keys=_named_files("--public-key", settings.public_key),
+        trust_stores=_named_files("--trust-store", settings.trust_store),
         state_dir=settings.state_dir,
     )
 
 
-def _named_file(text: str) -> tuple[str, Path]:
-    name, equals, file = text.partition("=")
-    if not (name and equals and file):
-        raise UsageError(f"--kvs {text!r} is not of the form NAME=FILE")
-    return name, Path(file)
+def _named_files(option: str, values: Iterable[str]) -> dict[str, Path]:
+    files = {}
+    for text in values:
+        name, equals, file = text.partition("=")
+        if not (name and equals and file):
+            raise UsageError(f"{option} {text!r} is not of the form NAME=FILE")
+        files[name] = Path(file)
+    return files

@@ -2,19 +2,25 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry
+from edgeproxy.app.caching import cache_from
+from edgeproxy.app.cloudfront_account import CloudFrontAccount
+from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry, told_finding
+from edgeproxy.app.connection_functions import ConnectionFunctions
 from edgeproxy.app.doors import Doors, viewer_from
+from edgeproxy.app.endpoints import endpoints_document
 from edgeproxy.app.explaining import request_for
+from edgeproxy.app.first_call import first_call
 from edgeproxy.app.host_router import HostRouter
 from edgeproxy.app.load_failures import load_failure
-from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
+from edgeproxy.app.mapping import destinations_of
+from edgeproxy.app.secure_doors import secure_doors
+from edgeproxy.awslambda.model import FunctionDefinition
 from edgeproxy.awslambda.service import Deployed, DeployFailed, LambdaService
-from edgeproxy.cache.cache import Cache
-from edgeproxy.cache.stores.memory import MemoryStore
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.matching import match_host
@@ -28,12 +34,14 @@ from edgeproxy.entrypoints.alb import AlbDoor
 from edgeproxy.entrypoints.function_url import FunctionUrlDoor
 from edgeproxy.errors import UsageError
 from edgeproxy.exchange.model import Recorder
-from edgeproxy.http.messages import Delivered, Handler, Request, Response
-from edgeproxy.loadbalancing.model import AlbListener, LoadBalancer, TargetGroup
+from edgeproxy.http.messages import Handler, Response
+from edgeproxy.loadbalancing.model import AlbListener, LoadBalancer
 from edgeproxy.origins.client import OriginClient
-from edgeproxy.origins.destinations import Destinations, parse_mapping
+from edgeproxy.origins.destinations import Destinations
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Project
+from edgeproxy.runtimes.log_groups import LogGroups
+from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
 from edgeproxy.server.listener import Refuse
 from edgeproxy.settings import Settings
 from edgeproxy.tasks import Tasks
@@ -49,27 +57,44 @@ class Program:
     ``recorder`` gets every exchange; ``tell`` hears of problems with the user's code.
     """
 
-    def __init__(self, settings: Settings, recorder: Recorder, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        recorder: Recorder,
+        tell: Callable[[str], None],
+        terminal: Terminal = NO_TERMINAL,
+    ) -> None:
         self.settings = settings
         self.clock = Clock()
         self.chance = Chance(settings.seed)
         self.project = Project()
         self._recorder = recorder
         self._tell = tell
+        self._noted: set[str] = set()
         self._tasks = Tasks()
         self._deployments = Tasks()
+        self.log_groups = LogGroups()
         self.lambdas = LambdaService(
             self.clock,
             self.chance,
             self._tasks,
             account_concurrency=settings.account_concurrency,
+            log_groups=self.log_groups,
+            terminal=terminal,
         )
-        self._cloudfront_functions = CloudFrontFunctionRegistry(self.clock, self.chance)
+        self._cloudfront_functions = CloudFrontFunctionRegistry(self.clock, self.chance, tell)
+        self.connection_functions = ConnectionFunctions(
+            self._cloudfront_functions.stores, self.clock, self.chance, self.log_groups, tell
+        )
+        cache = self._cache = cache_from(settings, self.clock, self._tasks, tell)
+        self.cloudfront = CloudFrontAccount(
+            self._cloudfront_functions, self.connection_functions.registry, cache, self.clock
+        )
         self._origins = OriginClient(Destinations({}, handlers={}), self.clock, chance=self.chance)
         self.identity = Identity(via_host=f"{self.chance.hex(32)}.cloudfront.net")
         self._refuse = refusals(self.identity, self.clock, self.chance, tell)
         self._services = Services(
-            Cache(MemoryStore(settings.cache_size_mb * 1024 * 1024), self.clock, self._tasks),
+            cache,
             self._origins,
             Hooks(self.lambdas, self._cloudfront_functions, strict=not settings.lenient),
             self.clock,
@@ -83,6 +108,9 @@ class Program:
             viewer_from(settings.viewer_ip, settings.viewer_country),
             max(settings.port, settings.control_port) + 1 if settings.port else 0,
         )
+        self._secure = secure_doors(
+            settings, self.clock, self.chance, self.connection_functions, tell
+        )
         self._locations: dict[str, EdgeLocation] = {}
         self._opened: tuple[Project, dict[str, str]] = (Project(), {})
 
@@ -94,13 +122,16 @@ class Program:
         """
         project = loaded.project
         # What can fail comes first: until it has not, everything goes on as it was.
+        await self._cache.open()
         locations, urls = await self._open_doors(project)
-        self._destine(loaded)
+        self._origins.destinations = destinations_of(
+            loaded, self.settings, partial(self._inner_door, project), self._tell
+        )
         for name, finding in self._cloudfront_functions.apply(
             project.cloudfront_functions, project.key_value_stores
         ):
-            where = f"{name}, line {finding.line}, column {finding.column}"
-            self._tell(f"{where}: {finding.message} [{finding.rule}] ({finding.remedy})")
+            self._tell(told_finding(name, finding))
+        self.connection_functions.apply(project)
         earlier, self.project = self.project, project
         for definition in project.functions.values():
             work = self._deploy_if_declared(definition)
@@ -110,53 +141,13 @@ class Program:
             location.distribution = project.distributions[logical_id]
         self._locations = locations
         self._opened = (project, urls)
+        self.cloudfront.deploy(
+            [*project.distributions.values(), *project.multi_tenant_distributions.values()]
+        )
         await self._doors.close_others(urls)
         # Only now does nothing lead to them any more.
         for name in earlier.functions.keys() - project.functions.keys():
             await self.lambdas.remove(name)
-
-    def _destine(self, loaded: Loaded) -> None:
-        """Say where every origin's bytes come from: the options win over the definition."""
-        declared = [
-            origin
-            for distribution in loaded.project.distributions.values()
-            for origin in distribution.origins.values()
-        ]
-        mapping = dict(loaded.origins)
-        for option in self.settings.origin:
-            name, target = parse_mapping(option)
-            hosts = [host for host, logical_id in loaded.stand_ins.items() if logical_id == name]
-            mapping |= dict.fromkeys([name, *hosts], target)
-            self._tell_unknown(name, declared, loaded)
-        handlers: dict[str, Handler] = {}
-        for name, target in list(mapping.items()):
-            kind, _, logical_id = target.partition(":")
-            if kind == "function-url":
-                handlers[name] = _as_origin(self._function_url_door(loaded.project, logical_id))
-                del mapping[name]
-            elif kind == "load-balancer":
-                balancer = loaded.project.load_balancers[logical_id]
-                handlers[name] = _as_origin(self._alb_door(balancer, balancer.listeners[0]))
-                del mapping[name]
-        self._origins.destinations = Destinations(
-            mapping,
-            handlers=handlers,
-            origin_hosts=frozenset(self.settings.origin_host),
-            declared=declared,
-        )
-
-    def _tell_unknown(self, name: str, declared: list[Origin], loaded: Loaded) -> None:
-        """Tell when an ``--origin`` names nothing that is declared.
-
-        A domain name or address is left alone: a function may send requests there (LE-ORG-02), or
-        a load balancer.
-        """
-        ids = {origin.id for origin in declared} | set(loaded.stand_ins.values())
-        domains = {origin.domain_name.lower() for origin in declared}
-        may_be_host = "." in name or ":" in name
-        if not may_be_host and name not in ids and name.lower() not in domains:
-            there = ", ".join(sorted(ids | domains)) or "none"
-            self._tell(f"no origin has the ID or domain name {name!r} (there is {there})")
 
     async def _deploy_if_declared(self, definition: FunctionDefinition) -> None:
         # The next definition may have come before this task had its turn.
@@ -169,9 +160,13 @@ class Program:
         ``changed`` says that files have changed although the definition is the same. The result
         says whether the code runs now; if not, an earlier version that did goes on serving.
         """
+        qualifier, region = first_call(self.project, definition.name)
         result = await self.lambdas.deploy(
-            definition, force=changed, qualifier=_first_called(self.project, definition.name)
+            definition, force=changed, qualifier=qualifier, replica_region=region
         )
+        if result.note and result.note not in self._noted:
+            self._noted.add(result.note)  # for the first function of its runtime
+            self._tell(result.note)
         match result:
             case Deployed():
                 return True
@@ -199,6 +194,10 @@ class Program:
             first = next(iter(locations.values()))
             router = HostRouter(locations, own_urls, self._refuse) if own_urls else first
             urls[_VIEWER] = await self._doors.open(_VIEWER, router, "--port", self.settings.port)
+            if self._secure is not None:
+                urls |= await self._secure.open(
+                    self._doors, router, locations, project.distributions
+                )
         for logical_id in locations:
             urls[f"distribution {logical_id}"] = own_urls.get(logical_id, urls[_VIEWER])
         for logical_id in project.function_urls:
@@ -240,6 +239,16 @@ class Program:
             strict=not self.settings.lenient,
         )
 
+    def _inner_door(self, project: Project, target: str) -> Handler | None:
+        """The door that ``function-url:<LogicalId>`` or ``load-balancer:<LogicalId>`` names."""
+        kind, _, logical_id = target.partition(":")
+        if kind == "function-url":
+            return self._function_url_door(project, logical_id)
+        if kind == "load-balancer":
+            balancer = project.load_balancers[logical_id]
+            return self._alb_door(balancer, balancer.listeners[0])
+        return None
+
     def _http_target(self, address: str) -> Handler:
         """A plain HTTP target of a load balancer, ``host:port``, asked as an origin is."""
         host, _, port = address.rpartition(":")
@@ -252,64 +261,22 @@ class Program:
         return distribution.domain_name if distribution is not None else "-"
 
     def distribution_id(self, logical_id: str) -> str:
-        """The ID (``E…``) of a distribution; its logical ID when it is gone."""
+        """The ID (``E…``) in events and logs; the logical ID of a distribution that is gone."""
         distribution = self.project.distributions.get(logical_id)
-        return distribution.id if distribution is not None else logical_id
+        return distribution.id_in_events if distribution is not None else logical_id
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate that HTTPS viewers must trust; None when HTTPS is not served."""
+        return self._secure.authority if self._secure is not None else None
 
     def endpoints(self, control: str) -> dict[str, object]:
         """Every URL, in the shape of the endpoints file."""
-        project, urls = self._opened
-        return {
-            "control": control,
-            "viewer": urls.get(_VIEWER),
-            "lambda_api": control,
-            "cloudfront_api": control,
-            "distributions": {
-                logical_id: {
-                    "id": distribution.id,
-                    "domain_name": distribution.domain_name,
-                    "url": urls[f"distribution {logical_id}"],
-                    "https_url": None,
-                }
-                for logical_id, distribution in project.distributions.items()
-            },
-            "function_urls": {
-                logical_id: {
-                    "function": function_url.function,
-                    "url": urls[f"function-url {logical_id}"] + "/",
-                }
-                for logical_id, function_url in project.function_urls.items()
-            },
-            "load_balancers": {
-                logical_id: {
-                    "listeners": [
-                        {
-                            "port": listener.port,
-                            "url": urls[f"load-balancer {logical_id} {index}"],
-                        }
-                        for index, listener in enumerate(balancer.listeners)
-                    ]
-                }
-                for logical_id, balancer in project.load_balancers.items()
-            },
-        }
+        return endpoints_document(*self._opened, control)
 
     async def invalidate(self, name: str, paths: list[str]) -> int:
-        """Drop objects of a distribution; the number dropped. ``name`` may be empty if only one.
-
-        ``/`` also names the default root object, and the reverse (CDN-INV-11).
-        """
-        distribution = self._distribution(name)
-        for path in paths:
-            if not path.startswith("/"):
-                raise UsageError(
-                    f"{path!r} does not begin with /", rule="CDN-INV-01", remedy=f"try /{path}"
-                )
-        root = f"/{distribution.default_root_object}"
-        wanted = list(paths)
-        if distribution.default_root_object and ("/" in paths or root in paths):
-            wanted += ["/", root]
-        return await self._services.cache.invalidate(distribution.id, wanted)
+        """Drop objects of a distribution; the number dropped. ``name`` may be empty if only one."""
+        return await self.cloudfront.invalidations.drop(self._distribution(name), paths)
 
     def explain(self, url: str, method: str, headers: list[tuple[str, str]]) -> dict[str, object]:
         """What the edge would do with a request for ``url``, a whole URL or a path.
@@ -317,7 +284,7 @@ class Program:
         Raises :class:`UsageError`.
         """
         request = request_for(url, method, headers, self.settings)
-        return explain(self._distribution_for(request.host), request)
+        return explain(self._distribution_for(request.host), request, self.clock.now())
 
     def _distribution_for(self, host: str) -> Distribution:
         distributions = list(self.project.distributions.values())
@@ -338,7 +305,7 @@ class Program:
 
     def _distribution(self, name: str) -> Distribution:
         distributions = list(self.project.distributions.values())
-        for distribution in distributions:
+        for distribution in (*distributions, *self.project.multi_tenant_distributions.values()):
             if name in (distribution.logical_id, distribution.id):
                 return distribution
         if not name and len(distributions) == 1:
@@ -354,34 +321,7 @@ class Program:
         await self.lambdas.close()
         await self._origins.close()
         await self._tasks.close()
-
-
-def _first_called(project: Project, name: str) -> str | None:
-    """The qualifier that doors call a function with, to have an environment ready for it.
-
-    None leaves the choice to the service: the newest version, which edge functions run.
-    """
-    doors: list[FunctionUrl | TargetGroup] = [
-        *project.function_urls.values(),
-        *(
-            group
-            for balancer in project.load_balancers.values()
-            for group in balancer.target_groups.values()
-        ),
-    ]
-    return next((door.qualifier for door in doors if door.function == name), None)
-
-
-def _as_origin(door: Handler) -> Handler:
-    """A door of the project as an origin: its own record ends when the edge has its answer."""
-
-    async def ask(request: Request) -> Response:
-        response = await door(request)
-        if response.on_delivered is not None:
-            response.on_delivered(Delivered(response.body.length or 0))
-        return replace(response, on_delivered=None)
-
-    return ask
+        await self._cache.close()
 
 
 def _named(distributions: list[Distribution]) -> str:

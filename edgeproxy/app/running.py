@@ -6,9 +6,11 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from edgeproxy.app.control import ControlListener
+from edgeproxy.app.debugging import Debugging, how_to_attach
 from edgeproxy.app.endpoints import EndpointsFile
 from edgeproxy.app.greeting import greeting
 from edgeproxy.app.loading import load_target
@@ -17,10 +19,12 @@ from edgeproxy.app.reload import Reloader
 from edgeproxy.errors import Place, UsageError
 from edgeproxy.observe.access_log import AccessLog
 from edgeproxy.observe.console import Console
+from edgeproxy.observe.edge_logs import EdgeLogs
 from edgeproxy.observe.history import History
 from edgeproxy.observe.hub import Hub
 from edgeproxy.observe.metrics import Metrics
 from edgeproxy.project.loaders.options import Loaded
+from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
 from edgeproxy.settings import Settings
 
 __all__ = ["LogToConsole", "Running", "loop_factory", "run_until_signal"]
@@ -56,10 +60,11 @@ async def _run(target: str | None, settings: Settings) -> int:
         verbose=settings.verbose,
         quiet=settings.quiet,
     )
+    terminal = Terminal.of_this_process(console.hold)
     log = LogToConsole(console)
     logging.getLogger().addHandler(log)
     try:
-        async with Running(target, settings, console):
+        async with Running(target, settings, console, terminal):
             await stopping.wait()
     finally:
         logging.getLogger().removeHandler(log)
@@ -84,16 +89,28 @@ class Running:
     then is closed again.
     """
 
-    def __init__(self, target: str | None, settings: Settings, console: Console) -> None:
+    def __init__(
+        self,
+        target: str | None,
+        settings: Settings,
+        console: Console,
+        terminal: Terminal = NO_TERMINAL,
+    ) -> None:
         self._target = target
         self._settings = settings
         self._console = console
         self._stack = AsyncExitStack()
         self.history = History()
         self._hub = Hub()
-        self.program = Program(settings, self._hub, console.problem)
-        metrics = Metrics(self.program.distribution_id)
-        for reader in (metrics, self.history, console):
+        self.program = Program(settings, self._hub, console.problem, terminal)
+        self._debugging = Debugging(settings)
+        program = self.program
+        metrics = Metrics(program.distribution_id)
+        program.lambdas.on_entered = lambda name, in_flight: metrics.entered(
+            name, in_flight, program.clock.now()
+        )
+        logs = EdgeLogs(program.log_groups, program.distribution_id, program.chance.uuid())
+        for reader in (metrics, logs, self.history, console):
             self._hub.add(reader)
         self.control = ControlListener(self.program, self.history, metrics)
 
@@ -113,7 +130,11 @@ class Running:
                 file = EndpointsFile(settings.endpoints_file)
                 stack.callback(file.remove)
                 file.write(self.control.endpoints())
-            self._console.notice(greeting(loaded, self.control.endpoints(), settings))
+            self._console.notice(
+                greeting(loaded, self.control.endpoints(), settings, self.program.authority)
+            )
+            if attaching := how_to_attach(loaded.project.functions.values()):
+                self._console.notice("\n".join(attaching))
             if not settings.no_reload:
                 reloader = Reloader(self.program, self._load, self._console)
                 stack.push_async_callback(reloader.stop)
@@ -125,7 +146,8 @@ class Running:
         await self._stack.aclose()
 
     def _load(self) -> Loaded:
-        return load_target(self._target, self._settings)
+        loaded = load_target(self._target, self._settings)
+        return replace(loaded, project=self._debugging.applied_to(loaded.project))
 
     def _open_access_log(self, path: Path) -> AccessLog:
         try:

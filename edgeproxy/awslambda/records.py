@@ -22,11 +22,20 @@ def function_run(
     findings: tuple[Finding, ...] = (),
     *,
     usable: bool = True,
+    qualifier: str = "",
 ) -> FunctionRun:
     """The record of one invocation; not ``usable`` when its caller refused what it returned."""
     match result:
         case Throttled():
-            return FunctionRun(name, event_type, 0, "Throttled", request_id=result.request_id)
+            return FunctionRun(
+                name,
+                event_type,
+                0,
+                "Throttled",
+                request_id=result.request_id,
+                findings=(_throttled(result),),
+                qualifier=qualifier,
+            )
         case Returned():
             error, document = "" if usable else "Validation", None
         case FunctionError():
@@ -48,7 +57,17 @@ def function_run(
         result.log,
         findings,
         document,
+        qualifier=qualifier,
+        version=result.version,
     )
+
+
+def _throttled(result: Throttled) -> Finding:
+    limit = "its ReservedConcurrentExecutions"
+    if not result.reason.startswith("Reserved"):
+        limit = "--account-concurrency"
+    remedy = f"raise {limit}, or send fewer requests at the same time"
+    return Finding("LI-125", f"throttled: {result.reason}", remedy)
 
 
 def why_failed(name: str, result: FunctionError | TimedOut | InitFailed) -> str:

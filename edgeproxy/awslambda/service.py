@@ -6,20 +6,19 @@ that did goes on serving; when there is none, each invocation tries to load it a
 
 import asyncio
 import tempfile
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
-from edgeproxy.awslambda.concurrency import Concurrency
+from edgeproxy.awslambda.concurrency import Concurrency, InFlight
 from edgeproxy.awslambda.model import FunctionDefinition
+from edgeproxy.awslambda.replicas import replica_spec
 from edgeproxy.awslambda.routing import LATEST, FunctionNotFound, find_version, qualified_arn
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.errors import DefinitionError
-from edgeproxy.runtimes.environment import Surroundings
 from edgeproxy.runtimes.interpreters import find_interpreter
 from edgeproxy.runtimes.invocation import (
     FunctionError,
@@ -31,7 +30,11 @@ from edgeproxy.runtimes.invocation import (
     Throttled,
     TimedOut,
 )
+from edgeproxy.runtimes.log_groups import LogGroups, NewestLines
+from edgeproxy.runtimes.log_settings import log_group
 from edgeproxy.runtimes.pool import Pool
+from edgeproxy.runtimes.sandbox import Surroundings
+from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
 from edgeproxy.runtimes.warden import Warden
 from edgeproxy.tasks import Tasks
 
@@ -42,7 +45,6 @@ __all__ = [
     "LambdaService",
 ]
 
-_LINES_KEPT: Final = 1000
 _IDLE_LIMIT_S: Final = 300.0
 """How long an environment may wait for work (LR-190)."""
 _IDLE_CHECK_S: Final = 30.0
@@ -65,6 +67,8 @@ class DeployFailed:
     log: tuple[LogRecord, ...]
     still_serving: bool
     """An earlier deployment goes on serving."""
+    note: str = ""
+    """As of :class:`Deployed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,22 @@ class FunctionStatus:
     last_error: str
 
 
+_PoolKey: TypeAlias = tuple[str, str]
+"""A version, and the Region of a replica or nothing for the function itself."""
+
+
 class _Function:
-    """A deployed function: its definition, one pool for each version in use, its newest lines."""
+    """A deployed function: its definition, a pool for each version in use, its newest lines."""
 
     def __init__(self, definition: FunctionDefinition) -> None:
         self.definition = definition
-        self.pools: dict[str, Pool] = {}
-        self.lines: deque[LogRecord] = deque(maxlen=_LINES_KEPT)
+        self.pools: dict[_PoolKey, Pool] = {}
+        self.lines = NewestLines()
         self.last_error = ""
         self.has_loaded = False
         self.deploying = asyncio.Lock()
+        self.turn = asyncio.Semaphore(1)
+        """Had by the one environment of a function that is debugged."""
 
 
 class LambdaService:
@@ -104,22 +114,35 @@ class LambdaService:
         tasks: Tasks,
         *,
         account_concurrency: int = 1000,
+        log_groups: LogGroups | None = None,
+        terminal: Terminal = NO_TERMINAL,
     ) -> None:
+        """``terminal`` is where people debug functions that call ``breakpoint()``."""
         self._clock = clock
         self._chance = chance
         self._tasks = tasks
         self._concurrency = Concurrency(account_concurrency)
+        self._log_groups = log_groups or LogGroups()
         self._functions: dict[str, _Function] = {}
+        self.on_entered: Callable[[str, InFlight], None] = lambda name, in_flight: None
+        """Told how many invocations run as each one begins."""
+        self._terminal = terminal
         self._surroundings: Surroundings | None = None
         self._retired: list[Pool] = []
 
     async def deploy(
-        self, definition: FunctionDefinition, *, force: bool = False, qualifier: str | None = None
+        self,
+        definition: FunctionDefinition,
+        *,
+        force: bool = False,
+        qualifier: str | None = None,
+        replica_region: str = "",
     ) -> Deployed | DeployFailed:
         """Bring a function into service; start the first environment of its code.
 
         A definition equal to the one in service changes nothing unless ``force`` says that files
-        have changed. ``qualifier`` names the version to start, by default the newest.
+        have changed. ``qualifier`` names the version to start, by default the newest;
+        ``replica_region`` is as for :meth:`invoke`.
         """
         name = definition.name
         function = self._functions.get(name)
@@ -133,8 +156,9 @@ class LambdaService:
             note = await self._interpreter_note(function, definition)
             if self._is_gone(function):
                 return Deployed(name, note)
-            failed = await self._replace(function, definition, unchanged, qualifier)
-            return failed or Deployed(name, note)
+            version = _first_version(definition, qualifier)
+            failed = await self._replace(function, definition, unchanged, (version, replica_region))
+            return replace(failed, note=note) if failed is not None else Deployed(name, note)
 
     async def _interpreter_note(self, function: _Function, definition: FunctionDefinition) -> str:
         try:
@@ -143,7 +167,7 @@ class LambdaService:
         except DefinitionError:
             return ""  # the environment says so when it starts
         if found.note:
-            function.lines.append(LogRecord(self._clock.now(), "", "platform", found.note))
+            function.lines.add(LogRecord(self._clock.now(), "", "platform", found.note))
         return found.note
 
     def _is_gone(self, function: _Function) -> bool:
@@ -155,14 +179,13 @@ class LambdaService:
         function: _Function,
         definition: FunctionDefinition,
         unchanged: bool,
-        qualifier: str | None,
+        first: _PoolKey,
     ) -> DeployFailed | None:
         """Start the new code beside the old; exchange them unless the old is the better."""
-        if qualifier is None:
-            first = definition.versions[-1] if definition.versions else LATEST
-        else:
-            first = find_version(definition, qualifier)
-        in_use = function.pools.keys() & {LATEST, *definition.versions}
+        in_use = {key for key in function.pools if key[0] in (LATEST, *definition.versions)}
+        if definition.spec.debug_port is not None:
+            # Only one process can have the debugger's port: the old code goes first.
+            in_use, unchanged, function.has_loaded = set(), False, False
         old = function.pools
         # Nothing serves before the first deployment: invocations may wait for the new pools.
         pools = old if unchanged or not function.has_loaded else {}
@@ -170,9 +193,9 @@ class LambdaService:
             self._retire(old)
             function.pools = pools = {}
             function.definition = definition
-        for version in {first} if unchanged else {first, *in_use}:
-            if version not in pools:
-                pools[version] = self._new_pool(function, definition, version)
+        for key in {first} if unchanged else {first, *in_use}:
+            if key not in pools:
+                pools[key] = self._new_pool(function, definition, key)
         try:
             results = await asyncio.gather(*(pool.start() for pool in list(pools.values())))
         except asyncio.CancelledError:
@@ -198,20 +221,30 @@ class LambdaService:
         self._concurrency.reserve(definition.name, definition.reserved_concurrency)
         return None
 
-    def _new_pool(self, function: _Function, definition: FunctionDefinition, version: str) -> Pool:
+    def _new_pool(self, function: _Function, definition: FunctionDefinition, key: _PoolKey) -> Pool:
         if self._surroundings is None:
             folder = Path(tempfile.mkdtemp(prefix="edgeproxy-"))
-            self._surroundings = Surroundings(self._clock, self._chance, Warden(folder), folder)
+            self._surroundings = Surroundings(
+                self._clock, self._chance, Warden(folder), folder, self._terminal
+            )
             _ = self._tasks.start(self._end_idle(), "end idle environments")
+        version, region = key
+        spec = replica_spec(replace(definition.spec, version=version), region)
+        group = log_group(spec.name, spec.log, edge=spec.edge)
         return Pool(
-            replace(definition.spec, version=version),
+            spec,
             self._surroundings,
             self._tasks,
-            function.lines.append,
+            partial(self._write, function, group),
             partial(self._ended, function),
+            function.turn if spec.debug_port is not None else None,
         )
 
-    def _retire(self, pools: Mapping[str, Pool]) -> None:
+    def _write(self, function: _Function, group: str, line: LogRecord) -> None:
+        function.lines.add(line)
+        self._log_groups.write(group, line)
+
+    def _retire(self, pools: Mapping[_PoolKey, Pool]) -> None:
         for pool in pools.values():
             pool.retire()
         self._retired = [pool for pool in (*self._retired, *pools.values()) if not pool.has_ended]
@@ -234,12 +267,14 @@ class LambdaService:
         trace_id: str = "",
         client_context: str = "",
         request_id: str = "",
+        replica_region: str = "",
     ) -> InvocationResult:
         """Run a function on an event, given as JSON text in UTF-8.
 
         ``request_id`` is made up when the event names none itself. ``timeout_s`` shortens the
-        function's own timeout. A caller that is cancelled leaves the function running. Raises
-        :class:`FunctionNotFound`.
+        function's own timeout. ``replica_region`` asks for Lambda@Edge's replica in that Region
+        instead of the function itself. A caller that is cancelled leaves the function running.
+        Raises :class:`FunctionNotFound`.
         """
         function = self._functions.get(name)
         if function is None:
@@ -247,13 +282,16 @@ class LambdaService:
                 f"Function not found: {name}:{qualifier or LATEST}", rule="LI-006"
             )
         definition = function.definition
-        version = find_version(definition, qualifier)
+        key = (find_version(definition, qualifier), replica_region)
+        if definition.spec.debug_port is not None:
+            key = next(iter(function.pools), key)  # its one environment runs whatever is asked for
         request_id = request_id or self._chance.uuid()
         if (reason := self._concurrency.enter(name)) is not None:
             return Throttled(request_id, reason)
-        pool = function.pools.get(version)
+        self.on_entered(name, self._concurrency.in_flight(name))
+        pool = function.pools.get(key)
         if pool is None:
-            pool = function.pools[version] = self._new_pool(function, definition, version)
+            pool = function.pools[key] = self._new_pool(function, definition, key)
         try:
             environment = await pool.acquire()
         except asyncio.CancelledError:
@@ -263,7 +301,7 @@ class LambdaService:
             Invocation(
                 request_id,
                 payload,
-                qualified_arn(definition.spec.arn, qualifier),
+                qualified_arn(pool.spec.arn, qualifier),
                 timeout_s,
                 trace_id,
                 client_context,
@@ -285,7 +323,7 @@ class LambdaService:
     def logs(self, name: str, limit: int = 100) -> list[LogRecord]:
         """The newest log lines of a function, oldest first; none for an unknown one."""
         function = self._functions.get(name)
-        return list(function.lines)[-limit:] if function is not None and limit > 0 else []
+        return function.lines.newest(limit) if function is not None else []
 
     def describe(self) -> list[FunctionStatus]:
         """All functions."""
@@ -305,6 +343,12 @@ class LambdaService:
         await asyncio.gather(*(pool.close() for pool in (*pools, *self._retired)))
         if self._surroundings is not None:
             self._surroundings.warden.close()
+
+
+def _first_version(definition: FunctionDefinition, qualifier: str | None) -> str:
+    if qualifier is not None:
+        return find_version(definition, qualifier)
+    return definition.versions[-1] if definition.versions else LATEST
 
 
 def _describe(document: Mapping[str, object]) -> str:

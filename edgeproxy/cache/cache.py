@@ -15,6 +15,7 @@ from cachetools import LRUCache
 
 from edgeproxy.cache.collecting import CollectingBody
 from edgeproxy.cache.entry import (
+    Content,
     Entry,
     Hit,
     Lookup,
@@ -68,11 +69,20 @@ class Cache:
         self._tasks = tasks
         self._max_object_bytes = max_object_bytes
         self._max_unannounced_bytes = min(max_unannounced_bytes, max_object_bytes)
+        self._replacing = asyncio.Lock()
         self._aloft: set[Flight] = set()
         self._joinable: dict[bytes, Flight] = {}
         self._invalidated: LRUCache[bytes, bool] = LRUCache(_REMEMBERED_INVALIDATIONS)
         self.generation = 0
         """Grows with each invalidation; what was prepared from objects before is out of date."""
+
+    async def open(self) -> None:
+        """Make the store ready. Raises :class:`edgeproxy.errors.UsageError`."""
+        await self._store.open()
+
+    async def close(self) -> None:
+        """Let go of the store; no flight may be under way any more."""
+        await self._store.close()
 
     async def obtain(
         self, key: CacheKey, rules: CacheRules, fill: Fill, *, may_store: bool = True
@@ -117,7 +127,8 @@ class Cache:
                 flight.doom()
                 self._close_for_joiners(flight)
                 self._invalidated[flight.errand.key.digest] = True
-        dropped = await self._store.drop(matches)
+        async with self._replacing:
+            dropped = await self._store.drop(matches)
         self._invalidated.update((digest, True) for digest in dropped)
         self.generation += 1
         return len(dropped)
@@ -190,7 +201,8 @@ class Cache:
         source = fetched.response.body
         storable = obtained.stored if isinstance(obtained.stored, Storable) else None
         kept_bytes = 0 if storable is None or flight.doomed else self._limit(source.length)
-        collecting = flight.collecting = CollectingBody(source, kept_bytes)
+        collecting = CollectingBody(source, kept_bytes, start_draft=self._store.draft)
+        flight.collecting = collecting
 
         def lead() -> Obtained:
             body = collecting.reader()
@@ -201,7 +213,7 @@ class Cache:
         if storable is None or storable.releases or not storable.ttl_s or not collecting.keeping:
             self._close_for_joiners(flight)
 
-        async def keep(body: bytes) -> None:
+        async def keep(body: bytes | Content) -> None:
             if storable is not None:
                 await self._put(flight, body, fetched, storable, now)
 
@@ -276,16 +288,22 @@ class Cache:
         self, key: CacheKey, old: Entry, new: Entry, decision: Decision | None
     ) -> None:
         """Put ``new`` in the place of ``old``, unless another object or none is there by now."""
-        current = await self._store.get(key.digest)
-        if current is None or current.stored_at != old.stored_at:
-            return
-        if isinstance(decision, NotStorable):
-            await self._store.delete(key.digest)
-        else:
-            await self._store.put(key.digest, new)
+        async with self._replacing:  # what is invalidated in between must not come back
+            current = await self._store.get(key.digest)
+            if current is None or current.stored_at != old.stored_at:
+                return
+            if isinstance(decision, NotStorable):
+                await self._store.delete(key.digest)
+            else:
+                await self._store.put(key.digest, new)
 
     async def _put(
-        self, flight: Flight, body: bytes, fetched: Fetched, storable: Storable, now: float
+        self,
+        flight: Flight,
+        body: bytes | Content,
+        fetched: Fetched,
+        storable: Storable,
+        now: float,
     ) -> None:
         if flight.doomed:
             return

@@ -2,19 +2,22 @@
 
 Streaming to viewers while storing, and one fetch for many waiting viewers, are the same thing. A
 body is kept whole as long as it may be stored: every reader, also a later one, gets it from the
-beginning, at its own speed. A body too large for that goes through a window: the slowest reader
-sets the pace, nobody can join any more, and when the last reader has left, the source is closed.
+beginning, at its own speed; when the store has a place for drafts, most of a large one lies there
+and not in memory. A body too large to be stored goes through a window: the slowest reader sets the
+pace, nobody can join any more, and when the last reader has left, the source is closed.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, TypeAlias
 
+from edgeproxy.cache.entry import Content
+from edgeproxy.cache.stores import Draft
 from edgeproxy.http.body import PREVIEW_BYTES, Body
 
 __all__ = ["BodyBroken", "CollectingBody"]
 
-Keep: TypeAlias = Callable[[bytes], Awaitable[None]]
+Keep: TypeAlias = Callable[[bytes | Content], Awaitable[None]]
 
 WINDOW_BYTES: Final = 256 * 1024
 
@@ -27,9 +30,16 @@ class CollectingBody:
     """Hands the bytes of ``source`` to its readers, and keeps them while they may be stored.
 
     ``keep_bytes`` is how much may be kept; a source that says or turns out to be longer is not.
+    What is kept beyond ``window_bytes`` goes to a draft, if ``start_draft`` gives one.
     """
 
-    def __init__(self, source: Body, keep_bytes: int, window_bytes: int = WINDOW_BYTES) -> None:
+    def __init__(
+        self,
+        source: Body,
+        keep_bytes: int,
+        window_bytes: int = WINDOW_BYTES,
+        start_draft: Callable[[], Draft | None] = lambda: None,
+    ) -> None:
         self._source = source
         self._keep_bytes = keep_bytes
         self._window_bytes = window_bytes
@@ -37,7 +47,11 @@ class CollectingBody:
         self._chunks: list[bytes] = []
         self._first = 0
         """The number of the chunk that ``_chunks`` begins with."""
+        self._start = 0
+        """How many bytes came before that chunk."""
         self._buffered = 0
+        self._start_draft: Callable[[], Draft | None] | None = start_draft
+        self._draft: Draft | None = None
         self._received = 0
         self._preview = b""
         self._readers: set[_Reader] = set()
@@ -97,6 +111,8 @@ class CollectingBody:
             if not self._ended and self._error is None:
                 self._error = BodyBroken("the rest of the body is not fetched any more")
             self._pumping = None
+            if self._draft is not None:
+                self._draft.discard()
             self._arrived.set()
             await self._source.close()
         if self._not_kept is not None:
@@ -106,8 +122,6 @@ class CollectingBody:
     async def _read(self) -> None:
         promised = self._source.length
         async for chunk in self._source:
-            self._chunks.append(chunk)
-            self._buffered += len(chunk)
             self._received += len(chunk)
             if len(self._preview) < PREVIEW_BYTES:
                 self._preview += chunk[: PREVIEW_BYTES - len(self._preview)]
@@ -116,9 +130,13 @@ class CollectingBody:
                 if self._abandoned:
                     return
             if self._received == promised:
-                await self._hand_over()
+                await self._hand_over(chunk)
+            self._chunks.append(chunk)
+            self._buffered += len(chunk)
             self._arrived.set()
             self._arrived.clear()
+            if self._keep is not None and self._keeping and self._buffered >= self._window_bytes:
+                await self._spill()
             while not self._keeping and self._buffered >= self._window_bytes:
                 self._taken.clear()
                 await self._taken.wait()
@@ -127,12 +145,33 @@ class CollectingBody:
         await self._hand_over()
         self._ended = True
 
-    async def _hand_over(self) -> None:
+    async def _spill(self, last: bytes = b"") -> bool:
+        """Move what lies in memory, and ``last`` behind it, to the draft if there can be one."""
+        if self._draft is None and self._start_draft is not None:
+            self._draft, self._start_draft = self._start_draft(), None
+        if self._draft is None:
+            return False
+        count, size = len(self._chunks), self._buffered
+        written = await self._draft.write(b"".join([*self._chunks, last]))
+        if not self._keeping:
+            return False  # and readers have begun to take from the chunks
+        if written:
+            self._cut(count, size)
+        else:
+            self.stop_keeping()
+        return written
+
+    async def _hand_over(self, last: bytes = b"") -> None:
+        """Have the body kept, ``last`` being the rest that no reader has yet."""
         keep, self._keep = self._keep, None
         if keep is None or not self._keeping:
             return
         try:
-            await keep(b"".join(self._chunks))
+            if self._draft is None:
+                await keep(b"".join([*self._chunks, last]))
+                return
+            if await self._spill(last) and await self._draft.finish():
+                await keep(self._draft)
         except Exception as error:  # noqa: BLE001 (a store's trouble is not the readers')
             self._not_kept = error
 
@@ -157,11 +196,16 @@ class CollectingBody:
         if self._keeping or not self._readers:
             return
         gone = min(reader.next_chunk for reader in self._readers) - self._first
-        if gone:
-            self._buffered -= sum(map(len, self._chunks[:gone]))
-            del self._chunks[:gone]
-            self._first += gone
+        if gone > 0:
+            self._cut(gone, sum(map(len, self._chunks[:gone])))
             self._taken.set()
+
+    def _cut(self, count: int, size: int) -> None:
+        """Let go of the first ``count`` chunks, of ``size`` bytes together."""
+        del self._chunks[:count]
+        self._first += count
+        self._start += size
+        self._buffered -= size
 
 
 class _Reader:
@@ -186,19 +230,31 @@ class _Reader:
         shared = self._shared
         try:
             while True:
-                while (at := self.next_chunk - shared._first) < len(shared._chunks):
+                if self.next_chunk < shared._first:
+                    yield await self._from_draft(shared)
+                elif (at := self.next_chunk - shared._first) < len(shared._chunks):
                     chunk = shared._chunks[at]
                     self.next_chunk += 1
                     self.passed += len(chunk)
                     shared._forget()
                     yield chunk
-                if shared._error is not None:
+                elif shared._error is not None:
                     raise shared._error
-                if shared._ended:
+                elif shared._ended:
                     return
-                await shared._arrived.wait()
+                else:
+                    await shared._arrived.wait()
         finally:
             shared._leave(self)
+
+    async def _from_draft(self, shared: CollectingBody) -> bytes:
+        draft = shared._draft
+        assert draft is not None, "nothing else takes chunks away from under a reader"
+        piece = await draft.read(self.passed, shared._start)
+        self.passed += len(piece)
+        if self.passed == shared._start:
+            self.next_chunk = shared._first
+        return piece
 
     async def close(self) -> None:
         self._shared._leave(self)

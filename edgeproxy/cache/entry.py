@@ -6,16 +6,19 @@ Many of them lie in memory, so the head is kept as packed bytes and unpacked for
 parts of the cache key are not kept.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from edgeproxy.cache.freshness import Storable
 from edgeproxy.cache.key import CacheKey
-from edgeproxy.http.body import BytesBody
+from edgeproxy.http.body import BytesBody, StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Response
 
 __all__ = [
+    "Content",
+    "ContentLost",
     "Entry",
     "Hit",
     "Lookup",
@@ -23,12 +26,38 @@ __all__ = [
     "Stale",
     "initial_age",
     "make_entry",
+    "pieces",
     "stored_headers",
 ]
 
 # Framing belongs to one transfer; Age is counted anew for each use.
 _NOT_KEPT: Final = ("Transfer-Encoding", "Connection", "Keep-Alive", "Trailer", "Age")
 _FOREVER: Final = float("inf")
+
+
+class ContentLost(Exception):
+    """A stored body cannot be read to its end: it is damaged, or its store is out of reach."""
+
+
+class Content(Protocol):
+    """A stored body that does not lie in memory; read in parts, any number of times."""
+
+    def __len__(self) -> int: ...
+
+    async def read(self, start: int, stop: int) -> bytes:
+        """One or more of the bytes from ``start`` to before ``stop``, as many as are had at once.
+
+        Raises :class:`ContentLost`.
+        """
+        ...
+
+
+async def pieces(content: Content, start: int, stop: int) -> AsyncIterator[bytes]:
+    """All bytes of ``content`` from ``start`` to before ``stop``, as they are read."""
+    while start < stop:
+        piece = await content.read(start, stop)
+        start += len(piece)
+        yield piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +71,7 @@ class Entry:
     status: int
     reason: str
     head: bytes
-    body: bytes
+    body: bytes | Content
     because: str
     """What decided the lifetime, e.g. ``max-age=60``."""
     stored_at: float
@@ -71,8 +100,13 @@ class Entry:
         return self.initial_age_s + max(0, int(now - self.stored_at))
 
     def response(self) -> Response:
-        """The stored answer, its body in memory."""
-        return Response(self.status, self.headers, BytesBody(self.body), self.reason)
+        """The stored answer, its body for one reader."""
+        content = self.body
+        if isinstance(content, bytes):
+            return Response(self.status, self.headers, BytesBody(content), self.reason)
+        size = len(content)
+        body = StreamBody(pieces(content, 0, size), size)
+        return Response(self.status, self.headers, body, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +152,7 @@ def make_entry(
     status: int,
     reason: str,
     headers: Headers,
-    body: bytes,
+    body: bytes | Content,
     storable: Storable,
     now: float,
     detail: str = "",

@@ -59,6 +59,7 @@ def cache_key(
     plan, because = plan_of(behavior), _reasons(behavior)
     parts = [
         KeyPart("distribution", distribution.domain_name, _ALWAYS),
+        *_tenant(distribution),
         KeyPart("path", request.path, _ALWAYS),
     ]
     if request.method == "OPTIONS":
@@ -89,6 +90,13 @@ def cache_key(
         ]
     digest = blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
     return CacheKey(digest, distribution.id, request.path, query, tuple(parts))
+
+
+def _tenant(distribution: Distribution) -> list[KeyPart]:
+    """Tenants share the domain name of their connection group, but no objects."""
+    if distribution.tenant is None:
+        return []
+    return [KeyPart("distribution tenant", distribution.id, _ALWAYS)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,19 @@ def add_to(commands: Commands) -> None:
         "check",
         help="validate a definition and its functions against AWS's rules",
         description="Validate a definition and its functions against AWS's rules. Each finding "
-        "has a rule ID, a place and a remedy. Exit status 1 when AWS would refuse or later fail "
-        "something, 2 when the definition cannot be read.",
+        "has a rule ID, a place and a remedy. The definition and the code are read, then each edge "
+        "function is run once for each of its associations, with a made-up event, and its result "
+        "judged; other functions are loaded. Your origins are not asked, but the functions "
+        "themselves run for real: what they write or send, they write or send. Exit status 1 when "
+        "AWS would refuse or later fail something, 2 when the definition cannot be read; warnings "
+        "alone are 0.",
         allow_abbrev=False,
     )
     parser.add_argument("target", nargs="?", metavar="TARGET")
     parser.add_argument("--json", action="store_true", help="print findings and report as JSON")
+    parser.add_argument(
+        "--no-dry-run", action="store_true", help="only read: run and load no function"
+    )
     add_settings(
         parser,
         only=(
@@ -32,11 +39,15 @@ def add_to(commands: Commands) -> None:
             "cache-policy",
             "origin-request-policy",
             "kvs",
+            "public-key",
+            "trust-store",
             "function-url",
             "alb",
             "multi-value-headers",
             "state-dir",
             "verbose",
+            "strict",
+            "lenient",
         ),
     )
     parser.set_defaults(run=run)
@@ -46,4 +57,6 @@ def run(options: argparse.Namespace) -> int:
     from edgeproxy.app.checking import check_target
 
     settings = settings_of(options, options.target)
-    return check_target(options.target, settings, as_json=options.json)
+    return check_target(
+        options.target, settings, as_json=options.json, dry_runs=not options.no_dry_run
+    )

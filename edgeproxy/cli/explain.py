@@ -34,7 +34,7 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("--json", action="store_true", help="print the whole answer as JSON")
     add_control_options(parser)
-    add_settings(parser, only=("viewer-country", "viewer-ip"))
+    add_settings(parser, only=("public-key", "viewer-country", "viewer-ip"))
     parser.set_defaults(run=run)
 
 

@@ -24,6 +24,7 @@ from edgeproxy.distribution.model import (
     SelectionKind,
 )
 from edgeproxy.distribution.prepared import PreparedOnce
+from edgeproxy.distribution.signed_requests import SIGNING_COOKIES, SIGNING_PARAMETERS
 from edgeproxy.distribution.viewer_headers import CANONICAL_NAMES, GENERATED_NAMES
 from edgeproxy.http.cookies import parse_cookies
 from edgeproxy.http.messages import Request
@@ -41,11 +42,6 @@ __all__ = [
     "taken_cookies",
     "taken_query",
 ]
-
-_SIGNING_PARAMETERS: Final = frozenset(
-    {"Expires", "Policy", "Signature", "Key-Pair-Id", "Hash-Algorithm"}
-)
-_SIGNING_COOKIES: Final = frozenset(f"CloudFront-{name}" for name in _SIGNING_PARAMETERS)
 
 
 class NameSet(Protocol):
@@ -214,10 +210,10 @@ def _without_signatures(plan: Plan) -> Plan:
     """Signatures neither split the cache nor reach the origin (CDN-KEY-15, CDN-SGN-05)."""
     return replace(
         plan,
-        key_cookies=plan.key_cookies.without(_SIGNING_COOKIES),
-        key_query=plan.key_query.without(_SIGNING_PARAMETERS),
-        cookies=plan.cookies.without(_SIGNING_COOKIES),
-        query=plan.query.without(_SIGNING_PARAMETERS),
+        key_cookies=plan.key_cookies.without(SIGNING_COOKIES),
+        key_query=plan.key_query.without(SIGNING_PARAMETERS),
+        cookies=plan.cookies.without(SIGNING_COOKIES),
+        query=plan.query.without(SIGNING_PARAMETERS),
     )
 
 

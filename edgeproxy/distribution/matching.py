@@ -112,7 +112,12 @@ def local_name(distribution: Distribution) -> str:
 
 @PreparedOnce
 def _host_names(distribution: Distribution) -> frozenset[str]:
-    """Aliases, the domain name, and the names that stand for it on this machine."""
+    """Aliases, the domain name, and the names that stand for it on this machine.
+
+    A tenant has no domain name of its own: its connection group's belongs to all of the group.
+    """
+    if distribution.tenant is not None:
+        return frozenset(name.lower() for name in (*distribution.aliases, local_name(distribution)))
     label, _, domain = distribution.domain_name.partition(".")
     local = [f"{name}{_LOCAL_DOMAIN}" for name in (label, distribution.id)]
     names = [*distribution.aliases, distribution.domain_name, f"{distribution.id}.{domain}", *local]

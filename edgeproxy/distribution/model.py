@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 
+from edgeproxy.distribution.tenants import DistributionTenant, ParameterDefinition
 from edgeproxy.http.headers import EMPTY_HEADERS, Headers
 
 __all__ = [
@@ -36,6 +37,9 @@ __all__ = [
     "Selection",
     "SelectionKind",
     "ServerTiming",
+    "TrustStore",
+    "ViewerMtls",
+    "ViewerMtlsMode",
     "ViewerProtocolPolicy",
 ]
 
@@ -184,6 +188,9 @@ class CustomOrigin:
     ssl_protocols: tuple[str, ...] = ("TLSv1.2",)
     read_timeout_s: float = 30
     keepalive_timeout_s: float = 5
+    is_vpc: bool = False
+    client_certificate_arn: str = ""
+    """What the origin is shown in mutual TLS; empty when that is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +220,10 @@ class Origin:
     origin_access_control_id: str = ""
     origin_shield_region: str = ""
     """Empty when Origin Shield is off."""
+    server_name: str = ""
+    """The SNI that a CloudFront Function chose; otherwise it is the Host."""
+    allowed_certificate_names: tuple[str, ...] = ()
+    """The names that a CloudFront Function accepts in the origin's certificate."""
 
     @property
     def is_s3(self) -> bool:
@@ -298,6 +309,33 @@ class PublicKey:
     encoded_key: str
 
 
+class ViewerMtlsMode(StrEnum):
+    """Whether viewers show a certificate (CDN-CFG-040)."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    PASSTHROUGH = "passthrough"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustStore:
+    """The authorities that viewers' certificates must come from."""
+
+    id: str
+    ca_bundle: str = ""
+    """Their certificates in PEM; empty when the bundle is not on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerMtls:
+    """``ViewerMtlsConfig``: mutual TLS between viewers and CloudFront."""
+
+    mode: ViewerMtlsMode
+    trust_store: TrustStore = TrustStore("")
+    advertises_ca_names: bool = False
+    ignores_certificate_expiry: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """A distribution as deployed. ``logical_id`` is its name in the user's definition."""
@@ -315,5 +353,26 @@ class Distribution:
     geo_restriction: GeoRestriction = GeoRestriction()
     key_groups: Mapping[str, tuple[PublicKey, ...]] = field(default_factory=dict)
     http_version: str = "http2"
+    minimum_protocol_version: str = "TLSv1"
+    """The security policy's name (CDN-CFG-153); its first part is the oldest TLS for viewers."""
     enabled: bool = True
+    viewer_mtls: ViewerMtls | None = None
+    connection_function: str = ""
+    """The name of the function that judges new connections with mutual TLS (CFF-CONN-04)."""
+    parameter_definitions: tuple[ParameterDefinition, ...] | None = None
+    """Those of a multi-tenant distribution, which serves through its tenants only; else None."""
+    tenant: DistributionTenant | None = None
+    """Of a distribution tenant: ``id`` is its own, ``domain_name`` its connection group's.
+
+    AWS does not say what Lambda@Edge gets as ``distributionDomainName``: here it is that one too.
+    """
     source: Path | None = None
+
+    @property
+    def is_multi_tenant(self) -> bool:
+        return self.parameter_definitions is not None
+
+    @property
+    def id_in_events(self) -> str:
+        """The ID that functions see: that of the multi-tenant distribution for its tenants."""
+        return self.tenant.distribution_id if self.tenant is not None else self.id

@@ -105,6 +105,8 @@ def cloudfront_headers(request: Request) -> dict[str, str]:
             headers["CloudFront-Viewer-Country-Name"] = _ascii(name)
     if tls := _tls(viewer):
         headers["CloudFront-Viewer-TLS"] = tls
+    if viewer.mutual_tls is not None:
+        headers.update(viewer.mutual_tls.headers)
     return headers
 
 

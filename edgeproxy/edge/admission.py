@@ -3,17 +3,23 @@
 Order of the checks: CDN-BEH-30. A refused request runs no function (LE-TRIG-02, LE-TRIG-16).
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from edgeproxy.distribution.model import Behavior, Distribution, ViewerProtocolPolicy
 from edgeproxy.distribution.quotas import MAX_DISTRIBUTIONS_IN_A_CHAIN
-from edgeproxy.edge.pages import error_page, redirect_page
+from edgeproxy.distribution.signed_requests import judge_signature
+from edgeproxy.edge.pages import error_page, redirect_page, unsigned_page
 from edgeproxy.http.messages import Request, Response
 
-__all__ = ["Admission", "Admitted", "Refused", "admit"]
+__all__ = ["HTTPS_PORT", "Admission", "Admitted", "Refused", "admit"]
 
+HTTPS_PORT: Final = 443
+_PORT: Final = re.compile(r":[0-9]*$")
 _CLOUDFRONT_ENTRY: Final = ".cloudfront.net (CloudFront)"
+_LONGEST_REASON: Final = 1000
+"""Characters; what is wrong with a signature quotes what the viewer sent."""
 _METHOD_NOT_ALLOWED: Final = (
     "This distribution is not configured to allow the HTTP request method that was used for this "
     "request. The distribution supports only cachable requests."
@@ -44,12 +50,18 @@ _ADMITTED: Final = Admitted()
 
 
 def admit(
-    distribution: Distribution, behavior: Behavior, request: Request, request_id: str
+    distribution: Distribution,
+    behavior: Behavior,
+    request: Request,
+    request_id: str,
+    now: float,
+    https_port: int = HTTPS_PORT,
 ) -> Admission:
-    """Viewer protocol policy, allowed methods, a GET's body, geographic restriction, in order.
+    """Viewer protocol policy, allowed methods, a GET's body, country, signature, in this order.
 
     Before them: is there anything to enter at all, and has the request come a way that is not too
-    long?
+    long? ``now`` is in seconds since 1970. ``https_port`` is where a redirect to HTTPS leads; AWS
+    has no other than 443.
     """
     if not distribution.enabled:
         # CDN-BEH-05 (U): as if the host were unknown.
@@ -67,7 +79,7 @@ def admit(
             detailed_result_type="InvalidRequest",
         )
     if request.viewer.scheme == "http":
-        refused = _judge_http(distribution, behavior, request, request_id)
+        refused = _judge_http(distribution, behavior, request, request_id, https_port)
         if refused is not None:
             return refused
     if request.method not in behavior.allowed_methods:
@@ -89,11 +101,22 @@ def admit(
             f"GeoRestriction {distribution.geo_restriction.restriction_type} refuses {country}",
             detailed_result_type="ClientGeoBlocked",
         )
+    if behavior.trusted_key_groups:
+        groups = [distribution.key_groups.get(name, ()) for name in behavior.trusted_key_groups]
+        keys = {key.id: key for group in groups for key in group}
+        # OPTIONS is no exception (CDN-SGN-27, U).
+        unsigned = judge_signature(request, keys, now)
+        if unsigned is not None:
+            return Refused(unsigned_page(unsigned.objection), unsigned.why[:_LONGEST_REASON])
     return _ADMITTED
 
 
 def _judge_http(
-    distribution: Distribution, behavior: Behavior, request: Request, request_id: str
+    distribution: Distribution,
+    behavior: Behavior,
+    request: Request,
+    request_id: str,
+    https_port: int,
 ) -> Refused | None:
     match behavior.viewer_protocol_policy:
         case ViewerProtocolPolicy.ALLOW_ALL:
@@ -118,6 +141,8 @@ def _judge_http(
                 )
             # Only HTTP/1.0 may come without a Host.
             host = request.host or distribution.domain_name
+            if https_port != HTTPS_PORT:
+                host = f"{_PORT.sub('', host)}:{https_port}"
             return Refused(
                 redirect_page(status, f"https://{host}{request.target}"),
                 "ViewerProtocolPolicy redirect-to-https, and the request came over HTTP",

@@ -1,9 +1,10 @@
 """A CloudFront Function at a viewer event: event in, result judged, step written."""
 
 from dataclasses import replace
-from typing import Final, Protocol, assert_never
+from typing import Any, Final, Protocol, assert_never
 
-from edgeproxy.distribution.model import FunctionAssociation
+from edgeproxy.distribution.model import Distribution, FunctionAssociation
+from edgeproxy.edge.origin_choice import judge_change
 from edgeproxy.edge.outcomes import (
     Answered,
     Changed,
@@ -15,9 +16,10 @@ from edgeproxy.edge.outcomes import (
 )
 from edgeproxy.edge.pages import error_page
 from edgeproxy.events import cloudfront_function
+from edgeproxy.events.lambda_edge_headers import shown
 from edgeproxy.exchange.model import Finding, FunctionRun, Step
 from edgeproxy.http.messages import Request, Response
-from edgeproxy.runtimes.cloudfront_js.engine import RunContext
+from edgeproxy.runtimes.cloudfront_js.engine import Event, RunContext, Tenant
 from edgeproxy.runtimes.cloudfront_js.origin import OriginChange, UpdateOrigin
 from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Outcome
 from edgeproxy.runtimes.invocation import LogRecord
@@ -45,7 +47,7 @@ _INVALID_VALUE: Final = "The CloudFront function returned an invalid value: "
 class CloudFrontFunctions(Protocol):
     """Runs CloudFront Functions, in this process and without waiting."""
 
-    def run(self, name: str, event: bytes, context: RunContext) -> Outcome: ...
+    def run(self, name: str, event: Event, context: RunContext) -> Outcome: ...
 
 
 class CloudFrontHook:
@@ -59,7 +61,8 @@ class CloudFrontHook:
         self, scene: Scene, step: Step, association: FunctionAssociation, request: Request
     ) -> RequestOutcome:
         """A viewer request."""
-        result = self._run(scene, step, association, request, None)
+        event = _event(scene, association, request, None)
+        result = self._run(scene, step, association, request, event)
         if isinstance(result, Failed):
             return result
         judged = cloudfront_function.decode_result(
@@ -67,11 +70,12 @@ class CloudFrontHook:
             result.result,
             request=request,
             generated=scene.generated,
+            event=event,
             strict=self._strict,
         )
         match judged:
             case cloudfront_function.Continue():
-                if refused := _refused_origin(result.origin, judged.request):
+                if refused := _refused_origin(scene, result.origin, judged.request):
                     return _invalid(scene, step, association, refused)
                 _add_findings(step, judged.findings)
                 return Proceed(judged.request, origin_change=result.origin)
@@ -95,7 +99,8 @@ class CloudFrontHook:
         response: Response,
     ) -> ResponseOutcome:
         """A viewer response."""
-        result = self._run(scene, step, association, request, response)
+        event = _event(scene, association, request, response)
+        result = self._run(scene, step, association, request, event)
         if isinstance(result, Failed):
             return result
         judged = cloudfront_function.decode_result(
@@ -104,6 +109,7 @@ class CloudFrontHook:
             request=request,
             response=response,
             generated=scene.generated,
+            event=event,
             strict=self._strict,
         )
         match judged:
@@ -123,19 +129,11 @@ class CloudFrontHook:
         step: Step,
         association: FunctionAssociation,
         request: Request,
-        response: Response | None,
+        event: dict[str, Any],
     ) -> Completed | Failed:
-        event = cloudfront_function.viewer_event(
-            association.event_type,
-            distribution_domain_name=scene.distribution.domain_name,
-            distribution_id=scene.distribution.id,
-            request_id=scene.exchange.id,
-            request=request,
-            response=response,
-            generated=scene.generated,
-        )
         started = scene.exchange.elapsed()
-        context = RunContext(request.query, scene.distribution.origins)
+        query = request.query and shown(request.query)
+        context = RunContext(query, scene.distribution.origins, tenant=_tenant(scene.distribution))
         result = self._functions.run(association.function, event, context)
         duration_ms = (scene.exchange.elapsed() - started) * 1000
         now = scene.exchange.stopwatch.now()
@@ -148,6 +146,8 @@ class CloudFrontHook:
             log=log,
             findings=tuple(Finding(n.rule, n.message, n.remedy) for n in result.notices),
             kind="cloudfront",
+            utilisation=result.utilisation,
+            log_data=result.custom_log if isinstance(result, Completed) else "",
         )
         step.function = run
         if isinstance(result, Completed):
@@ -155,17 +155,43 @@ class CloudFrontHook:
         if result.kind == "FunctionValidationError":
             return _invalid(scene, step, association, (Finding(result.rule, result.message),))
         place = result.location
-        message = f"{result.message} (line {place.line})" if place else result.message
+        message = f"{result.message} ({place})" if place else result.message
         step.function = replace(
             run,
-            error="Unhandled",
+            error="Throttled" if result.kind == "FunctionThrottledError" else "Unhandled",
             error_document={"errorType": result.kind, "errorMessage": message},
         )
         page = error_page(_STATUS[result.kind], _COULD_NOT_RUN, scene.exchange.id)
         return Failed(page, result.kind, f"{association.function} failed: {message}")
 
 
-def _refused_origin(change: OriginChange | None, request: Request) -> tuple[Finding, ...]:
+def _tenant(distribution: Distribution) -> Tenant | None:
+    tenant = distribution.tenant
+    return Tenant(distribution.id, tenant.parameters) if tenant is not None else None
+
+
+def _event(
+    scene: Scene, association: FunctionAssociation, request: Request, response: Response | None
+) -> dict[str, Any]:
+    return cloudfront_function.viewer_event(
+        association.event_type,
+        distribution_domain_name=scene.distribution.domain_name,
+        distribution_id=scene.distribution.id_in_events,
+        is_tenant=scene.distribution.tenant is not None,
+        request_id=scene.exchange.id,
+        request=request,
+        response=response,
+        generated=scene.generated,
+    )
+
+
+def _refused_origin(
+    scene: Scene, change: OriginChange | None, request: Request
+) -> tuple[Finding, ...]:
+    if change is None:
+        return ()
+    if finding := judge_change(scene.distribution, scene.behavior, change):
+        return (finding,)
     if not isinstance(change, UpdateOrigin) or not change.custom_headers:
         return ()
     return tuple(cloudfront_function.check_origin_headers(change.custom_headers, request))

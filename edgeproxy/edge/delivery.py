@@ -4,18 +4,25 @@ A stored object answers conditions (304), ranges (206, 416) and HEAD; what an or
 passes as it is, since the origin has seen the viewer's own condition and range.
 """
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
 from edgeproxy.cache.cache import Obtained
-from edgeproxy.cache.entry import Entry
+from edgeproxy.cache.entry import Content, Entry, pieces
 from edgeproxy.http.body import EMPTY_BODY, Body, BytesBody, StreamBody
 from edgeproxy.http.dates import format_date, parse_date
 from edgeproxy.http.etags import if_none_match, strong_match
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
-from edgeproxy.http.ranges import Unsatisfiable, format_content_range, multipart, parse_ranges
+from edgeproxy.http.ranges import (
+    ByteRange,
+    Unsatisfiable,
+    format_content_range,
+    multipart,
+    parse_ranges,
+)
 
 __all__ = ["shape"]
 
@@ -45,7 +52,7 @@ def shape(request: Request, obtained: Obtained, now: float) -> Response:
         if request.method == "GET" and "Range" in request.headers:
             return _part(request.headers, response, entry, now)
     if request.method == "HEAD":
-        return _without_body(response)
+        return _without_body(response, stored=entry is not None)
     return response
 
 
@@ -63,7 +70,7 @@ def _is_unchanged(asked: Headers, stored: Headers) -> bool:
 
 def _part(asked: Headers, response: Response, entry: Entry, now: float) -> Response:
     """The asked part of a whole object (CDN-RNG-01, CDN-RNG-05 to 08)."""
-    data, size = entry.body, len(entry.body)
+    size = len(entry.body)
     if "If-Range" in asked and not _is_same_version(asked.get("If-Range"), response.headers):
         return response
     match parse_ranges(asked.get("Range"), size):
@@ -72,16 +79,14 @@ def _part(asked: Headers, response: Response, entry: Entry, now: float) -> Respo
         case Unsatisfiable():
             return _unsatisfiable(size, now)
         case (part,):
-            return _partial(
-                response, part.of(data), ("Content-Range", format_content_range(part, size))
-            )
+            line = ("Content-Range", format_content_range(part, size))
+            return _partial(response, _assembled([part], entry.body), line)
         case parts:
             # A name that the data cannot foresee, and the same for the same answer.
             boundary = blake2b(repr((parts, entry.stored_at)).encode(), digest_size=16).hexdigest()
-            body = multipart(parts, data, response.headers.get("Content-Type"), boundary)
-            return _partial(
-                response, body, ("Content-Type", f"multipart/byteranges; boundary={boundary}")
-            )
+            body = multipart(parts, size, response.headers.get("Content-Type"), boundary)
+            line = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
+            return _partial(response, _assembled(body, entry.body), line)
 
 
 def _is_same_version(validator: str, stored: Headers) -> bool:
@@ -92,9 +97,27 @@ def _is_same_version(validator: str, stored: Headers) -> bool:
     return date is not None and date == parse_date(stored.get("Last-Modified"))
 
 
-def _partial(response: Response, body: bytes, line: tuple[str, str]) -> Response:
-    headers = response.headers.with_set(*line).with_set("Content-Length", str(len(body)))
-    return replace(response, status=206, reason="", headers=headers, body=BytesBody(body))
+def _assembled(parts: Sequence[bytes | ByteRange], content: bytes | Content) -> Body:
+    """``parts`` as a body, the ranges among them taken from ``content``."""
+    if isinstance(content, bytes):
+        return BytesBody(
+            b"".join([part if isinstance(part, bytes) else part.of(content) for part in parts])
+        )
+    return StreamBody(_streamed(parts, content), sum(map(len, parts)))
+
+
+async def _streamed(parts: Sequence[bytes | ByteRange], content: Content) -> AsyncIterator[bytes]:
+    for part in parts:
+        if isinstance(part, bytes):
+            yield part
+        else:
+            async for piece in pieces(content, part.first, part.last + 1):
+                yield piece
+
+
+def _partial(response: Response, body: Body, line: tuple[str, str]) -> Response:
+    headers = response.headers.with_set(*line).with_set("Content-Length", str(body.length))
+    return replace(response, status=206, reason="", headers=headers, body=body)
 
 
 def _unsatisfiable(size: int, now: float) -> Response:
@@ -107,11 +130,11 @@ def _unsatisfiable(size: int, now: float) -> Response:
     return Response(416, Headers(headers))
 
 
-def _without_body(response: Response) -> Response:
+def _without_body(response: Response, *, stored: bool) -> Response:
     """CDN-MTH-07: the headers of the object, with its length, and no body."""
     body: Body = response.body
-    if isinstance(body, BytesBody):
-        if not body.data:
+    if stored or isinstance(body, BytesBody):
+        if not body.length:
             return response  # the origin's own answer to HEAD; its Content-Length is the object's
         headers = response.headers.with_set("Content-Length", str(body.length))
         return replace(response, headers=headers, body=EMPTY_BODY)

@@ -23,10 +23,11 @@ from edgeproxy.origins.forwarding import origin_request, with_custom_headers
 __all__ = ["explain"]
 
 
-def explain(distribution: Distribution, request: Request) -> dict[str, object]:
+def explain(distribution: Distribution, request: Request, now: float) -> dict[str, object]:
     """Behavior, functions, cache key, TTLs and what the origin would get, as a JSON document.
 
-    Functions are not run: what they would change is not in the answer.
+    ``now``, in seconds since 1970, decides about signatures. Functions are not run: what they would
+    change is not in the answer.
     """
     behavior = match_behavior(distribution, request.path)
     document: dict[str, object] = {
@@ -48,7 +49,7 @@ def explain(distribution: Distribution, request: Request) -> dict[str, object]:
             if (f := behavior.function_for(event_type)) is not None
         ],
     }
-    admission = admit(distribution, behavior, request, "explained")
+    admission = admit(distribution, behavior, request, "explained", now)
     if isinstance(admission, Refused):
         refusal = {"status": admission.response.status, "why": admission.why}
         return {**document, "admitted": False, "refused": refusal}

@@ -6,6 +6,11 @@ from typing import Final, Protocol, assert_never
 from edgeproxy.awslambda.records import function_run, why_failed
 from edgeproxy.awslambda.routing import FunctionNotFound
 from edgeproxy.distribution.model import EventType, FunctionAssociation, Origin
+from edgeproxy.distribution.quotas import (
+    MAX_EDGE_FUNCTION_S,
+    MAX_ORIGIN_REQUEST_BODY_SHOWN_BYTES,
+    MAX_VIEWER_REQUEST_BODY_SHOWN_BYTES,
+)
 from edgeproxy.edge.outcomes import (
     Answered,
     Changed,
@@ -29,16 +34,13 @@ from edgeproxy.runtimes.invocation import (
     TimedOut,
 )
 
-__all__ = ["FUNCTION_FAILURES", "Invoker", "LambdaHook"]
+__all__ = ["FUNCTION_FAILURES", "Invoker", "LambdaHook", "replica_region"]
 
 BODY_LIMIT: Final = {
-    EventType.VIEWER_REQUEST: 40 * 1024,
-    EventType.ORIGIN_REQUEST: 1024 * 1024,
+    EventType.VIEWER_REQUEST: MAX_VIEWER_REQUEST_BODY_SHOWN_BYTES,
+    EventType.ORIGIN_REQUEST: MAX_ORIGIN_REQUEST_BODY_SHOWN_BYTES,
 }
-"""How much of a body a function sees, in bytes before base64 (LE-BODY-05)."""
-
-_TIMEOUT_S: Final = 30
-"""The longest a function may run at any edge event (LE-LIM-01, LE-LIM-02)."""
+"""How much of a body a function sees (LE-BODY-05)."""
 
 FUNCTION_FAILURES: Final = frozenset(
     {"LambdaExecutionError", "LambdaLimitExceeded", "LambdaValidationError"}
@@ -57,8 +59,24 @@ class Invoker(Protocol):
     """Runs Lambda functions."""
 
     async def invoke(
-        self, name: str, payload: bytes, *, qualifier: str = "", timeout_s: float | None = None
+        self,
+        name: str,
+        payload: bytes,
+        *,
+        qualifier: str = "",
+        timeout_s: float | None = None,
+        replica_region: str = "",
     ) -> InvocationResult: ...
+
+
+def replica_region(origin: Origin | None) -> str:
+    """The Region that runs a function; ``origin`` is None for a viewer event.
+
+    At origin events it is that of Origin Shield, where there is one (LE-ORDER-09). Else it would
+    be the one nearest to the edge location; a local one takes the Region that functions are made
+    in, where their resources are likely to be (LE-EVT-25).
+    """
+    return (origin.origin_shield_region if origin is not None else "") or "us-east-1"
 
 
 class LambdaHook:
@@ -85,7 +103,7 @@ class LambdaHook:
         payload = lambda_edge.encode_event(
             association.event_type, _context(scene), request, origin=origin, body=body
         )
-        result = await self._invoke(association, payload)
+        result = await self._invoke(association, payload, origin)
         if not isinstance(result, Returned):
             return _failed(scene, step, association, result)
         judged = lambda_edge.decode_request_result(
@@ -122,7 +140,7 @@ class LambdaHook:
         payload = lambda_edge.encode_event(
             association.event_type, _context(scene), request, response=response, origin=origin
         )
-        result = await self._invoke(association, payload)
+        result = await self._invoke(association, payload, origin)
         if not isinstance(result, Returned):
             return _failed(scene, step, association, result)
         judged = lambda_edge.decode_response_result(
@@ -137,10 +155,16 @@ class LambdaHook:
             case _:
                 assert_never(judged)
 
-    async def _invoke(self, association: FunctionAssociation, payload: bytes) -> InvocationResult:
+    async def _invoke(
+        self, association: FunctionAssociation, payload: bytes, origin: Origin | None
+    ) -> InvocationResult:
         try:
             return await self._lambdas.invoke(
-                association.function, payload, qualifier=association.qualifier, timeout_s=_TIMEOUT_S
+                association.function,
+                payload,
+                qualifier=association.qualifier,
+                timeout_s=MAX_EDGE_FUNCTION_S,
+                replica_region=replica_region(origin),
             )
         except FunctionNotFound as error:  # a reload has removed it under this request
             kind, message = "ResourceNotFoundException", str(error)
@@ -150,7 +174,7 @@ class LambdaHook:
 
 def _context(scene: Scene) -> lambda_edge.EventContext:
     return lambda_edge.EventContext(
-        scene.distribution.domain_name, scene.distribution.id, scene.exchange.id
+        scene.distribution.domain_name, scene.distribution.id_in_events, scene.exchange.id
     )
 
 
@@ -172,7 +196,12 @@ def _run(
     usable: bool = True,
 ) -> FunctionRun:
     return function_run(
-        association.function, association.event_type, result, findings, usable=usable
+        association.function,
+        association.event_type,
+        result,
+        findings,
+        usable=usable,
+        qualifier=association.qualifier,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge import pipeline
+from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.passage import Passage, Services, Verdict
 from edgeproxy.edge.signature import LOCAL_PREFIX, signed
 from edgeproxy.exchange.delivery import record_delivery, record_end
@@ -21,12 +22,19 @@ _WITH_HTTP_3: Final = frozenset({"http3", "http2and3"})
 _ALT_SVC: Final = 'h3=":443"; ma=86400'
 """What a distribution with HTTP/3 says of itself (CDN-RSP-11)."""
 
+_LOGGED_AS: Final = {"LambdaLimitExceeded": "Error"}
+"""Result types that ``X-Cache`` alone shows; the log has them as detailed ones (LE-ERR-14)."""
+
 
 class EdgeLocation:
-    """A Handler for one distribution; ``distribution`` is replaced whole on reload."""
+    """A Handler for one distribution; ``distribution`` is replaced whole on reload.
+
+    ``https_port`` is where viewers find it over TLS.
+    """
 
     def __init__(self, distribution: Distribution, services: Services) -> None:
         self.distribution = distribution
+        self.https_port = HTTPS_PORT
         self._services = services
 
     async def __call__(self, received: Request) -> Response:
@@ -44,7 +52,7 @@ class EdgeLocation:
         )
         try:
             verdict = await pipeline.viewer_facing(
-                Passage(distribution, services, exchange), request
+                Passage(distribution, services, exchange, self.https_port), request
             )
         except BaseException:
             # Its viewer has left, or the edge is closing: the record ends without an answer.
@@ -52,7 +60,8 @@ class EdgeLocation:
             exchange.detailed_result_type = "Error"
             record_end(exchange, Delivered(0, aborted=True), services.recorder)
             raise
-        exchange.result_type = exchange.response_result_type = verdict.result_type
+        logged = _LOGGED_AS.get(verdict.result_type, verdict.result_type)
+        exchange.result_type = exchange.response_result_type = logged
         exchange.detailed_result_type = verdict.detail or verdict.result_type
         response = signed(
             verdict.response,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from edgeproxy.cache.fetched import Fetched
 from edgeproxy.distribution.model import Behavior, CustomOrigin, Distribution, Origin, S3Origin
 from edgeproxy.edge.outcomes import Scene
-from edgeproxy.exchange.model import Decision
+from edgeproxy.exchange.model import Decision, Finding
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
 from edgeproxy.origins.errors import OriginFailure
@@ -20,7 +20,7 @@ from edgeproxy.runtimes.cloudfront_js.origin import (
     UpdateOrigin,
 )
 
-__all__ = ["Choice", "Target", "ask_in_order", "choose"]
+__all__ = ["Choice", "Target", "ask_in_order", "choose", "judge_change"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,54 @@ def choose(
     return replace(choice, primary=_updated(choice.primary.origin, change, viewer_scheme))
 
 
+def judge_change(
+    distribution: Distribution, behavior: Behavior, change: OriginChange
+) -> Finding | None:
+    """Why CloudFront refuses a change for the sake of the origins that it is about, or None."""
+    match change:
+        case UpdateOrigin():
+            return _judge_update(distribution, choose(distribution, behavior).primary, change)
+        case SelectOrigin():
+            return _judge_selection(distribution, change)
+        case OriginGroupChange(members=(first, second)):
+            return _judge_selection(distribution, first) or _judge_selection(distribution, second)
+
+
+def _judge_selection(distribution: Distribution, change: SelectOrigin) -> Finding | None:
+    if not _client_certificate(distribution.origins[change.origin_id]):
+        return None
+    return Finding(
+        "CFF-ORG-19",
+        f"The origin rewrite is invalid. A function cannot select {change.origin_id}, nor put it "
+        "into a group: it has mutual TLS.",
+        "Use updateRequestOrigin() between origins with the same client certificate.",
+    )
+
+
+def _judge_update(
+    distribution: Distribution, assigned: Target, change: UpdateOrigin
+) -> Finding | None:
+    origin = assigned.origin
+    if isinstance(origin.config, CustomOrigin) and origin.config.is_vpc:
+        return Finding(
+            "CFF-ORG-13",
+            f"The origin rewrite is invalid. {origin.id} is a VPC origin, which "
+            "updateRequestOrigin cannot change.",
+            "Choose another origin of the distribution with selectRequestOriginById().",
+        )
+    certificate = "" if change.is_mtls_off else _client_certificate(origin)
+    domain = (change.domain_name or "").lower()
+    for other in distribution.origins.values():
+        if other.domain_name.lower() == domain and _client_certificate(other) != certificate:
+            return Finding(
+                "CFF-ORG-19",
+                f"The origin rewrite is invalid. {origin.id} and {other.id} do not have the same "
+                "client certificate.",
+                "Give both the same one, or set mTLSConfig to 'off' for an origin without any.",
+            )
+    return None
+
+
 async def ask_in_order(
     choice: Choice, request: Request, scene: Scene, ask: Callable[[Target], Awaitable[Fetched]]
 ) -> Fetched:
@@ -97,7 +145,19 @@ async def ask_in_order(
 
 
 def _selected(distribution: Distribution, change: SelectOrigin) -> Target:
-    return Target(distribution.origins[change.origin_id], change.host_header)
+    origin = _with_names(distribution.origins[change.origin_id], change)
+    return Target(origin, change.host_header)
+
+
+def _with_names(origin: Origin, change: SelectOrigin | UpdateOrigin) -> Origin:
+    """The TLS names of the change (CFF-ORG-09)."""
+    if origin.is_s3 or (change.sni is None and change.allowed_certificate_names is None):
+        return origin
+    return replace(
+        origin,
+        server_name=change.sni or "",
+        allowed_certificate_names=change.allowed_certificate_names or (),
+    )
 
 
 def _updated(origin: Origin, change: UpdateOrigin, viewer_scheme: str) -> Target:
@@ -120,6 +180,8 @@ def _updated(origin: Origin, change: UpdateOrigin, viewer_scheme: str) -> Target
         config = replace(config, read_timeout_s=change.read_timeout_s)
     if isinstance(config, CustomOrigin) and change.keepalive_timeout_s is not None:
         config = replace(config, keepalive_timeout_s=change.keepalive_timeout_s)
+    if isinstance(config, CustomOrigin) and change.is_mtls_off:
+        config = replace(config, client_certificate_arn="")
     headers = origin.custom_headers
     if change.custom_headers is not None:
         headers = Headers(change.custom_headers.items())
@@ -139,7 +201,12 @@ def _updated(origin: Origin, change: UpdateOrigin, viewer_scheme: str) -> Target
     host = change.host_header
     if host is None and change.domain_name is not None:
         host = own_host(updated, viewer_scheme)
-    return Target(updated, host)
+    return Target(_with_names(updated, change), host)
+
+
+def _client_certificate(origin: Origin) -> str:
+    config = origin.config
+    return config.client_certificate_arn if isinstance(config, CustomOrigin) else ""
 
 
 def _is_bucket(domain_name: str) -> bool:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from edgeproxy.distribution.forwarded import plan_of
 from edgeproxy.distribution.model import Behavior, Distribution, Origin
-from edgeproxy.distribution.viewer_headers import cloudfront_headers
+from edgeproxy.distribution.viewer_headers import ORIGIN_REQUEST_POLICY_ONLY, cloudfront_headers
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.messages import Request, Response
 from edgeproxy.runtimes.cloudfront_js.origin import OriginChange
@@ -39,15 +39,25 @@ class Scene:
 def generated_headers(
     behavior: Behavior, request: Request, more: Mapping[str, str] | None = None
 ) -> Mapping[str, str]:
-    """The CloudFront-* headers that the policies of ``behavior`` ask for, as far as known.
+    """The CloudFront-* headers that the policies of ``behavior`` ask for, as far as known, and
+    those about the viewer's certificate.
 
     ``more`` are those known that the request does not tell.
     """
     wanted = plan_of(behavior).generated
-    if not wanted:
+    mutual_tls = request.viewer.mutual_tls
+    if not wanted and mutual_tls is None:
         return {}
     known = {**cloudfront_headers(request), **(more or {})}
-    return {name: known[name] for name in wanted if name in known}
+    found = {name: known[name] for name in wanted if name in known}
+    if mutual_tls is not None:
+        # CDN-CFH-21: every request has these; only origins get the two that policies must name.
+        found |= {
+            name: value
+            for name, value in mutual_tls.headers
+            if name.lower() not in ORIGIN_REQUEST_POLICY_ONLY
+        }
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ The markers of the real pages are kept (title, ``<status> ERROR``, the reason's 
 from html import escape
 from typing import Final
 
+from edgeproxy.distribution.signed_requests import Objection
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Response, reason_phrase
 
-__all__ = ["error_page", "origin_error_page", "redirect_page"]
+__all__ = ["error_page", "origin_error_page", "redirect_page", "unsigned_page"]
 
 _ADVICE: Final = (
     "We can't connect to the server for this app or website at this time. There might be too much "
@@ -90,5 +91,27 @@ def redirect_page(status: int, location: str) -> Response:
     return Response(
         status,
         Headers([("Server", "CloudFront"), ("Content-Type", "text/html"), ("Location", location)]),
+        BytesBody(text.encode("ascii")),
+    )
+
+
+_OBJECTIONS: Final = {
+    Objection.MISSING_KEY: "Missing Key-Pair-Id query parameter or cookie value",
+    Objection.INVALID_KEY: "Unknown Key",
+    Objection.MALFORMED_SIGNATURE: "Could not unencode Signature",
+    Objection.MALFORMED_POLICY: "Malformed Policy",
+    Objection.ACCESS_DENIED: "Access denied",
+}
+
+
+def unsigned_page(objection: Objection) -> Response:
+    """The answer to a request without a signature that holds (CDN-SGN-40 to CDN-SGN-45)."""
+    text = (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f"<Error><Code>{objection}</Code><Message>{_OBJECTIONS[objection]}</Message></Error>"
+    )
+    return Response(
+        403,
+        Headers([("Server", "CloudFront"), ("Content-Type", "text/xml")]),
         BytesBody(text.encode("ascii")),
     )

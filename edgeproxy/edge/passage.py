@@ -7,6 +7,7 @@ from edgeproxy.cache.flight import Outcome
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import Distribution
+from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.signature import Identity
 from edgeproxy.exchange.model import Exchange, Recorder
@@ -36,6 +37,7 @@ class Passage:
     distribution: Distribution
     services: Services
     exchange: Exchange
+    https_port: int = HTTPS_PORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Final
 from edgeproxy.cache.fetched import Fetched
 from edgeproxy.cache.freshness import CacheRules, cache_rules
 from edgeproxy.distribution.matching import match_behavior
-from edgeproxy.distribution.model import Distribution
+from edgeproxy.distribution.model import Distribution, EventType, Origin
 from edgeproxy.edge import custom_errors, lookup, policy_headers
 from edgeproxy.edge.admission import Refused, admit
 from edgeproxy.edge.compression import compress
@@ -52,7 +52,14 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
     scene = _set_scene(passage, request)
     passage.exchange.path_pattern = scene.behavior.path_pattern
 
-    admission = admit(passage.distribution, scene.behavior, request, passage.exchange.id)
+    admission = admit(
+        passage.distribution,
+        scene.behavior,
+        request,
+        passage.exchange.id,
+        passage.exchange.started,
+        passage.https_port,
+    )
     if isinstance(admission, Refused):
         return await _refuse(passage, scene, request, admission)
 
@@ -122,6 +129,8 @@ async def _ask_origin(
     if target.host is not None:
         outgoing = replace(outgoing, headers=outgoing.headers.with_set("Host", target.host))
 
+    if scene.behavior.function_for(EventType.ORIGIN_REQUEST) is not None:
+        await _resolve(passage, outgoing, origin)
     outcome = await services.hooks.origin_request(scene, outgoing, origin)
     match outcome:
         case Answered():
@@ -152,6 +161,17 @@ async def _ask_origin(
             return Fetched(forwarding.without_framing(changed.response))
         case Failed():
             return Fetched(changed.response, may_store=False, detail=changed.result_type)
+
+
+async def _resolve(passage: Passage, request: Request, origin: Origin) -> None:
+    """Without a name that resolves there is nothing to run a function for (LE-ORDER-06)."""
+    try:
+        await passage.services.origins.look_up(origin, request.viewer.scheme)
+    except OriginFailure as failure:
+        passage.exchange.origin_id = origin.id
+        with passage.exchange.step("origin", before=request) as step:
+            step.decision = Decision(failure.kind, failure.why, {"origin": origin.id})
+        raise
 
 
 def _set_scene(passage: Passage, request: Request, more: Mapping[str, str] | None = None) -> Scene:

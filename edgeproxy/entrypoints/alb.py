@@ -6,6 +6,7 @@ a Lambda function or plain HTTP targets.
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final, assert_never
 
 from edgeproxy.awslambda.records import function_run, why_failed
@@ -227,22 +228,23 @@ class AlbDoor:
 
     def _judge(self, step: Step, group: TargetGroup, result: InvocationResult) -> Response:
         name = group.function
-        step.function = function_run(name, "alb", result)
+        run = partial(function_run, name, "alb", result, qualifier=group.qualifier)
+        step.function = run()
         match result:
             case Returned():
                 if len(result.payload) > _MB:
                     why = f"the result of {name} has {len(result.payload)} bytes"
                     finding = Finding("AL-082", why)
-                    step.function = function_run(name, "alb", result, (finding,), usable=False)
+                    step.function = run(findings=(finding,), usable=False)
                     return _refuse(step, 502, why, "LambdaResponseTooLarge")
                 decoded = decode_result(
                     result.payload, multi_value=group.multi_value_headers, strict=self._strict
                 )
                 if isinstance(decoded, Malformed):
                     finding = Finding(decoded.rule, decoded.why)
-                    step.function = function_run(name, "alb", result, (finding,), usable=False)
+                    step.function = run(findings=(finding,), usable=False)
                     return _refuse(step, 502, f"{name}: {decoded.why}", "LambdaInvalidResponse")
-                step.function = function_run(name, "alb", result, decoded.findings)
+                step.function = run(findings=decoded.findings)
                 step.decision = Decision("answered")
                 return decoded.response
             case FunctionError() | TimedOut() | InitFailed():

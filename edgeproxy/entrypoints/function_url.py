@@ -144,7 +144,8 @@ class FunctionUrlDoor:
     def _answer(self, step: Step, result: InvocationResult) -> Response:
         """Map an invocation's end to an answer (FU-060 to 075, FU-120 to 126)."""
         name = self.url.function
-        step.function = function_run(name, "function-url", result)
+        qualifier = self.url.qualifier
+        step.function = function_run(name, "function-url", result, qualifier=qualifier)
         match result:
             case Returned():
                 if len(result.payload) > PAYLOAD_BYTES:
@@ -156,7 +157,12 @@ class FunctionUrlDoor:
                 if isinstance(decoded, Malformed):
                     finding = Finding(decoded.rule, decoded.why)
                     step.function = function_run(
-                        name, "function-url", result, (finding,), usable=False
+                        name,
+                        "function-url",
+                        result,
+                        (finding,),
+                        usable=False,
+                        qualifier=qualifier,
                     )
                     step.decision = Decision("failed", f"{name}: {decoded.why}")
                     return _internal_error()

@@ -5,7 +5,7 @@ a response cookie (CFF-EVT-12, CFF-EVT-13, CFF-HDR-07).
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
@@ -22,11 +22,13 @@ __all__ = [
     "Refused",
     "ascii_lower",
     "invalid",
+    "is_reordered",
     "items_returned",
     "items_sent",
     "rebuilt",
     "shown_request",
     "shown_response",
+    "unchanged",
     "with_generated",
 ]
 
@@ -35,6 +37,7 @@ Field: TypeAlias = dict[str, Any]
 CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 """What may not stand in a value: control characters except the tab, and half characters."""
 
+_WHOLE_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _ONE_LINE: Final = "Take control characters out, or encode the text with encodeURIComponent()."
 
 
@@ -71,7 +74,7 @@ def shown_response(response: Response) -> dict[str, Any]:
     """The ``response`` of an event."""
     return {
         "statusCode": response.status,
-        "statusDescription": response.reason or reason_phrase(response.status),
+        "statusDescription": _shown(response.reason) or reason_phrase(response.status),
         "headers": _shown_headers(response.headers, "set-cookie"),
         "cookies": _grouped(map(_set_cookie, response.headers.get_all("set-cookie"))),
     }
@@ -85,11 +88,13 @@ def with_generated(headers: Headers, generated: Mapping[str, str]) -> Headers:
 
 
 def _shown_headers(headers: Headers, cookie_name: str) -> dict[str, Field]:
-    return _grouped(
-        (shown_name, {"value": _shown(value)})
+    items = [
+        (shown_name, {"value": value if value.isascii() else _shown(value)})
         for name, value in headers
         if (shown_name := _shown_name(name)) and shown_name != cookie_name
-    )
+    ]
+    fields = dict(items)
+    return fields if len(fields) == len(items) else _grouped(items)
 
 
 def _grouped(items: Iterable[tuple[str, Field]]) -> dict[str, Field]:
@@ -141,8 +146,10 @@ def _shown_name(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _capitalised(name: str) -> str:
-    """CFF-HDR-06."""
-    return "-".join(word[:1].upper() + word[1:] for word in name.split("-"))
+    """CFF-HDR-06, for a name in lower case; a letter that is not ASCII stays as it is."""
+    return "-".join(
+        word[:1].upper() + word[1:] if word[:1].isascii() else word for word in name.split("-")
+    )
 
 
 def _plain(field: Field) -> Field:
@@ -158,12 +165,12 @@ def items_returned(
     returned: object, before: Mapping[str, Field], where: str
 ) -> dict[str, list[Field]]:
     """The values of each returned field, by the edit rule of CFF-HDR-09; ``before`` was sent."""
-    if returned == before:
-        return items_sent(before)
     if not isinstance(returned, dict):
         raise invalid(
             "CFF-HDR-07", where, "it must be an object", "Use names as keys: {name: {value: ''}}."
         )
+    if returned == before:
+        return items_sent(returned)
     items = {}
     for name, value in returned.items():
         sent = before.get(name, {})
@@ -224,6 +231,51 @@ def _field(field: object, where: str, *, list_counts: bool = False) -> Field:
                 _ONE_LINE,
             )
     return field
+
+
+def unchanged(original: Headers, generated: Collection[str]) -> Headers:
+    """What :func:`rebuilt` makes of lines that the function left alone; often the very same.
+
+    ``generated`` names the headers that only the event had.
+    """
+    if not generated and _stay(tuple([name for name, _ in original])):
+        return original
+    added = {name.lower() for name in generated}
+    lines = [
+        (_capitalised(folded), value)
+        for name, value in original
+        if (folded := name.lower()) not in added
+    ]
+    names = dict.fromkeys([name for name, _ in lines])
+    if len(names) < len(lines):
+        lines = [line for name in names for line in lines if line[0] == name]
+    return original if lines == original.lines() else Headers(lines)
+
+
+# A viewer sends the same names again and again.
+@lru_cache(maxsize=256)
+def _stay(names: tuple[str, ...]) -> bool:
+    """Whether lines of these names stay as they are: each name once, and capitalised."""
+    return len({name.lower() for name in names}) == len(names) and all(
+        name == _capitalised(name.lower()) for name in names
+    )
+
+
+def is_reordered(returned: Mapping[str, object], sent: Mapping[str, object]) -> bool:
+    """Whether fields of the same names stand in another order than JavaScript gave them.
+
+    Its objects have whole numbers first, in ascending order; the others keep their order.
+    """
+    names = list(sent)
+    if list(returned) == names:
+        return False
+    numbers = sorted(filter(_is_array_index, names), key=int)
+    rest = [name for name in names if not _is_array_index(name)]
+    return list(returned) != numbers + rest
+
+
+def _is_array_index(name: str) -> bool:
+    return _WHOLE_NUMBER.fullmatch(name) is not None and int(name) < 2**32 - 1
 
 
 def rebuilt(original: Headers, decided: Mapping[str, Sequence[str]]) -> Headers:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import orjson
-
 from edgeproxy.distribution.model import EventType
 from edgeproxy.events.cloudfront_fields import Refused, shown_request, shown_response
 from edgeproxy.events.cloudfront_result import Decoder
@@ -72,16 +70,18 @@ def viewer_event(
     request: Request,
     response: Response | None = None,
     generated: Mapping[str, str] | None = None,
-) -> bytes:
-    """The event object as JSON. ``response`` is needed for viewer-response only (CFF-EVT-05).
+    is_tenant: bool = False,
+) -> dict[str, Any]:
+    """The event object. ``response`` is needed for viewer-response only (CFF-EVT-05).
 
-    ``generated`` are the CloudFront-* headers that the behavior's policies ask for; they replace
-    what the viewer sent under these names (CFF-EVT-16).
+    For a tenant the domain name is its connection group's endpoint (CFF-EVT-03). ``generated`` are
+    the CloudFront-* headers that the behavior's policies ask for; they replace what the viewer sent
+    under these names (CFF-EVT-16).
     """
-    event: dict[str, object] = {
+    event: dict[str, Any] = {
         "version": "1.0",
         "context": {
-            "distributionDomainName": distribution_domain_name,
+            "endpoint" if is_tenant else "distributionDomainName": distribution_domain_name,
             "distributionId": distribution_id,
             "eventType": event_type.value,
             "requestId": request_id,
@@ -91,7 +91,7 @@ def viewer_event(
     }
     if response is not None:
         event["response"] = shown_response(response)
-    return orjson.dumps(event)
+    return event
 
 
 def decode_result(
@@ -101,11 +101,13 @@ def decode_result(
     request: Request,
     response: Response | None = None,
     generated: Mapping[str, str] | None = None,
+    event: Mapping[str, Any] | None = None,
     strict: bool = True,
 ) -> Decoded:
     """What becomes of ``result``, the value that the handler of that event returned.
 
-    The other arguments are those that :func:`viewer_event` got. Without ``strict``, rules that AWS
+    The other arguments are those that :func:`viewer_event` got, and ``event`` is what it made of
+    them; who does not have it any more leaves it out. Without ``strict``, rules that AWS
     leaves open are read kindly and leave a finding: CFF-RET-08, CFF-RET-09, CFF-HDR-08, LE-URI-10.
     """
     findings: list[Finding] = []
@@ -115,10 +117,13 @@ def decode_result(
         if event_type is EventType.VIEWER_RESPONSE:
             if response is None:
                 raise ValueError("a viewer-response result needs the response")
-            return Changed(decoder.changed(fields, response), tuple(findings))
+            sent = event["response"] if event else shown_response(response)
+            return Changed(decoder.changed(fields, sent, response), tuple(findings))
         if "statusCode" in fields:
             return Generated(decoder.generated(fields), tuple(findings))
-        return Continue(decoder.request(fields, request, generated or {}), tuple(findings))
+        generated = generated or {}
+        sent = event["request"] if event else shown_request(request, generated)
+        return Continue(decoder.request(fields, sent, request, generated), tuple(findings))
     except Refused as refused:
         return Invalid((refused.finding, *findings))
 

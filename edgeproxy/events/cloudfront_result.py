@@ -18,11 +18,11 @@ from edgeproxy.events.cloudfront_fields import (
     Refused,
     ascii_lower,
     invalid,
+    is_reordered,
     items_returned,
     items_sent,
     rebuilt,
-    shown_request,
-    shown_response,
+    unchanged,
     with_generated,
 )
 from edgeproxy.events.restrictions import CFF_READ_ONLY, is_disallowed
@@ -59,9 +59,19 @@ class Decoder:
         self._strict = strict
 
     def request(
-        self, result: dict[str, Any], request: Request, generated: Mapping[str, str]
+        self,
+        result: dict[str, Any],
+        sent: dict[str, Any],
+        request: Request,
+        generated: Mapping[str, str],
     ) -> Request:
-        sent = shown_request(request, generated)
+        if (
+            result == sent
+            and len(request.target) <= MAX_URI_CHARACTERS
+            and not is_reordered(result["querystring"], sent["querystring"])
+        ):
+            lines = unchanged(request.headers, generated)
+            return request if lines is request.headers else replace(request, headers=lines)
         for part in sorted(sent.keys() - result.keys()):
             self._tolerate("CFF-RET-09", f"request.{part} is missing", part in ("headers", "uri"))
             if not self._strict:
@@ -76,6 +86,19 @@ class Decoder:
                 "with query string it must be shorter than 8,192 characters",
                 "Shorten it; longer data can go into a header.",
             )
+        lines = self._lines(result, sent, request, generated)
+        return replace(request, path=path, query=query, headers=lines)
+
+    def _lines(
+        self,
+        result: dict[str, Any],
+        sent: dict[str, Any],
+        request: Request,
+        generated: Mapping[str, str],
+    ) -> Headers:
+        """The header lines of the request, cookies included."""
+        if all(result.get(member) == sent[member] for member in ("headers", "cookies")):
+            return unchanged(request.headers, generated)
         seen = with_generated(request.headers, generated)
         headers = self._headers(result, sent, seen, "request", EventType.VIEWER_REQUEST)
         cookies = self._items(result, sent, "request", "cookies")
@@ -91,7 +114,7 @@ class Decoder:
         for name, value in generated.items():
             if headers.get(name.lower()) == [value]:
                 del headers[name.lower()]
-        return replace(request, path=path, query=query, headers=rebuilt(request.headers, headers))
+        return rebuilt(request.headers, headers)
 
     def generated(self, result: dict[str, Any]) -> Response:
         status, body = self._status(result), self._body(result)
@@ -100,20 +123,24 @@ class Decoder:
         length = headers.pop("content-length", [])
         if length and length != [str(len(data))]:
             self._note(
-                "CFF-RES-07", "content-length is not the length of the body", "Leave it out."
+                "CFF-RES-07",
+                "response.headers['content-length'] is not the length of the body",
+                "Leave it out.",
             )
         if len(data) > GENERATED_BODY_WARNING_BYTES:
             self._note(
                 "CFF-RES-15",
-                f"the body has {len(data)} bytes",
+                f"The body has {len(data)} bytes",
                 "AWS states no limit, but memory and code size bound it.",
             )
         reason = self._reason(result)
         return Response(status, rebuilt(Headers(), headers), BytesBody(data), reason)
 
-    def changed(self, result: dict[str, Any], response: Response) -> Response:
+    def changed(self, result: dict[str, Any], sent: dict[str, Any], response: Response) -> Response:
         status, body = self._status(result), self._body(result)
-        sent = shown_response(response)
+        if result == sent:
+            lines = unchanged(response.headers, ())
+            return response if lines is response.headers else replace(response, headers=lines)
         headers = self._response_headers(result, sent, response.headers)
         reason = self._reason(result)
         if reason == sent["statusDescription"]:
@@ -126,7 +153,7 @@ class Decoder:
         if body and encoding and encoding == response.headers.get_all("content-encoding"):
             self._note(
                 "CFF-RES-07",
-                f"the body was replaced but content-encoding is still {encoding[0]}",
+                f"The body was replaced but content-encoding is still {encoding[0]}",
                 "Delete response.headers['content-encoding'].",
             )
         return replace(
@@ -171,7 +198,8 @@ class Decoder:
                 )
         else:
             items = self._items(result, sent, "request", "querystring")
-            if items == items_sent(sent["querystring"]):
+            seen = items_sent(sent["querystring"])
+            if items == seen and not is_reordered(items, seen):
                 return request.query
             # CFF-QS-05 (U): in the order of the object's members.
             query = format_query(
@@ -331,7 +359,7 @@ class Decoder:
         )
 
     def _note(self, rule: str, message: str, remedy: str) -> None:
-        self._findings.append(Finding(rule, f"{message[0].upper()}{message[1:]}.", remedy))
+        self._findings.append(Finding(rule, f"{message}.", remedy))
 
     def _tolerate(self, rule: str, message: str, matters: bool) -> None:
         """Refuse when strict and it ``matters``, else note."""

@@ -173,7 +173,8 @@ def _object(payload: bytes) -> dict[str, Any]:
             InvalidKind.JSON,
             "LE-RET-05",
             f"the result must be a JSON object, not {json_type(result)}",
-            "return the request or the response on every path of the function",
+            "return the request or the response on every path of the function; in Node.js the "
+            "function has to be async, or to hand it to its callback",
         )
     return result
 

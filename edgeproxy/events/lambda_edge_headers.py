@@ -7,7 +7,10 @@ also where the event could not show the bytes as they are (LE-URI-08, LE-URI-09,
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NoReturn, TypeAlias
+
+import orjson
 
 from edgeproxy.events.lambda_edge_judgement import InvalidKind, Refused
 from edgeproxy.events.restrictions import is_disallowed
@@ -18,6 +21,7 @@ __all__ = [
     "HeaderMap",
     "head_bytes",
     "header_map",
+    "json_text",
     "json_type",
     "judge_headers",
     "read_header_map",
@@ -46,8 +50,12 @@ def shown(text: str) -> str:
         return raw.decode("iso-8859-1")
 
 
+@lru_cache(32)
 def header_map(headers: Headers) -> HeaderMap:
-    """The header map of ``headers``, without the disallowed ones (LE-EVT-11)."""
+    """The header map of ``headers``, without the disallowed ones (LE-EVT-11); only for reading.
+
+    Each is needed twice: for the event, and to see what the function has changed.
+    """
     lines: HeaderMap = {}
     for name, value in headers:
         folded = name.lower()
@@ -86,7 +94,7 @@ def judge_headers(
         return sent
     if not isinstance(returned, dict):
         raise _not_a_map(returned, f"{where}.headers")
-    untouched = {name for name, entries in returned.items() if event.get(name) == entries}
+    untouched = {name for name, entries in event.items() if returned.get(name) == entries}
     rest = {name: entries for name, entries in returned.items() if name not in untouched}
     lines = read_header_map(rest, f"{where}.headers", notes)
     for name in untouched & lines.keys():  # The same name once more, in another spelling.
@@ -152,13 +160,18 @@ def refuse_names(
             )
 
 
-def refuse_read_only(name: str, what: str, rule: str = "LE-HDR-08") -> NoReturn:
+def refuse_read_only(
+    name: str,
+    what: str,
+    rule: str = "LE-HDR-08",
+    remedy: str = "return the headers of the event with this one as it was",
+) -> NoReturn:
     """Raise :class:`Refused` for a read-only header; ``what`` the function did, as a verb."""
     raise Refused(
         InvalidKind.READ_ONLY,
         rule,
         f"the function tried to {what} the read-only header {_canonical(name)}",
-        "return the headers of the event with this one as it was",
+        remedy,
     )
 
 
@@ -193,7 +206,7 @@ def _read_entry(entry: object, folded: str, where: str) -> tuple[str, str]:
         raise Refused(
             InvalidKind.HEADERS,
             "LE-HDR-16",
-            f"{where} has the key {key!r}, which is another name",
+            f"{where} has the key {json_text(key)}, which is another name",
             f"leave 'key' out or spell it {_canonical(folded)!r}",
         )
     return key, value
@@ -232,6 +245,11 @@ def _not_a_map(returned: object, where: str) -> Refused:
 def _canonical(name: str) -> str:
     """``x-my-id`` as ``X-My-Id`` (LE-HDR-11)."""
     return "-".join(part.capitalize() for part in name.split("-"))
+
+
+def json_text(value: object) -> str:
+    """A decoded value as a function wrote it, for messages."""
+    return orjson.dumps(value).decode("utf-8")
 
 
 def json_type(value: object) -> str:

@@ -48,7 +48,9 @@ _SENTENCES: Final = {
     InvalidKind.URI: _FAILED + "the URI or the query string has an invalid format.",
     InvalidKind.STATUS: _FAILED + "the status code must be a number from 200 to 599.",
     InvalidKind.BODY: _FAILED + "the body is not a string or exceeds the maximum size.",
-    InvalidKind.ORIGIN: _FAILED + "the origin is not valid.",
+    InvalidKind.ORIGIN: (
+        "The Lambda function returned an invalid origin configuration: the origin is not valid."
+    ),
     InvalidKind.SIZE: _FAILED + "the request or the response exceeds the maximum size.",
 }
 """The sentence of the error page for each kind (LE-ERR-07)."""

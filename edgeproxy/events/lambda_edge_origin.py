@@ -4,15 +4,16 @@ Only an origin-request function can change the origin (LE-ORG-01); the new one n
 configured in the distribution (LE-ORG-02). Fields that a function leaves alone are not judged.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeGuard
 
 from edgeproxy.distribution.model import CustomOrigin, Origin, S3Origin
+from edgeproxy.distribution.quotas import MAX_KEEPALIVE_TIMEOUT_S, MAX_RESPONSE_TIMEOUT_S
 from edgeproxy.events.lambda_edge_headers import (
     header_map,
+    json_text,
     json_type,
     read_header_map,
     refuse_names,
@@ -24,12 +25,17 @@ from edgeproxy.http.headers import Headers
 
 __all__ = ["judge_origin", "origin_object"]
 
+_MAX_TIMEOUT_S: Final = {
+    "readTimeout": MAX_RESPONSE_TIMEOUT_S,
+    "keepaliveTimeout": MAX_KEEPALIVE_TIMEOUT_S,
+}
 _OAI: Final = "origin-access-identity"
 _SSL_PROTOCOLS: Final = ("TLSv1.2", "TLSv1.1", "TLSv1", "SSLv3")
 _S3_REGION: Final = re.compile(r"\.s3[.-](?:dualstack\.)?([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com")
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_DNS_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
-_ENCODED_PATH: Final = re.compile(r"(?:/(?:[!$&'()*+,;=:@\w.~-]|%[0-9A-Fa-f]{2})+)*", re.ASCII)
+_DNS_NAME: Final = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\.?\Z){_LABEL}\.?", re.ASCII)
+"""A last label of digits makes an IP address of a name, however the rest is spelled."""
+_ENCODED_PATH: Final = re.compile(r"(?:[/!$&'()*+,;=:@\w.~-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 
 # What stands for a field that a function which builds its own origin leaves out. The real
 # service may refuse such an origin (LE-RET-07), so each use is reported.
@@ -154,7 +160,7 @@ class _Fields:
         return Refused(
             InvalidKind.ORIGIN,
             rule,
-            f"{self.where}.{name} must be {must}, but is {value!r}",
+            f"{self.where}.{name} must be {must}, but is {json_text(value)}",
             f"set {name} to such a value, or return it as the event had it",
         )
 
@@ -162,11 +168,9 @@ class _Fields:
         """The origin path (LE-ORG-06)."""
         path = self.get("path", defaults)
         if not isinstance(path, str) or (
-            self.is_new("path", path)
-            and path
-            and (not path.startswith("/") or path.endswith("/") or len(path) > 255)
+            self.is_new("path", path) and path and (not path.startswith("/") or path.endswith("/"))
         ):
-            must = "empty, or begin with '/' and not end with it, of at most 255 characters"
+            must = "empty, or begin with '/' and not end with it"
             raise self.refused("LE-ORG-06", "path", path, must)
         return path
 
@@ -175,8 +179,10 @@ class _Fields:
         value = self.get(name, defaults)
         if not self.is_new(name, value):
             return float(self.event[name])
-        if not _is_integer(value) or not 1 <= value <= 120:
-            raise self.refused("LE-ORG-08", name, value, "a whole number from 1 to 120")
+        if not _is_integer(value) or not 1 <= value <= _MAX_TIMEOUT_S[name]:
+            raise self.refused(
+                "LE-ORG-08", name, value, f"a whole number from 1 to {_MAX_TIMEOUT_S[name]}"
+            )
         return value
 
     def completion_timeout(self, read_s: float) -> float | None:
@@ -221,8 +227,9 @@ def _custom(fields: _Fields, origin: Origin) -> Origin:
         must = f"an array with values from {', '.join(_SSL_PROTOCOLS)}"
         raise fields.refused("LE-ORG-10", "sslProtocols", protocols, must)
     path = fields.path(_CUSTOM_DEFAULTS)
-    if fields.is_new("path", path) and not _ENCODED_PATH.fullmatch(path):
-        raise fields.refused("LE-ORG-06", "path", path, "URL-encoded")
+    if fields.is_new("path", path) and (len(path) > 255 or not _ENCODED_PATH.fullmatch(path)):
+        must = "URL-encoded, of at most 255 characters"
+        raise fields.refused("LE-ORG-06", "path", path, must)
     read_s = fields.timeout("readTimeout", _CUSTOM_DEFAULTS)
     return replace(
         origin,
@@ -271,13 +278,7 @@ def _s3(fields: _Fields, origin: Origin) -> Origin:
 
 
 def _is_host(name: str) -> bool:
-    if len(name) > 253 or not _DNS_NAME.fullmatch(name):
-        return False
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return True
-    return False
+    return len(name) <= 253 and _DNS_NAME.fullmatch(name) is not None
 
 
 def _is_bucket(name: str) -> bool:

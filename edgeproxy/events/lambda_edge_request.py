@@ -7,7 +7,14 @@ from dataclasses import replace
 from typing import Any, Final
 
 from edgeproxy.distribution.model import EventType, Origin
-from edgeproxy.events.lambda_edge_headers import head_bytes, json_type, judge_headers, shown
+from edgeproxy.distribution.quotas import MAX_HEAD_BYTES, MAX_URL_BYTES
+from edgeproxy.events.lambda_edge_headers import (
+    head_bytes,
+    json_text,
+    json_type,
+    judge_headers,
+    shown,
+)
 from edgeproxy.events.lambda_edge_judgement import Continue, InvalidKind, Refused
 from edgeproxy.events.lambda_edge_origin import judge_origin
 from edgeproxy.events.lambda_edge_response import decode_base64
@@ -19,12 +26,6 @@ __all__ = ["judge_request"]
 
 _KB: Final = 1024
 _MB: Final = 1024 * 1024
-
-_URL_CHARACTERS: Final = 8192
-"""LE-URI-02."""
-
-_REQUEST_BYTES: Final = 32_768
-"""Request line and headers. UNSURE whether output past it is refused: it is (LE-HDR-26)."""
 
 _TEXT_BYTES: Final = {EventType.VIEWER_REQUEST: 40 * _KB, EventType.ORIGIN_REQUEST: _MB}
 """A replacement body given as text (LE-BODY-10)."""
@@ -72,7 +73,7 @@ def _request(
     # clientIp is read-only as well, but a change of it is ignored (LE-RET-08, UNSURE).
     method = result.get("method", request.method)
     if method != request.method:
-        message = f"the function changed the read-only method to {method!r}"
+        message = f"the function changed the read-only method to {json_text(method)}"
         remedy = "leave request.method as it is in the event"
         if strict:
             raise Refused(InvalidKind.READ_ONLY, "LE-RET-08", message, remedy)
@@ -100,12 +101,14 @@ def _request(
             "ask for the header in a cache or origin request policy",
         )
     changed = replace(request, path=path, query=query, headers=headers)
-    size = len(changed.method) + len(changed.target) + head_bytes(headers)
-    if size > _REQUEST_BYTES:
+    line = f"{changed.method} {changed.target} HTTP/1.1\r\n\r\n"
+    size = len(line.encode("utf-8", "surrogateescape")) + head_bytes(headers)
+    # UNSURE whether output past the limit is refused: it is (LE-HDR-26).
+    if size > MAX_HEAD_BYTES:
         raise Refused(
             InvalidKind.SIZE,
             "LE-HDR-26",
-            f"the request without its body has {size} bytes; {_REQUEST_BYTES} are allowed",
+            f"the request without its body has {size} bytes; {MAX_HEAD_BYTES} are allowed",
             "add fewer or shorter headers",
         )
     return changed
@@ -137,12 +140,12 @@ def _uri(
             f"request.querystring has {bad[0]!r}, which is not allowed there",
             "percent-encode it",
         )
-    if len(uri) + len(querystring) >= _URL_CHARACTERS:
+    if len(uri) + len(querystring) >= MAX_URL_BYTES:  # LE-URI-02
         raise Refused(
             InvalidKind.URI,
             "LE-URI-02",
             f"uri and querystring have {len(uri) + len(querystring)} characters; they must have "
-            f"fewer than {_URL_CHARACTERS}",
+            f"fewer than {MAX_URL_BYTES}",
             "shorten them; longer data can go into a header or the body",
         )
     return (
@@ -228,15 +231,16 @@ def _replacement(
         raise Refused(
             InvalidKind.BODY,
             "LE-BODY-14",
-            f"request.body.action must be 'read-only' or 'replace', but is {action!r}",
+            f"request.body.action must be 'read-only' or 'replace', but is {json_text(action)}",
             "use 'replace' to send request.body.data, and 'read-only' to leave the body alone",
         )
     if action == "read-only":
-        if exposed is not None and data != base64.b64encode(exposed).decode("ascii"):
+        shown_data = base64.b64encode(exposed or b"").decode("ascii")
+        if (data, encoding) != (shown_data, "base64"):
             notes.append(
                 Finding(
                     "LE-BODY-06",
-                    "request.body.data was changed, but its action is 'read-only': ignored",
+                    "request.body was changed, but its action is 'read-only': ignored",
                     "set request.body.action to 'replace'",
                 )
             )
@@ -245,7 +249,7 @@ def _replacement(
         raise Refused(
             InvalidKind.BODY,
             "LE-BODY-14",
-            f"request.body.encoding must be 'base64' or 'text', but is {encoding!r}",
+            f"request.body.encoding must be 'base64' or 'text', but is {json_text(encoding)}",
             "use 'text' for text and 'base64' for bytes in base64",
         )
     if not isinstance(data, str):

@@ -8,8 +8,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from edgeproxy.distribution.model import EventType
+from edgeproxy.distribution.quotas import (
+    MAX_GENERATED_ORIGIN_RESPONSE_BYTES,
+    MAX_GENERATED_VIEWER_RESPONSE_BYTES,
+)
 from edgeproxy.events.lambda_edge_headers import (
     head_bytes,
+    json_text,
     json_type,
     judge_headers,
     read_header_map,
@@ -33,13 +38,10 @@ __all__ = [
 ]
 
 _GENERATED_BYTES: Final = {
-    EventType.VIEWER_REQUEST: 40 * 1024,
-    EventType.ORIGIN_REQUEST: 1024 * 1024,
+    EventType.VIEWER_REQUEST: MAX_GENERATED_VIEWER_RESPONSE_BYTES,
+    EventType.ORIGIN_REQUEST: MAX_GENERATED_ORIGIN_RESPONSE_BYTES,
 }
 """Headers and body of a generated response (LE-GEN-09)."""
-
-_REPLACED_BYTES: Final = 1024 * 1024
-"""Headers and replaced body of an origin response (LE-ORES-05)."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -53,7 +55,8 @@ def judge_generated(
     refuse_names(lines, is_disallowed, "LE-GEN-13", "response.headers")
     for name in lines:
         if name in READ_ONLY[event_type]:
-            refuse_read_only(name, "add", "LE-GEN-14")
+            remedy = "leave it out: CloudFront writes it itself where it is needed"
+            refuse_read_only(name, "add", "LE-GEN-14", remedy)
     headers = Headers(line for several in lines.values() for line in several)
     body = _body(result, "LE-GEN-05", "LE-GEN-06") or b""
     if status == 204 and body:
@@ -102,7 +105,7 @@ def judge_origin_response(
             return Changed(response, findings=tuple(notes))
         changed = replace(response, status=status, headers=headers, reason=reason)
         return Changed(changed, findings=tuple(notes))
-    _judge_size(headers, body, _REPLACED_BYTES, "LE-ORES-05")
+    _judge_size(headers, body, MAX_GENERATED_ORIGIN_RESPONSE_BYTES, "LE-ORES-05")
     encoding = headers.get("Content-Encoding")
     if encoding not in ("", "identity") and result.get("bodyEncoding") != "base64" and body:
         notes.append(
@@ -110,6 +113,14 @@ def judge_origin_response(
                 "LE-ORES-06",
                 f"the body is text, but Content-Encoding still says {encoding}",
                 "delete response.headers['content-encoding'] with the body's replacement",
+            )
+        )
+    if status in (204, 304) and body:
+        notes.append(
+            Finding(
+                "LE-ORES-04",
+                f"the body of a response with status {status} does not reach the viewer",
+                "leave the body out, or change the status",
             )
         )
     # LE-ORES-06: the length is CloudFront's to compute.
@@ -130,15 +141,26 @@ def judge_viewer_response(
     of two rules that are UNSURE (LE-VRES-02, LE-VRES-03).
     """
     headers = _headers(EventType.VIEWER_RESPONSE, result, response, notes)
-    if str(result["status"]) != str(response.status):
-        notes.append(
-            Finding(
-                "LE-VRES-02",
-                f"the function changed the status from {response.status} to "
-                f"{result['status']}: ignored",
-                "change the status in an origin-response function",
+    for name, before in (
+        ("status", str(response.status)),
+        ("statusDescription", status_description(response)),
+    ):
+        after = result.get(name, before)
+        if not isinstance(after, str | int):
+            raise Refused(
+                InvalidKind.SHAPE,
+                "LE-RET-07",
+                f"{name} must be a string, not {json_type(after)}",
+                f"return the {name} of the event",
             )
-        )
+        if str(after) != before:
+            notes.append(
+                Finding(
+                    "LE-VRES-02",
+                    f"the function changed the {name} from {before} to {after}: ignored",
+                    f"change the {name} in an origin-response function",
+                )
+            )
     if "body" in result:
         notes.append(
             Finding(
@@ -188,7 +210,7 @@ def _status(value: object, rule: str) -> int:
         raise Refused(
             InvalidKind.STATUS,
             rule,
-            f"status must be from 200 to 599, but is {value!r}",
+            f"status must be from 200 to 599, but is {json_text(value)}",
             "give three digits, for example '200'",
         )
     return int(text)
@@ -201,7 +223,7 @@ def _description(result: Mapping[str, Any], default: str) -> str:
         raise Refused(
             InvalidKind.SHAPE,
             "LE-RET-07",
-            f"statusDescription must be a string without control characters, but is {text!r}",
+            f"statusDescription must be one line of text, but is {json_text(text)}",
             "give one line of text, or leave statusDescription out",
         )
     return text
@@ -214,7 +236,7 @@ def _body(result: Mapping[str, Any], type_rule: str, encoding_rule: str) -> byte
         raise Refused(
             InvalidKind.BODY,
             encoding_rule,
-            f"bodyEncoding must be 'text' or 'base64', but is {encoding!r}",
+            f"bodyEncoding must be 'text' or 'base64', but is {json_text(encoding)}",
             "leave bodyEncoding out for text; write 'base64' for bytes in base64",
         )
     if "body" not in result:

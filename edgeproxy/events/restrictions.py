@@ -4,6 +4,7 @@ Tables only. All names are lower case; a name to be looked up is folded here.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from edgeproxy.distribution.model import EventType
@@ -129,6 +130,8 @@ NOT_ADDABLE_TO_ORIGIN_PREFIXES: Final = ("x-amz-", "x-edge-")
 """Beginnings of further such names (LE-ORG-13, CDN-OCH-03)."""
 
 
+# The same few hundred names come again and again.
+@lru_cache(maxsize=1024)
 def is_disallowed(name: str) -> bool:
     """Whether edge functions may neither see nor add a header of this name, in any case."""
     folded = name.lower()

@@ -84,6 +84,14 @@ class FunctionRun:
     error_document: object = None
     """What the runtime reported: ``{"errorType", "errorMessage", …}``, or None."""
     kind: Literal["lambda", "cloudfront"] = "lambda"
+    qualifier: str = ""
+    """How the caller named the version: a number, an alias, or nothing."""
+    version: str = ""
+    """The version that ran; empty for a CloudFront Function."""
+    utilisation: int | None = None
+    """Compute utilisation of a CloudFront Function in percent (CFF-LIM-03)."""
+    log_data: str = ""
+    """What a CloudFront Function gave to ``cf.logCustomData``, URL-encoded (CFF-HLP-02)."""
 
 
 @dataclass(slots=True)
@@ -103,8 +111,9 @@ class Step:
 class Exchange:
     """Everything about one request, from the first byte to the last.
 
-    ``result_type`` is what the access log calls ``x-edge-result-type`` and ``X-Cache`` shows;
-    doors other than a distribution leave it empty.
+    ``result_type`` is what the access log calls ``x-edge-result-type`` and ``X-Cache`` shows,
+    which has a name of its own for an exceeded limit (LE-ERR-14); doors other than a distribution
+    leave it empty.
     """
 
     id: str

@@ -8,7 +8,26 @@ from typing import Literal, Protocol, TypeAlias
 from edgeproxy.http.body import EMPTY_BODY, Body
 from edgeproxy.http.headers import EMPTY_HEADERS, Headers
 
-__all__ = ["Delivered", "Handler", "Request", "Response", "Tunnel", "Viewer", "reason_phrase"]
+__all__ = [
+    "Delivered",
+    "Handler",
+    "MutualTls",
+    "Request",
+    "Response",
+    "Tunnel",
+    "Viewer",
+    "reason_phrase",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MutualTls:
+    """What mutual TLS made of a connection: whose demands it has met, and the certificate."""
+
+    distribution: str
+    """The logical ID of the distribution that let the viewer in."""
+    headers: tuple[tuple[str, str], ...]
+    """The CloudFront-Viewer-Cert-* headers, made once (CDN-CFH-21, CDN-CFH-22)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +42,7 @@ class Viewer:
     tls_protocol: str = ""
     """``TLSv1.3`` and the like; empty over HTTP."""
     tls_cipher: str = ""
+    mutual_tls: MutualTls | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Byte ranges of a whole object that lies in memory (RFC 9110, 14), as CloudFront reads them."""
+"""Byte ranges of a whole object (RFC 9110, 14), as CloudFront reads them."""
 
 import re
 from collections.abc import Sequence
@@ -72,15 +72,20 @@ def format_content_range(part: ByteRange, size: int) -> str:
     return f"bytes {part.first}-{part.last}/{size}"
 
 
-def multipart(parts: Sequence[ByteRange], data: bytes, content_type: str, boundary: str) -> bytes:
-    """The body of a ``multipart/byteranges`` answer (RFC 9110, 14.6)."""
+def multipart(
+    parts: Sequence[ByteRange], size: int, content_type: str, boundary: str
+) -> list[bytes | ByteRange]:
+    """The body of a ``multipart/byteranges`` answer (RFC 9110, 14.6).
+
+    It consists of bytes, and of the ranges to put in from the object of ``size`` bytes.
+    """
     type_line = f"Content-Type: {content_type}\r\n" if content_type else ""
-    pieces: list[bytes] = []
+    pieces: list[bytes | ByteRange] = []
     for part in parts:
         head = (
             f"\r\n--{boundary}\r\n{type_line}"
-            f"Content-Range: {format_content_range(part, len(data))}\r\n\r\n"
+            f"Content-Range: {format_content_range(part, size)}\r\n\r\n"
         )
-        pieces += (head.encode("utf-8", "surrogateescape"), part.of(data))
+        pieces += (head.encode("utf-8", "surrogateescape"), part)
     pieces.append(f"\r\n--{boundary}--\r\n".encode())
-    return b"".join(pieces)
+    return pieces

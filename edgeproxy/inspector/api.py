@@ -6,7 +6,8 @@ changes only from its own origin, and as JSON (a form or an image of another sit
 """
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing, suppress
 from typing import Final, Protocol, TypeAlias
 from urllib.parse import urlsplit
@@ -18,12 +19,15 @@ from edgeproxy.awslambda.service import FunctionStatus, LambdaService
 from edgeproxy.clock import Clock
 from edgeproxy.errors import EdgeproxyError
 from edgeproxy.inspector import documents
+from edgeproxy.observe.edge_logs import cloudfront_function_group, connection_function_group
 from edgeproxy.observe.history import History
-from edgeproxy.observe.metrics import Metrics
+from edgeproxy.observe.metrics import MINUTES_KEPT, Metrics
+from edgeproxy.runtimes.log_groups import LogGroups
 
 __all__ = ["ControlApi", "Controlled"]
 
 _MAX_LIMIT: Final = 1000
+_ACCOUNT: Final = re.compile(r"\A\d{12}\.")
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -36,6 +40,19 @@ class Controlled(Protocol):
 
     @property
     def lambdas(self) -> LambdaService: ...
+
+    @property
+    def log_groups(self) -> LogGroups: ...
+
+    @property
+    def cloudfront_functions(self) -> Collection[str]:
+        """The names of the CloudFront Functions."""
+        ...
+
+    @property
+    def connection_functions(self) -> Collection[str]:
+        """The names of the functions that judge connections."""
+        ...
 
     def endpoints(self) -> dict[str, object]:
         """The document of ``GET /api/endpoints``."""
@@ -82,7 +99,8 @@ class ControlApi:
                 web.post("/api/clock", self._advance),
                 web.delete("/api/clock", self._reset),
                 web.get("/api/functions", self._functions),
-                web.get("/api/functions/{name}/logs", self._logs),
+                web.get("/api/functions/{name}/logs", self._function_logs),
+                web.get("/api/logs", self._logs),
                 web.get("/api/metrics", self._metrics_json),
                 web.get("/metrics", self._metrics_text),
             ]
@@ -96,7 +114,8 @@ class ControlApi:
         return _json(self._controlled.endpoints())
 
     async def _exchanges(self, request: web.Request) -> web.Response:
-        page, following = self._history.newest(_limit(request, 50), request.query.get("after"))
+        limit = _number(request, "limit", 50)
+        page, following = self._history.newest(limit, request.query.get("after"))
         return _json({"exchanges": [documents.summary(e) for e in page], "next": following})
 
     async def _exchange(self, request: web.Request) -> web.Response:
@@ -164,44 +183,46 @@ class ControlApi:
 
     async def _functions(self, request: web.Request) -> web.Response:
         statuses = self._controlled.lambdas.describe()
-        return _json({"functions": [_function(status) for status in statuses]})
+        others = [
+            {"name": name, "kind": "connection", "log_group": connection_function_group(name)}
+            for name in self._controlled.connection_functions
+        ]
+        return _json({"functions": [*map(_function, statuses), *others]})
+
+    async def _function_logs(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        limit = _number(request, "limit", 100)
+        if any(status.name == name for status in self._controlled.lambdas.describe()):
+            lines = self._controlled.lambdas.logs(name, limit)
+        elif (group := self._cloudfront_group(name)) is not None:
+            lines = self._controlled.log_groups.newest(group, limit)
+        else:
+            raise _Problem(404, "NoSuchFunction", f"no function is called {name!r}")
+        return _json({"lines": [documents.log_line(line, line.stream) for line in lines]})
+
+    def _cloudfront_group(self, name: str) -> str | None:
+        if name in self._controlled.cloudfront_functions:
+            return cloudfront_function_group(name)
+        if name in self._controlled.connection_functions:
+            return connection_function_group(name)
+        return None
 
     async def _logs(self, request: web.Request) -> web.Response:
-        name = request.match_info["name"]
-        if all(status.name != name for status in self._controlled.lambdas.describe()):
-            raise _Problem(404, "NoSuchFunction", f"no function is called {name!r}")
-        lines = self._controlled.lambdas.logs(name, _limit(request, 100))
-        return _json(
-            {
-                "lines": [
-                    {
-                        "time": documents.iso(line.time_s),
-                        "request_id": line.request_id,
-                        "stream": line.stream,
-                        "message": line.message,
-                    }
-                    for line in lines
-                ]
-            }
-        )
+        groups = self._controlled.log_groups
+        group = request.query.get("group")
+        if group is None:
+            return _json({"groups": groups.names()})
+        limit = _number(request, "limit", 100)
+        if group not in groups.names():
+            raise _Problem(404, "NoSuchLogGroup", f"nothing was written to a log group {group!r}")
+        newest = groups.newest(group, limit)
+        lines = [documents.log_line(line, line.log_stream) for line in newest]
+        return _json({"group": group, "lines": lines})
 
     async def _metrics_json(self, request: web.Request) -> web.Response:
-        return _json(
-            {
-                "metrics": [
-                    {
-                        "namespace": metric.namespace,
-                        "name": metric.name,
-                        "dimensions": dict(metric.dimensions),
-                        "sum": metric.sum,
-                        "count": metric.count,
-                        "min": metric.min,
-                        "max": metric.max,
-                    }
-                    for metric in self._metrics.all()
-                ]
-            }
-        )
+        minutes = _number(request, "minutes", MINUTES_KEPT) if "minutes" in request.query else 0
+        metrics = self._metrics.all(by_minute=minutes > 0)
+        return _json({"metrics": [documents.metric_document(m, minutes) for m in metrics]})
 
     async def _metrics_text(self, request: web.Request) -> web.Response:
         return web.Response(text=self._metrics.prometheus(), content_type="text/plain")
@@ -231,7 +252,8 @@ def _is_own_host(request: web.Request) -> bool:
         name = urlsplit(f"//{request.host}").hostname or ""
         if name == "localhost" or name.endswith(".localhost"):
             return True
-        ipaddress.ip_address(name)
+        # The clients of CloudFront's KeyValueStore put the account in front of any endpoint.
+        ipaddress.ip_address(_ACCOUNT.sub("", name))
     except ValueError:
         return False
     # An address, unlike a name, cannot be made to point here by a foreign name server.
@@ -247,10 +269,10 @@ def _is_pair(value: object) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
 
 
-def _limit(request: web.Request, default: int) -> int:
-    text = request.query.get("limit", str(default))
-    if not text.isdecimal() or not 1 <= int(text) <= _MAX_LIMIT:
-        raise _Problem(400, "InvalidArgument", f"limit must be a number from 1 to {_MAX_LIMIT}")
+def _number(request: web.Request, name: str, default: int) -> int:
+    text = request.query.get(name, str(default))
+    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= _MAX_LIMIT:
+        raise _Problem(400, "InvalidArgument", f"{name} must be a number from 1 to {_MAX_LIMIT}")
     return int(text)
 
 

@@ -7,12 +7,13 @@ Text may come from anywhere (paths, headers, reasons that quote them), so :func:
 import base64
 from datetime import UTC, datetime
 
-from edgeproxy.exchange.model import Exchange, FunctionRun, Step
+from edgeproxy.exchange.model import Exchange, FunctionRun, LogLine, Step
 from edgeproxy.exchange.text import carried
 from edgeproxy.http.body import Body
 from edgeproxy.http.messages import Request, Response
+from edgeproxy.observe.metrics import Metric, Statistics
 
-__all__ = ["detail", "iso", "summary"]
+__all__ = ["detail", "iso", "log_line", "metric_document", "summary"]
 
 
 def iso(epoch_s: float) -> str:
@@ -37,6 +38,41 @@ def detail(exchange: Exchange) -> dict[str, object]:
             "steps": [_step(step) for step in exchange.steps],
         }
     )
+
+
+def log_line(line: LogLine, stream: str) -> dict[str, object]:
+    """A line of a log. ``stream`` is where a function wrote it, or the name of a log stream."""
+    return {
+        "time": iso(line.time_s),
+        "request_id": line.request_id,
+        "stream": stream,
+        "message": carried(line.message),
+    }
+
+
+def metric_document(metric: Metric, minutes: int) -> dict[str, object]:
+    """A metric since start, and its values in each of the newest ``minutes`` that it has any."""
+    document: dict[str, object] = {
+        "namespace": metric.namespace,
+        "name": metric.name,
+        "dimensions": dict(metric.dimensions),
+        **_statistics(metric.total),
+    }
+    if minutes:
+        newest = sorted(metric.minutes.items())[-minutes:]
+        document["minutes"] = [
+            {"time": iso(minute), **_statistics(statistics)} for minute, statistics in newest
+        ]
+    return document
+
+
+def _statistics(statistics: Statistics) -> dict[str, object]:
+    return {
+        "sum": statistics.sum,
+        "count": statistics.count,
+        "min": statistics.min,
+        "max": statistics.max,
+    }
 
 
 def _carried(document: dict[str, object]) -> dict[str, object]:
@@ -82,15 +118,8 @@ def _run(run: FunctionRun) -> dict[str, object]:
         "memory_mb": run.memory_mb,
         "error": run.error or None,
         "error_document": run.error_document,
-        "log": [
-            {
-                "time": iso(line.time_s),
-                "request_id": line.request_id,
-                "stream": line.stream,
-                "message": line.message,
-            }
-            for line in run.log
-        ],
+        "log": [log_line(line, line.stream) for line in run.log],
+        "log_data": run.log_data or None,
         "findings": [
             {"rule": finding.rule, "message": finding.message, "remedy": finding.remedy}
             for finding in run.findings

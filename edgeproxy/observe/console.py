@@ -71,6 +71,16 @@ class Console:
         self._verbose = verbose
         self._quiet = quiet
         self._told: set[tuple[str, str]] = set()
+        self._held: list[str] | None = None
+
+    def hold(self, on: bool) -> None:
+        """While ``on``, keep back what would stand between a debugger's prompt and its answer."""
+        if on:
+            self._held = []
+        elif self._held is not None:
+            held, self._held = self._held, None
+            for text in held:
+                self._print(text)
 
     def ended(self, exchange: Exchange) -> None:
         if self._quiet and not any(run.error for run in exchange.functions):
@@ -115,6 +125,8 @@ class Console:
         if runs:
             parts.append(" ".join(self._run(run) for run in runs))
         yield " ".join(parts).rstrip()
+        if self._verbose and exchange.door == "distribution":
+            yield self._below(f"X-Amz-Cf-Id: {exchange.id}", paint.dim)
         for run in runs:
             yield from self._log(run)
             yield from self._failure(run)
@@ -148,13 +160,15 @@ class Console:
             # Lambda indents the lines of a Python traceback with these blanks.
             for text in line.message.replace("\xa0", " ").splitlines() or [""]:
                 yield self._below(f"{run.name}: {text}")
+        if run.log_data:
+            yield self._below(f"{run.name}: {run.event_type}-log-data {run.log_data}")
 
     def _failure(self, run: FunctionRun) -> Iterable[str]:
         document = run.error_document
         if isinstance(document, dict) and not self._verbose:
             kind = document.get("errorType", "Error")
             message = f"{run.name} failed: {kind}: {document.get('errorMessage', '')}"
-            for text in message.splitlines():
+            for text in message.removesuffix(": ").splitlines():
                 yield self._below(text, self._paint.bad)
 
     def _finding(self, run: FunctionRun, finding: Finding) -> Iterable[str]:
@@ -182,6 +196,9 @@ class Console:
         return f"         {self._paint.dim('|')} {paint(visible(text))}"
 
     def _print(self, text: str) -> None:
+        if self._held is not None:
+            self._held.append(text)
+            return
         encoding = self._stream.encoding or "utf-8"
         text = text.encode(encoding, "backslashreplace").decode(encoding)
         try:
@@ -223,9 +240,11 @@ def _as_document(exchange: Exchange) -> dict[str, object]:
             {
                 "name": run.name,
                 "event_type": run.event_type,
+                "request_id": run.request_id,
                 "duration_ms": round(run.duration_ms, 3),
                 "error": run.error or None,
                 "log": [line.message for line in run.log],
+                "log_data": run.log_data or None,
                 "findings": [
                     {"rule": f.rule, "message": f.message, "remedy": f.remedy} for f in run.findings
                 ],

@@ -21,6 +21,8 @@ _MAX_WAITING: Final = 1000
 
 _MAX_LOG_CHARS: Final = 32 * 1024 * 1024
 """How much of functions' logs may be kept: one invocation may write 256 KB."""
+_LINE_CHARS: Final = 150
+"""What a line takes besides its text; a function may write empty ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class History:
 
 
 def _log_chars(exchange: Exchange) -> int:
-    return sum(len(line.message) for run in exchange.functions for line in run.log)
+    lines = (line for run in exchange.functions for line in run.log)
+    return sum(len(line.message) + _LINE_CHARS for line in lines)
 
 
 def _settled(exchange: Exchange) -> Exchange:

@@ -1,14 +1,35 @@
-"""Counts under AWS's metric names (namespaces ``AWS/CloudFront`` and ``AWS/Lambda``)."""
+"""Counts under AWS's metric names (namespaces ``AWS/CloudFront`` and ``AWS/Lambda``).
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+Each metric is kept since start and by minute for the last three hours, as the graphs of AWS's
+consoles show it. The same value stands under several sets of dimensions where AWS does so: choose
+one of them when adding up.
 
+A request adds to some twenty metrics that are seldom read. So requests and runs that ended alike
+are counted together, and AWS's metrics are made of that when somebody asks for them.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
+
+from edgeproxy.awslambda.concurrency import InFlight
 from edgeproxy.exchange.model import Exchange, FunctionRun
 
-__all__ = ["Metric", "Metrics"]
+__all__ = ["MINUTES_KEPT", "Dimensions", "Metric", "Metrics", "Statistics"]
 
 Dimensions: TypeAlias = tuple[tuple[str, str], ...]
+
+MINUTES_KEPT: Final = 180
+
+_LAMBDA: Final = "AWS/Lambda"
+_CLOUDFRONT: Final = "AWS/CloudFront"
+_GLOBAL: Final = ("Region", "Global")
+_ERRORS_BY_CODE: Final = (401, 403, 404, 502, 503, 504)
+_BYTES: Final = {
+    **dict.fromkeys(("GET", "HEAD"), "BytesDownloaded"),
+    **dict.fromkeys(("OPTIONS", "POST", "PUT"), "BytesUploaded"),
+}
 
 _LAMBDA_FAILURES: Final = {
     "LambdaExecutionError": "LambdaExecutionError",
@@ -17,14 +38,14 @@ _LAMBDA_FAILURES: Final = {
 }
 """From detailed result types to names of metrics (LE-MET-02)."""
 
+_LAMBDA_5XX: Final = "Lambda5xxErrorRate"
+"""The first graph of LE-MET-01. AWS does not tell the metric's name: this one is ours."""
+
 
 @dataclass(slots=True)
-class Metric:
-    """A metric since start. ``sum``, ``min`` and ``max`` are in the metric's own unit."""
+class Statistics:
+    """What there is to know of a number of values, in the metric's own unit."""
 
-    namespace: str
-    name: str
-    dimensions: Dimensions
     sum: float = 0
     count: int = 0
     min: float = float("inf")
@@ -33,8 +54,144 @@ class Metric:
     def add(self, value: float) -> None:
         self.sum += value
         self.count += 1
-        self.min = min(self.min, value)
-        self.max = max(self.max, value)
+        # Several times in every request, and min() and max() take several times as long.
+        if value < self.min:
+            self.min = value
+        if value > self.max:
+            self.max = value
+
+    def merge(self, other: "Statistics") -> None:
+        self.sum += other.sum
+        self.count += other.count
+        self.min = min(self.min, other.min)
+        self.max = max(self.max, other.max)
+
+    def with_each(self, value: float) -> "Statistics":
+        """Those of as many values that are all ``value``."""
+        return Statistics(self.count * value, self.count, value, value)
+
+
+@dataclass(slots=True)
+class Metric:
+    """A metric since start, and by minute: ``minutes`` is keyed by the minute's first second."""
+
+    namespace: str
+    name: str
+    dimensions: Dimensions
+    total: Statistics = field(default_factory=Statistics)
+    minutes: dict[int, Statistics] = field(default_factory=dict)
+
+
+# What values are counted by: tuples, since they are made and looked up in every request. None of
+# one kind equals one of another, since they differ in length or in the type of the last field.
+
+
+class _Name(NamedTuple):
+    """One metric, for values that are counted as they are."""
+
+    namespace: str
+    name: str
+    dimensions: Dimensions
+
+    def metrics(self, values: Statistics) -> Iterator[tuple["_Name", Statistics]]:
+        yield self, values
+
+
+class _LambdaRuns(NamedTuple):
+    """Runs of a Lambda function; the values are durations in milliseconds."""
+
+    name: str
+    qualifier: str
+    version: str
+    error: str
+
+    def metrics(self, runs: Statistics) -> Iterator[tuple[_Name, Statistics]]:
+        """A throttled request is no invocation (LI-128), a refused result no error of Lambda's."""
+        if self.error == "Throttled":
+            values = {"Throttles": runs.with_each(1)}
+        else:
+            values = {
+                "Invocations": runs.with_each(1),
+                "Duration": runs,
+                "Errors": runs.with_each(int(self.error not in ("", "Validation"))),
+            }
+        for dimensions in self._dimensions():
+            for name, statistics in values.items():
+                yield _Name(_LAMBDA, name, dimensions), statistics
+
+    def _dimensions(self) -> list[Dimensions]:
+        """The sets of dimensions that they count under (LI-250)."""
+        function = ("FunctionName", self.name)
+        resource = ("Resource", f"{self.name}:{self.qualifier}" if self.qualifier else self.name)
+        sets: list[Dimensions] = [(), (function,), (function, resource)]
+        is_alias = self.qualifier not in ("", "$LATEST") and not self.qualifier.isdigit()
+        if is_alias and self.version:
+            sets.append((function, resource, ("ExecutedVersion", self.version)))
+        return sets
+
+
+class _CloudFrontRuns(NamedTuple):
+    """Runs of a CloudFront Function; the values are utilisations, if ``measured``."""
+
+    name: str
+    distribution_id: str
+    error: str
+    measured: bool
+
+    def metrics(self, runs: Statistics) -> Iterator[tuple[_Name, Statistics]]:
+        """CloudFront Functions count under CloudFront (CFF-MET-01)."""
+        values = {
+            "FunctionInvocations": runs.with_each(1),
+            "FunctionValidationErrors": runs.with_each(int(self.error == "Validation")),
+            "FunctionExecutionErrors": runs.with_each(int(self.error == "Unhandled")),
+            "FunctionThrottles": runs.with_each(int(self.error == "Throttled")),
+        }
+        if self.measured:
+            values["FunctionComputeUtilization"] = runs
+        function = (("FunctionName", self.name), _GLOBAL)
+        distribution = ("DistributionId", self.distribution_id)
+        for dimensions in (function, (distribution, *function)):
+            for name, statistics in values.items():
+                yield _Name(_CLOUDFRONT, name, dimensions), statistics
+
+
+class _Requests(NamedTuple):
+    """Requests of viewers; the values are the bytes that ``bytes_counted`` names, if it does."""
+
+    distribution_id: str
+    bytes_counted: str
+    status: int
+    hit: bool
+    failure: str
+    with_lambda: bool
+
+    def metrics(self, requests: Statistics) -> Iterator[tuple[_Name, Statistics]]:
+        """The rates are percentages of requests."""
+        status = self.status
+        values = {"Requests": requests.with_each(1)}
+        if self.bytes_counted:
+            values[self.bytes_counted] = requests
+        rates = {
+            "4xxErrorRate": 400 <= status < 500,
+            "5xxErrorRate": status >= 500,
+            "TotalErrorRate": status >= 400,
+            **{f"{code}ErrorRate": status == code for code in _ERRORS_BY_CODE},
+        }
+        if self.bytes_counted == "BytesDownloaded" and 0 < status < 400:
+            rates["CacheHitRate"] = self.hit  # Errors and uploads are not cacheable.
+        if self.with_lambda:
+            rates[_LAMBDA_5XX] = self.failure != "" and status >= 500
+        if self.failure:
+            values[self.failure] = requests.with_each(1)
+        values |= {name: requests.with_each(100 * counts) for name, counts in rates.items()}
+        for name, statistics in values.items():
+            yield _Name(_CLOUDFRONT, name, _of_distribution(self.distribution_id)), statistics
+
+
+_ACCOUNT_CONCURRENCY: Final = _Name(_LAMBDA, "ConcurrentExecutions", ())
+_UNRESERVED_CONCURRENCY: Final = _Name(_LAMBDA, "UnreservedConcurrentExecutions", ())
+
+_Tally: TypeAlias = defaultdict[_Name | _LambdaRuns | _CloudFrontRuns | _Requests, Statistics]
 
 
 class Metrics:
@@ -45,81 +202,102 @@ class Metrics:
 
     def __init__(self, distribution_id: Callable[[str], str]) -> None:
         self._distribution_id = distribution_id
-        self._metrics: dict[tuple[str, str, Dimensions], Metric] = {}
+        self._minutes: dict[int, _Tally] = {}
+        self._before: _Tally = defaultdict(Statistics)
+        """What was counted in minutes that are not kept any more."""
 
     def ended(self, exchange: Exchange) -> None:
-        for run in exchange.functions:
+        tally = self._tally(exchange.started)
+        runs = exchange.functions
+        for run in runs:
             if run.kind == "lambda":
-                self._count_lambda_run(run)
+                alike = _LambdaRuns(run.name, run.qualifier, run.version, run.error)
+                tally[alike].add(run.duration_ms)
             else:
-                self._count_cloudfront_run(run)
+                distribution_id = self._distribution_id(exchange.name)
+                measured = run.utilisation is not None
+                tally[_CloudFrontRuns(run.name, distribution_id, run.error, measured)].add(
+                    run.utilisation or 0
+                )
         if exchange.door == "distribution":
-            self._count_request(exchange)
+            self._count_request(tally, exchange, runs)
 
-    def all(self) -> list[Metric]:
-        """Every metric that has a value, in order of first use."""
-        return list(self._metrics.values())
+    def entered(self, name: str, in_flight: InFlight, time_s: float) -> None:
+        """An invocation begins; ``in_flight`` counts it, too (LI-253)."""
+        tally = self._tally(time_s)
+        function = (("FunctionName", name),)
+        tally[_Name(_LAMBDA, "ConcurrentExecutions", function)].add(in_flight.function)
+        tally[_ACCOUNT_CONCURRENCY].add(in_flight.account)
+        tally[_UNRESERVED_CONCURRENCY].add(in_flight.unreserved)
+
+    def all(self, *, by_minute: bool = True) -> list[Metric]:
+        """Every metric that has a value, in order of first use, and if so asked by minute."""
+        metrics = {key: Metric(*key, total) for key, total in self._totals().items()}
+        for minute, tally in self._minutes.items() if by_minute else ():
+            for key, statistics in _by_name(tally).items():
+                metrics[key].minutes[minute] = statistics
+        return list(metrics.values())
 
     def prometheus(self) -> str:
         """All metrics in Prometheus' text format: a summary with sum and count for each."""
         families: dict[str, list[str]] = {}
-        for metric in self._metrics.values():
-            name = f"{metric.namespace}_{metric.name}".replace("/", "_").lower()
-            labels = ",".join(f'{key}="{_escape(value)}"' for key, value in metric.dimensions)
+        for key, total in self._totals().items():
+            name = f"{key.namespace}_{key.name}".replace("/", "_").lower()
+            labels = ",".join(f'{label}="{_escape(value)}"' for label, value in key.dimensions)
             # The lines of one name stand together, whatever their labels.
             families.setdefault(name, [f"# TYPE {name} summary\n"]).append(
-                f"{name}_sum{{{labels}}} {metric.sum}\n{name}_count{{{labels}}} {metric.count}\n"
+                f"{name}_sum{{{labels}}} {total.sum}\n{name}_count{{{labels}}} {total.count}\n"
             )
         return "".join(line for lines in families.values() for line in lines)
 
-    def _count_lambda_run(self, run: FunctionRun) -> None:
-        """A throttled request is no invocation (LI-128), a refused result no error of Lambda's."""
-        dimensions = (("FunctionName", run.name),)
-        if run.error == "Throttled":
-            self._add("AWS/Lambda", "Throttles", dimensions, 1)
-            return
-        self._add("AWS/Lambda", "Invocations", dimensions, 1)
-        self._add("AWS/Lambda", "Duration", dimensions, run.duration_ms)
-        failed = run.error not in ("", "Validation")
-        self._add("AWS/Lambda", "Errors", dimensions, int(failed))
-
-    def _count_cloudfront_run(self, run: FunctionRun) -> None:
-        """CloudFront Functions count under CloudFront (CFF-MET-01)."""
-        dimensions = (("FunctionName", run.name), ("Region", "Global"))
-        invalid = run.error == "Validation"
-        failed = bool(run.error) and not invalid
-        self._add("AWS/CloudFront", "FunctionInvocations", dimensions, 1)
-        self._add("AWS/CloudFront", "FunctionValidationErrors", dimensions, int(invalid))
-        self._add("AWS/CloudFront", "FunctionExecutionErrors", dimensions, int(failed))
-
-    def _count_request(self, exchange: Exchange) -> None:
-        dimensions = (
-            ("DistributionId", self._distribution_id(exchange.name)),
-            ("Region", "Global"),
-        )
-        response = exchange.response
-        status = response.status if response is not None else 0
+    def _count_request(self, tally: _Tally, exchange: Exchange, runs: list[FunctionRun]) -> None:
+        distribution_id = self._distribution_id(exchange.name)
+        counted = _BYTES.get(exchange.request.method, "")
         hit = exchange.result_type in ("Hit", "RefreshHit")
-        percentages = {
-            "4xxErrorRate": 400 <= status < 500,
-            "5xxErrorRate": status >= 500,
-            "TotalErrorRate": status >= 400,
-            "CacheHitRate": hit,
-        }
-        self._add("AWS/CloudFront", "Requests", dimensions, 1)
-        self._add("AWS/CloudFront", "BytesDownloaded", dimensions, exchange.bytes_sent)
-        for name, counts in percentages.items():
-            self._add("AWS/CloudFront", name, dimensions, 100 if counts else 0)
-        failure = _LAMBDA_FAILURES.get(exchange.detailed_result_type)
-        if failure is not None:
-            self._add("AWS/CloudFront", failure, dimensions, 1)
+        alike = _Requests(
+            distribution_id,
+            counted,
+            exchange.response.status if exchange.response is not None else 0,
+            hit,
+            _LAMBDA_FAILURES.get(exchange.detailed_result_type, ""),
+            any(run.kind == "lambda" for run in runs),
+        )
+        uploaded = counted == "BytesUploaded"
+        tally[alike].add(exchange.bytes_received if uploaded else exchange.bytes_sent)
+        if exchange.origin_id and not hit and exchange.first_byte_s is not None:
+            latency = _Name(_CLOUDFRONT, "OriginLatency", _of_distribution(distribution_id))
+            tally[latency].add(exchange.first_byte_s * 1000)
 
-    def _add(self, namespace: str, name: str, dimensions: Dimensions, value: float) -> None:
-        key = (namespace, name, dimensions)
-        metric = self._metrics.get(key)
-        if metric is None:
-            metric = self._metrics[key] = Metric(namespace, name, dimensions)
-        metric.add(value)
+    def _tally(self, time_s: float) -> _Tally:
+        minute = int(time_s) // 60 * 60
+        if minute not in self._minutes:
+            if len(self._minutes) == MINUTES_KEPT:
+                _merge(self._minutes.pop(min(self._minutes)), self._before)
+            self._minutes[minute] = defaultdict(Statistics)
+        return self._minutes[minute]
+
+    def _totals(self) -> dict[_Name, Statistics]:
+        total: _Tally = defaultdict(Statistics)
+        for tally in (self._before, *self._minutes.values()):
+            _merge(tally, total)
+        return _by_name(total)
+
+
+def _of_distribution(distribution_id: str) -> Dimensions:
+    return (("DistributionId", distribution_id), _GLOBAL)
+
+
+def _merge(tally: _Tally, into: _Tally) -> None:
+    for alike, values in tally.items():
+        into[alike].merge(values)
+
+
+def _by_name(tally: _Tally) -> dict[_Name, Statistics]:
+    named: dict[_Name, Statistics] = defaultdict(Statistics)
+    for alike, values in tally.items():
+        for name, statistics in alike.metrics(values):
+            named[name].merge(statistics)
+    return named
 
 
 def _escape(value: str) -> str:

@@ -9,7 +9,7 @@ stream in both directions; a slow reader slows the origin down.
 import asyncio
 from dataclasses import replace
 from pathlib import Path
-from typing import Final, assert_never
+from typing import Final, Literal, assert_never
 
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
@@ -70,7 +70,10 @@ class OriginClient:
         request = with_custom_headers(request, origin)
         match destination:
             case Folder(path):
-                return await self._folder(path)(request)
+                # A folder in place of a declared bucket does not mind what the policies forward.
+                is_chosen = origin.is_s3 and self.destinations.is_moved(origin)
+                bucket = origin.domain_name if is_chosen else ""
+                return await self._folder(path)(request, bucket=bucket)
             case Local(handler):
                 return await handler(request)
             case Address():
@@ -81,6 +84,15 @@ class OriginClient:
                 return await self._fetch_within_limit(request, origin, destination)
             case _:
                 assert_never(destination)
+
+    async def look_up(self, origin: Origin, viewer_scheme: Literal["http", "https"]) -> None:
+        """Make sure that the name of ``origin`` resolves (LE-ORDER-06).
+
+        What is mapped to another place has no name to resolve. Raises :class:`OriginFailure`.
+        """
+        destination = self.destinations.resolve(origin, viewer_scheme)
+        if isinstance(destination, Address) and destination.host == origin.domain_name:
+            await self._connections.look_up(destination, origin.connection_timeout_s)
 
     async def close(self) -> None:
         """Close all connections to origins."""
@@ -168,16 +180,22 @@ class OriginClient:
         tls = None
         if address.scheme == "https":
             tls = client_context(protocols, verified=not address.any_certificate)
+        host = _host_name(request.host)
+        server_name = origin.server_name or host
         return await self._connections.open(
             address,
             tls=tls,
-            server_name=_host_name(request.host),
+            server_name=server_name,
+            # CFF-ORG-03 does not say whether the names that a function allows are the only ones:
+            # they are.
+            accepted_names=origin.allowed_certificate_names
+            or dict.fromkeys((origin.domain_name, host, server_name)),
             timeout_s=origin.connection_timeout_s,
             keepalive_s=keepalive_s if may_reuse else None,
         )
 
 
 def _host_name(host: str) -> str:
-    """The name in a Host header, for SNI and the certificate (CDN-ORG-11)."""
+    """The name in a Host header, for SNI and the certificate (CDN-ORG-11, CFF-ORG-09)."""
     name = host.rpartition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
     return name.rstrip(".")

@@ -8,26 +8,27 @@ idle in the pool from a new one.
 
 import asyncio
 import ssl
+from collections.abc import Collection
 from functools import lru_cache, partial
 from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
+from aiohttp.helpers import is_ip_address
 from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
 from aiohttp.streams import StreamReader
 from yarl import URL
 
+from edgeproxy.distribution.quotas import MAX_HEAD_BYTES
 from edgeproxy.origins.destinations import Address
 from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
+from edgeproxy.origins.names import Names
+from edgeproxy.origins.tls import certificate_names, is_for
 
-__all__ = ["MAX_HEAD_BYTES", "Connections", "OriginConnection", "StaleConnection"]
-
-MAX_HEAD_BYTES: Final = 32_768
-"""Status line and headers of an origin's answer together (CDN-REQ-04)."""
+__all__ = ["Connections", "OriginConnection", "StaleConnection"]
 
 _READ_BUFFER_BYTES: Final = 2**16
-_NAME_CACHE_S: Final = 10
 
 
 class StaleConnection(Exception):
@@ -76,11 +77,13 @@ class _Protocol(ResponseHandler):
 class _Connector(aiohttp.TCPConnector):
     """A pool without a limit; with ``keepalive_s`` None every connection serves one request."""
 
-    def __init__(self, keepalive_s: float | None) -> None:
+    def __init__(self, keepalive_s: float | None, names: Names) -> None:
         if keepalive_s is None:
-            super().__init__(limit=0, ttl_dns_cache=_NAME_CACHE_S, force_close=True)
+            super().__init__(limit=0, resolver=names, use_dns_cache=False, force_close=True)
         else:
-            super().__init__(limit=0, ttl_dns_cache=_NAME_CACHE_S, keepalive_timeout=keepalive_s)
+            super().__init__(
+                limit=0, resolver=names, use_dns_cache=False, keepalive_timeout=keepalive_s
+            )
         self._factory = partial(_new_protocol)
 
 
@@ -142,7 +145,8 @@ class OriginConnection:
                 message, payload = await self.protocol.read()
         except (aiohttp.ClientError, HttpProcessingError) as error:
             raise self._judge(error) from error
-        head_bytes = sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+        head_bytes = len("HTTP/1.1 200 \r\n\r\n") + len(message.reason)
+        head_bytes += sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
         if head_bytes > MAX_HEAD_BYTES:
             raise self._head_too_big()
         return message, payload
@@ -207,8 +211,19 @@ class Connections:
     """Opens connections and keeps idle ones, per address, TLS name and keep-alive timeout."""
 
     def __init__(self) -> None:
+        self._names = Names()
         self._connectors: dict[float | None, _Connector] = {}
         self._description = lru_cache(maxsize=256)(_describe)
+
+    async def look_up(self, address: Address, timeout_s: float) -> None:
+        """Make sure that the name of ``address`` resolves; raises :class:`OriginFailure` if not."""
+        if is_ip_address(address.host):
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                _ = await self._names.resolve(address.host, address.port)
+        except OSError as error:  # TimeoutError is one.
+            raise _unresolved(address) from error
 
     async def open(
         self,
@@ -216,17 +231,18 @@ class Connections:
         *,
         tls: ssl.SSLContext | None,
         server_name: str,
+        accepted_names: Collection[str],
         timeout_s: float,
         keepalive_s: float | None,
     ) -> OriginConnection:
         """One attempt to connect; with ``keepalive_s`` None always a new connection, used once.
 
-        ``server_name`` is sent as SNI and checked against the certificate. Raises
-        :class:`OriginFailure` by CDN-ERR-30 to 34.
+        ``server_name`` is sent as SNI; a certificate that ``tls`` verifies must be for one of
+        ``accepted_names``. Raises :class:`OriginFailure` by CDN-ERR-30 to 34.
         """
         connector = self._connectors.get(keepalive_s)
         if connector is None:
-            connector = self._connectors[keepalive_s] = _Connector(keepalive_s)
+            connector = self._connectors[keepalive_s] = _Connector(keepalive_s, self._names)
         description = self._description(address, tls, server_name if tls else "")
         try:
             async with asyncio.timeout(timeout_s):
@@ -238,23 +254,38 @@ class Connections:
                 f"{address} did not accept a connection within {timeout_s:g} s",
                 timed_out=True,
             ) from error
-        except aiohttp.ClientConnectorDNSError as error:
-            raise OriginFailure(
-                OriginFailureKind.DNS,
-                502,
-                f"the origin's name {address.host} does not resolve; "
-                f"--origin {address.host}=URL_OR_DIR sends its requests elsewhere",
-            ) from error
+        except (aiohttp.ClientConnectorDNSError, aiohttp.InvalidUrlClientError) as error:
+            raise _unresolved(address) from error
         except (aiohttp.ClientConnectorError, aiohttp.ClientConnectorCertificateError) as error:
             raise OriginFailure(
                 OriginFailureKind.CONNECT, 502, f"{address} {_refusal(error)}"
             ) from error
+        if tls is not None and tls.verify_mode is ssl.CERT_REQUIRED:
+            shown = certificate_names(connection.transport)
+            if not is_for(shown, accepted_names):
+                connection.close()
+                raise OriginFailure(
+                    OriginFailureKind.CONNECT,
+                    502,
+                    f"{address} showed a certificate that is not accepted: it is for "
+                    f"{' and '.join(shown) or 'nobody'}, not for {' or '.join(accepted_names)}",
+                )
         return OriginConnection(connection, address)
 
     async def close(self) -> None:
         """Close every connection, idle or not."""
         for connector in self._connectors.values():
             await connector.close()
+        await self._names.close()
+
+
+def _unresolved(address: Address) -> OriginFailure:
+    return OriginFailure(
+        OriginFailureKind.DNS,
+        502,
+        f"the origin's name {address.host} does not resolve; "
+        f"--origin {address.host}=URL_OR_DIR sends its requests elsewhere",
+    )
 
 
 def _describe(

@@ -79,7 +79,9 @@ class Destinations:
         origin_hosts: frozenset[str] = frozenset(),
         declared: Iterable[Origin] = (),
     ) -> None:
-        self._domains = {origin.id: origin.domain_name.lower() for origin in declared}
+        self._domains: dict[str, set[str]] = {}
+        for origin in declared:  # Tenants of a distribution fill in a domain name each.
+            self._domains.setdefault(origin.id, set()).add(origin.domain_name.lower())
         found: dict[str, Destination] = {name: Local(handler) for name, handler in handlers.items()}
         found |= {name: _parse_target(name, target) for name, target in mapping.items()}
         self._mapped = {key: found[name] for name in found for key in self._keys(name)}
@@ -87,13 +89,17 @@ class Destinations:
 
     def _keys(self, name: str) -> tuple[str, ...]:
         """What an option's ID_OR_DOMAIN stands for: IDs as they are, domain names lower-case."""
-        domain = self._domains.get(name)
-        return (name.lower(),) if domain is None else (name, domain)
+        domains = self._domains.get(name)
+        return (name.lower(),) if domains is None else (name, *domains)
 
     def _names(self, origin: Origin) -> tuple[str, ...]:
         domain = origin.domain_name.lower()
-        is_declared = self._domains.get(origin.id, domain) == domain
-        return (origin.id, domain) if is_declared else (domain,)
+        return (domain,) if self.is_moved(origin) else (origin.id, domain)
+
+    def is_moved(self, origin: Origin) -> bool:
+        """Whether an edge function has changed the domain of a declared origin."""
+        domain = origin.domain_name.lower()
+        return domain not in self._domains.get(origin.id, {domain})
 
     def resolve(self, origin: Origin, viewer_scheme: Literal["http", "https"]) -> Destination:
         """The mapped destination by ID, then by domain name, else the real one (CDN-ORG-08).

@@ -65,6 +65,9 @@ _RESPONSE_PARAMETERS: Final = {
     "response-content-type": "Content-Type",
     "response-expires": "Expires",
 }
+_ENDPOINT: Final = re.compile(r"\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?$")
+"""What follows the bucket's name in the names of S3's endpoints."""
+
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
@@ -72,6 +75,7 @@ _MESSAGES: Final = {
     "AccessDenied": (403, "Access Denied"),
     "InvalidRange": (416, "The requested range is not satisfiable"),
     "MethodNotAllowed": (405, "The specified method is not allowed against this resource."),
+    "NoSuchBucket": (404, "The specified bucket does not exist"),
     "NoSuchKey": (404, "The specified key does not exist."),
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
 }
@@ -109,7 +113,11 @@ class FolderOrigin:
         self._lock = threading.Lock()
         self._digests: LRUCache[tuple[Path, int, int], str] = LRUCache(_REMEMBERED_DIGESTS)
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, request: Request, *, bucket: str = "") -> Response:
+        """The answer of S3, which finds ``bucket``, where one is given, by its name in Host."""
+        if bucket and not _is_for(bucket, request.host):
+            why = f"no bucket has the name in Host, {request.host} (send {bucket} there)"
+            return self._error("NoSuchBucket", request, why)
         if request.method not in ("GET", "HEAD"):
             why = "a folder takes GET and HEAD only"
             response = self._error("MethodNotAllowed", request, why)
@@ -214,6 +222,7 @@ class FolderOrigin:
         (_, host_id), (_, request_id), *_ = headers
         about = {
             "NoSuchKey": f"<Key>{escape(_printable_key(request.path))}</Key>",
+            "NoSuchBucket": f"<BucketName>{escape(request.host)}</BucketName>",
             "MethodNotAllowed": f"<Method>{escape(request.method)}</Method>",
         }.get(code, "")
         document = (
@@ -265,6 +274,11 @@ def _with_headers(response: Response, *lines: tuple[str, str]) -> Response:
     for name, value in lines:
         headers = headers.with_set(name, value)
     return replace(response, headers=headers)
+
+
+def _is_for(bucket: str, host: str) -> bool:
+    """LE-ORG-16, whichever of S3's endpoints either is spelled with."""
+    return _ENDPOINT.sub("", host.lower()) == _ENDPOINT.sub("", bucket.lower())
 
 
 def _printable_key(path: str) -> str:

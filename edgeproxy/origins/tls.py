@@ -1,17 +1,19 @@
 """TLS towards origins: which protocol versions are offered and whether certificates are checked.
 
-A certificate is checked against the machine's trusted authorities and the name that stands in the
-request's Host header, which is the origin's domain unless the viewer's Host is forwarded
-(CDN-ORG-11, CDN-ERR-34). Only a loopback address that the user named with ``--origin`` may show
+A certificate is checked against the machine's trusted authorities, and must be for the origin's
+domain or for the Host that is sent (CDN-ERR-34, LE-ORG-17). Python's own check knows one name only,
+so names are compared here. Only a loopback address that the user named with ``--origin`` may show
 any certificate, so that a dev server with a self-signed one can be used.
 """
 
+import asyncio
 import ssl
 import warnings
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["client_context"]
+__all__ = ["certificate_names", "client_context", "is_for"]
 
 # From the oldest on. SSLv3 is beyond every current library; it counts as TLSv1.
 _OLD_VERSIONS: Final = (
@@ -29,6 +31,7 @@ def client_context(ssl_protocols: tuple[str, ...], *, verified: bool = True) -> 
     the default of templates is TLSv1 alone, and a local origin rarely speaks that.
     """
     context = ssl.create_default_context()
+    context.check_hostname = False  # Left to is_for.
     context.set_alpn_protocols(["http/1.1"])
     for name, version in _OLD_VERSIONS:
         if name in ssl_protocols:
@@ -39,6 +42,38 @@ def client_context(ssl_protocols: tuple[str, ...], *, verified: bool = True) -> 
             context.set_ciphers("DEFAULT:@SECLEVEL=0")
             break
     if not verified:
-        context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def certificate_names(transport: asyncio.BaseTransport | None) -> tuple[str, ...]:
+    """The DNS names and addresses of the verified certificate that the other side has shown.
+
+    The common name counts when there is no DNS name.
+    """
+    shown = transport.get_extra_info("peercert") if transport is not None else None
+    if not shown:
+        return ()
+    names = [value for kind, value in shown.get("subjectAltName", ()) if "DNS" in kind]
+    if not names:
+        subject = [pair for part in shown.get("subject", ()) for pair in part]
+        names = [value for kind, value in subject if kind == "commonName"]
+    addresses = [value for kind, value in shown.get("subjectAltName", ()) if "IP" in kind]
+    return (*names, *addresses)
+
+
+def is_for(shown: Collection[str], accepted: Collection[str]) -> bool:
+    """Whether one of the names that a certificate shows is accepted.
+
+    Either side may have a wildcard for its first label: an edge function may accept
+    ``*.example.com`` (CFF-ORG-03).
+    """
+    return any(_covers(one, other) or _covers(other, one) for one in shown for other in accepted)
+
+
+def _covers(pattern: str, name: str) -> bool:
+    pattern, name = pattern.lower(), name.lower()
+    if pattern == name:
+        return True
+    label, _, parent = pattern.partition(".")
+    return label == "*" and "." in parent and name.partition(".")[2] == parent

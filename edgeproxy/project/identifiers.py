@@ -14,10 +14,15 @@ __all__ = [
     "FunctionArn",
     "Identity",
     "api_id",
+    "connection_group_endpoint",
+    "connection_group_id",
     "distribution_domain_name",
     "distribution_id",
+    "distribution_tenant_id",
+    "etag",
     "function_url_id",
     "hex_id",
+    "invalidation_id",
     "parse_function_arn",
     "policy_id",
     "public_key_id",
@@ -50,6 +55,16 @@ def distribution_domain_name(logical_id: str) -> str:
     return "d" + _letters("domain", logical_id, _LOWER, 13) + ".cloudfront.net"
 
 
+def etag(text: str) -> str:
+    """The version identifier of whatever ``text`` says everything about."""
+    return "E" + _letters("etag", text, _UPPER, 13)
+
+
+def invalidation_id(text: str) -> str:
+    """``I`` and 25 upper-case letters or digits."""
+    return "I" + _letters("invalidation", text, _UPPER, 25)
+
+
 def function_url_id(logical_id: str) -> str:
     """32 lower-case letters or digits (FU-001)."""
     return _letters("function-url", logical_id, _LOWER, 32)
@@ -58,6 +73,31 @@ def function_url_id(logical_id: str) -> str:
 def public_key_id(logical_id: str) -> str:
     """``K`` and 13 upper-case letters or digits, as key-pair IDs look."""
     return "K" + _letters("public-key", logical_id, _UPPER, 13)
+
+
+def trust_store_id(logical_id: str) -> str:
+    """``ts_`` and 27 letters or digits."""
+    return "ts_" + _letters("trust-store", logical_id, _LOWER, 27)
+
+
+def connection_function_id(logical_id: str) -> str:
+    """``cf_`` and 27 letters or digits."""
+    return "cf_" + _letters("connection-function", logical_id, _LOWER, 27)
+
+
+def distribution_tenant_id(logical_id: str) -> str:
+    """``dt_`` and 27 letters or digits."""
+    return "dt_" + _letters("distribution-tenant", logical_id, _LOWER, 27)
+
+
+def connection_group_id(logical_id: str) -> str:
+    """``cg_`` and 27 letters or digits."""
+    return "cg_" + _letters("connection-group", logical_id, _LOWER, 27)
+
+
+def connection_group_endpoint(group_id: str) -> str:
+    """``d`` and 13 lower-case letters or digits below ``cloudfront.net``."""
+    return "d" + _letters("endpoint", group_id, _LOWER, 13) + ".cloudfront.net"
 
 
 def api_id(logical_id: str) -> str:
@@ -95,11 +135,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class FunctionArn:
-    """What a Lambda function reference names; ``qualifier`` and ``region`` may be empty."""
+    """What a Lambda function reference names; all but ``name`` may be empty."""
 
     name: str
     qualifier: str = ""
     region: str = ""
+    account: str = ""
 
 
 def parse_function_arn(text: str) -> FunctionArn | None:
@@ -108,13 +149,13 @@ def parse_function_arn(text: str) -> FunctionArn | None:
     Forms: full ARN, ``account:function:name``, plain name; each with or without a qualifier.
     """
     parts = text.split(":")
-    region = ""
+    region = account = ""
     if parts[:1] == ["arn"]:
         if len(parts) not in (7, 8) or parts[2] != "lambda" or parts[5] != "function":
             return None
-        region, parts = parts[3], parts[6:]
+        region, account, parts = parts[3], parts[4], parts[6:]
     elif len(parts) >= 3 and parts[1] == "function":
-        parts = parts[2:]
+        account, parts = parts[0], parts[2:]
     if not 1 <= len(parts) <= 2 or not parts[0]:
         return None
-    return FunctionArn(parts[0], parts[1] if len(parts) == 2 else "", region)
+    return FunctionArn(parts[0], parts[1] if len(parts) == 2 else "", region, account)

@@ -43,8 +43,11 @@ class Project:
     """Everything declared. Mappings are keyed by logical ID, functions and stores by name."""
 
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
+    """Those that serve: standard ones and tenants."""
+    multi_tenant_distributions: Mapping[str, Distribution] = field(default_factory=dict)
     functions: Mapping[str, FunctionDefinition] = field(default_factory=dict)
     cloudfront_functions: Mapping[str, CloudFrontFunction] = field(default_factory=dict)
+    connection_functions: Mapping[str, CloudFrontFunction] = field(default_factory=dict)
     key_value_stores: Mapping[str, KeyValueStore] = field(default_factory=dict)
     function_urls: Mapping[str, FunctionUrl] = field(default_factory=dict)
     load_balancers: Mapping[str, LoadBalancer] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from edgeproxy.errors import Place
 from edgeproxy.project.model import Report, ReportLine, Treatment
 
-__all__ = ["CheckFinding", "Notes", "Severity"]
+__all__ = ["CheckFinding", "FoundBy", "Notes", "Severity"]
 
 
 class Severity(StrEnum):
@@ -19,6 +19,13 @@ class Severity(StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+
+
+class FoundBy(StrEnum):
+    """Whether it stands in the definition or the code, or showed when the function ran."""
+
+    READING = "reading"
+    DRY_RUN = "dry run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ class CheckFinding:
     message: str
     remedy: str = ""
     severity: Severity = Severity.ERROR
+    found_by: FoundBy = FoundBy.READING
 
 
 class Notes:

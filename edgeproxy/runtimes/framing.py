@@ -29,6 +29,11 @@ class Kind(Enum):
     TOO_LARGE = b"L"
     """The result was over the limit and not sent; the body is its size in digits."""
 
+    PROMPT = b"P"
+    """A debugger wants the terminal and waits for it: one byte, with a descriptor or without."""
+    PROMPT_OVER = b"Q"
+    """The code goes on; the body is ``1`` when it stops again after a step."""
+
 
 class BrokenFrame(Exception):
     """The worker sent what no bootstrap sends."""

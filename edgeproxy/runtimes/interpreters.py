@@ -1,7 +1,8 @@
 """Which program runs ``python3.12`` or ``nodejs22.x`` on this machine.
 
-The version asked for if it is there, else the nearest there is, with a note that says so. Results
-are kept, since asking a program for its version takes time.
+The version asked for if it is there, else the nearest there is, with a note that says so. Nearest
+are the fewest versions in between, and of two as near the newer: it understands what was written
+for the older. Results are kept, since asking a program for its version takes time.
 """
 
 import importlib.util
@@ -9,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Final
 
 from edgeproxy.errors import DefinitionError
 
-__all__ = ["BOOTSTRAP", "Interpreter", "find_interpreter"]
+__all__ = ["BOOTSTRAP", "Interpreter", "find_interpreter", "interpreter_notes"]
 
 BOOTSTRAP: Final = Path(__file__).parent / "bootstrap"
 """Where the programs lie that load functions."""
@@ -55,15 +56,37 @@ def find_interpreter(runtime: str) -> Interpreter:
     )
 
 
+def interpreter_notes(runtimes: Iterable[str]) -> Iterator[str]:
+    """What there is to say about these, each note once."""
+    for runtime in dict.fromkeys(runtimes):
+        try:
+            note = find_interpreter(runtime).note
+        except DefinitionError:
+            continue  # whoever starts a function of that runtime says so
+        if note:
+            yield note
+
+
 def _python(runtime: str, wanted: str) -> Interpreter:
-    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    path, version, exact = sys.executable, _OWN_PYTHON, wanted == own
-    if not exact and (other := _other_python(wanted)):
-        path, version, exact = other, wanted, True
+    minor, own = int(wanted.removeprefix("3.")), sys.version_info[1]
+    path, version, exact = sys.executable, _OWN_PYTHON, minor == own
+    for other in _nearest_first(minor, own):
+        if found := _other_python(f"3.{other}"):
+            path, version, exact = found, f"3.{other}", minor == other
+            break
     # Standard streams are unbuffered, so that nothing is lost when the process dies. The bootstrap
     # runs ``site`` when an import needs it.
     command = (path, "-u", "-S", str(BOOTSTRAP / "python.py"))
     return Interpreter(path, version, exact, _note(runtime, exact, f"Python {version}"), command)
+
+
+def _nearest_first(wanted: int, own: int) -> Iterator[int]:
+    """The minor versions that are nearer to ``wanted`` than our own."""
+    for distance in range(abs(own - wanted) + 1):
+        for minor in dict.fromkeys((wanted + distance, wanted - distance)):
+            if minor == own:
+                return
+            yield minor
 
 
 def _other_python(wanted: str) -> str:
@@ -87,10 +110,20 @@ def _node(runtime: str, wanted: str) -> Interpreter:
             rule="LR-340",
             remedy="install Node.js, or pip install 'edgeproxy[node]'",
         )
-    exact = candidates[-1][1].partition(".")[0] == wanted
-    path, version = candidates[-1 if exact else 0]
+    # The first of two that are the same: it is the one on the path.
+    path, version = min(candidates, key=lambda found: _distance(found[1], int(wanted)))
+    exact = version.partition(".")[0] == wanted
     note = _note(runtime, exact, f"Node.js {version}")
-    return Interpreter(path, version, exact, note, (path, str(BOOTSTRAP / "node.cjs")))
+    # Lambda turns both off up to nodejs22.x: only a file that says so is an ES module (LR-043).
+    # Which versions of Node.js know the options, only they can tell.
+    strict = ("--no-experimental-require-module", "--no-experimental-detect-module")
+    options = strict if int(wanted) <= 22 and _ask([path, *strict, "--version"]) else ()
+    return Interpreter(path, version, exact, note, (path, *options, str(BOOTSTRAP / "node.cjs")))
+
+
+def _distance(version: str, wanted: int) -> tuple[int, int]:
+    major = int(version.partition(".")[0])
+    return abs(major - wanted), -major
 
 
 def _nodes() -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
+
+from edgeproxy.runtimes.log_settings import LogSettings
 
 __all__ = [
     "FunctionError",
@@ -37,6 +39,11 @@ class FunctionSpec:
     memory_mb: int = 128
     environment: tuple[tuple[str, str], ...] = ()
     region: str = "us-east-1"
+    log: LogSettings = LogSettings()
+    edge: bool = False
+    """A replica that CloudFront runs, which AWS gives a name of its own (LE-EVT-25)."""
+    debug_port: int | None = None
+    """Where its debugger listens. Such a function has no limits of time and one environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +59,18 @@ class Invocation:
     client_context: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
-    """One line that a function (``stdout``, ``stderr``) or the ``platform`` wrote."""
+class LogRecord(NamedTuple):
+    """One line that a function (``stdout``, ``stderr``) or the ``platform`` wrote.
+
+    A tuple, since every invocation makes several.
+    """
 
     time_s: float
     request_id: str
     stream: str
     message: str
+    log_stream: str = ""
+    """The stream of a log group that it is in: one for each execution environment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +83,8 @@ class _Ended:
     """Only when this invocation was the first of its environment (a cold start)."""
     memory_mb: int = 0
     log: tuple[LogRecord, ...] = ()
+    version: str = ""
+    """The version that ran."""
 
 
 @dataclass(frozen=True, slots=True)

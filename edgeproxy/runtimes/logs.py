@@ -4,22 +4,14 @@ A function's output is bounded: what one invocation writes beyond 256 KB is drop
 platform line says so. Nothing a function writes can fill the memory or block the function.
 """
 
-import hashlib
-import math
 from collections.abc import Callable
 from typing import Final
 
 from edgeproxy.clock import Clock
-from edgeproxy.runtimes.invocation import LogRecord
+from edgeproxy.runtimes.invocation import FunctionSpec, LogRecord
+from edgeproxy.runtimes.platform_events import PlatformEvent, lines_of
 
-__all__ = [
-    "LARGEST_LOG",
-    "InvocationLog",
-    "init_report_line",
-    "init_start_line",
-    "report_line",
-    "timeout_line",
-]
+__all__ = ["LARGEST_LOG", "InvocationLog"]
 
 LARGEST_LOG: Final = 256 * 1024
 """Bytes of output kept for one invocation; also the longest line (LR-264)."""
@@ -29,10 +21,17 @@ class InvocationLog:
     """The lines of one invocation, or of one init, in order. ``sink`` sees each at once."""
 
     def __init__(
-        self, clock: Clock, sink: Callable[[LogRecord], None], request_id: str = ""
+        self,
+        spec: FunctionSpec,
+        clock: Clock,
+        sink: Callable[[LogRecord], None],
+        log_stream: str,
+        request_id: str = "",
     ) -> None:
+        self._spec = spec
         self._clock = clock
         self._sink = sink
+        self._log_stream = log_stream
         self._request_id = request_id
         self._records: list[LogRecord] = []
         self._pending = {"stdout": b"", "stderr": b""}
@@ -66,6 +65,11 @@ class InvocationLog:
         self.flush()
         self._add("platform", message)
 
+    def tell(self, event: PlatformEvent) -> None:
+        """Add what the function's log has of a platform event, in the function's log format."""
+        for line in lines_of(event, self._spec, self._clock.now()):
+            self.platform(line)
+
     def explain(self, message: str) -> None:
         """Add what AWS does not tell, where its own line leaves people guessing.
 
@@ -75,9 +79,9 @@ class InvocationLog:
         self._add("stderr", f"edgeproxy: {message}")
 
     def _add(self, stream: str, message: str) -> None:
-        record = LogRecord(self._clock.now(), self._request_id, stream, message)
-        self._records.append(record)
-        self._sink(record)
+        line = LogRecord(self._clock.now(), self._request_id, stream, message, self._log_stream)
+        self._records.append(line)
+        self._sink(line)
 
     def flush(self) -> None:
         """End the lines that the function left open."""
@@ -89,49 +93,3 @@ class InvocationLog:
     def records(self) -> tuple[LogRecord, ...]:
         """All lines so far."""
         return tuple(self._records)
-
-
-def init_start_line(runtime: str, region: str) -> str:
-    """The first line of a cold start (LR-250)."""
-    for family in ("python", "nodejs"):
-        if runtime.startswith(family):
-            label = f"{family}:{runtime.removeprefix(family).removesuffix('.x')}.v1"
-            break
-    else:
-        label = runtime
-    digest = hashlib.sha256(runtime.encode()).hexdigest()
-    return (
-        f"INIT_START Runtime Version: {label}\t"
-        f"Runtime Version ARN: arn:aws:lambda:{region}::runtime:{digest}"
-    )
-
-
-def init_report_line(duration_ms: float, phase: str, status: str) -> str:
-    """How a failed init went (LR-256)."""
-    return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}"
-
-
-def report_line(
-    request_id: str,
-    duration_ms: float,
-    memory_size_mb: int,
-    memory_used_mb: int,
-    init_ms: float | None,
-    status: str,
-) -> str:
-    """The last line of an invocation (LR-253, LR-255)."""
-    # Whether init time is part of the billed duration is open (LR-259): as recorded, it is not.
-    line = (
-        f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms\t"
-        f"Billed Duration: {math.ceil(duration_ms)} ms\tMemory Size: {memory_size_mb} MB\t"
-        f"Max Memory Used: {memory_used_mb} MB\t"
-    )
-    if init_ms is not None:
-        line += f"Init Duration: {init_ms:.2f} ms\t"
-    return f"{line}Status: {status}\t" if status else line
-
-
-def timeout_line(clock: Clock, request_id: str, timeout_s: float) -> str:
-    """What stands after REPORT when the function was ended at its timeout (LR-257)."""
-    time = clock.utc().isoformat(timespec="milliseconds").removesuffix("+00:00")
-    return f"{time}Z {request_id} Task timed out after {timeout_s:.2f} seconds"

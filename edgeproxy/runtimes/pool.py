@@ -3,6 +3,8 @@
 Who needs one gets the warm one that was used last. When all are busy another is started, and the
 caller takes whichever comes first: the new one, or one that becomes free. Only a few start at the
 same time, so that a burst of requests does not become a burst of processes.
+
+A function that is debugged has one environment and one only: its callers wait for each other.
 """
 
 import asyncio
@@ -11,8 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from edgeproxy.runtimes.environment import Environment, Surroundings
+from edgeproxy.runtimes.environment import Environment
 from edgeproxy.runtimes.invocation import FunctionSpec, InitFailed, InvocationResult, LogRecord
+from edgeproxy.runtimes.sandbox import Surroundings
 from edgeproxy.tasks import Tasks
 
 __all__ = ["Pool"]
@@ -21,7 +24,10 @@ _STARTING_AT_ONCE: Final = max(2, os.cpu_count() or 1)
 
 
 class Pool:
-    """Environments of one spec. ``ended`` is told each result, ``sink`` each log line."""
+    """Environments of one spec.
+
+    ``ended`` is told each result, ``sink`` each log line.
+    """
 
     def __init__(
         self,
@@ -30,12 +36,15 @@ class Pool:
         tasks: Tasks,
         sink: Callable[[LogRecord], None],
         ended: Callable[[InvocationResult], None],
+        turn: asyncio.Semaphore | None = None,
     ) -> None:
+        """``turn`` is had by each environment while it lives; pools of a function share it."""
         self.spec = spec
         self._surroundings = surroundings
         self._tasks = tasks
         self._sink = sink
         self._ended = ended
+        self._turn = turn
         self._all: set[Environment] = set()
         self._idle: list[Environment] = []
         self._waiting: deque[asyncio.Future[Environment]] = deque()
@@ -62,6 +71,8 @@ class Pool:
     async def start(self) -> InitFailed | None:
         """Start one more environment; how its init failed, if it did."""
         self._starting += 1
+        if self._turn is not None:
+            await self._turn.acquire()
         environment = Environment(self.spec, self._surroundings, self._sink, self._free)
         self._all.add(environment)
         failed = await environment.start()
@@ -75,6 +86,8 @@ class Pool:
         return failed
 
     def _start_for_waiting(self) -> None:
+        if self._turn is not None and (self._all or self._starting):
+            return
         while self._starting < min(len(self._waiting), _STARTING_AT_ONCE):
             self._starting += 1  # counted now, since the task begins later
             _ = self._tasks.start(self._start_counted(), f"start environment of {self.spec.name}")
@@ -109,12 +122,19 @@ class Pool:
         for environment in self._all.intersection(environments):
             self._all.remove(environment)
             name = f"end environment of {self.spec.name}"
-            ending = self._tasks.start(environment.close(), name)
+            ending = self._tasks.start(self._close(environment), name)
             self._ending.add(ending)
             ending.add_done_callback(self._ending.discard)
 
+    async def _close(self, environment: Environment) -> None:
+        await environment.close()
+        if self._turn is not None:
+            self._turn.release()
+
     def discard_idle(self, before: float) -> None:
         """End environments that have been idle since before a moment of real time (LR-190)."""
+        if self._turn is not None:
+            return  # somebody's editor is attached
         old = [environment for environment in self._idle if environment.idle_since < before]
         self._idle = [environment for environment in self._idle if environment not in old]
         self._discard(old)

@@ -87,7 +87,7 @@ class Worker:
             self._loop.add_reader(pipe, self._read_output, stream)
         # Where there are process descriptors the end is seen at once, even while a child of the
         # worker holds the channel open. Elsewhere the end of the channel must do.
-        self._descriptor = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
+        self._descriptor = _process_descriptor(self.pid)
         if self._descriptor is not None:
             self._loop.add_reader(self._descriptor, self._end)
 
@@ -106,6 +106,14 @@ class Worker:
             self._loop.add_writer(self._channel, self._send_rest)
         else:
             self._unsent += frame
+
+    def lend(self, descriptor: int | None) -> None:
+        """Answer a worker that asked for a terminal: with one, or that there is none."""
+        with contextlib.suppress(OSError):  # if the worker is gone, its end will be told
+            if descriptor is None:
+                self._channel.send(b"-")
+            else:
+                socket.send_fds(self._channel, [b"+"], [descriptor])
 
     def _send_rest(self) -> None:
         try:
@@ -214,3 +222,14 @@ class Worker:
                 self._loop.remove_reader(pipe)
                 pipe.close()
                 self._outputs[stream] = None
+
+
+def _process_descriptor(pid: int) -> int | None:
+    """A descriptor that can be read when the process has ended, where there are such."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        descriptor: int = os.pidfd_open(pid)
+    except OSError:  # An old kernel, a sandbox that forbids it, too many open files.
+        return None
+    return descriptor

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from edgeproxy.runtimes.invocation import FunctionSpec
+from edgeproxy.runtimes.log_settings import LogFormat, log_group
 
 __all__ = ["RESERVED", "variables", "wrapped"]
 
@@ -75,12 +76,17 @@ def variables(
         "AWS_DEFAULT_REGION": spec.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_NAME": f"us-east-1.{spec.name}" if spec.edge else spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{spec.name}",
+        "AWS_LAMBDA_LOG_GROUP_NAME": log_group(spec.name, spec.log, edge=spec.edge),
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
     }
+    if spec.log.format is LogFormat.JSON:
+        reserved |= {
+            "AWS_LAMBDA_LOG_FORMAT": spec.log.format,
+            "AWS_LAMBDA_LOG_LEVEL": spec.log.application_level,
+        }
     return defaults | own | reserved
 
 

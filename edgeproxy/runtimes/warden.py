@@ -1,6 +1,6 @@
 """Makes sure that nothing outlives this process, even one that was killed without a warning.
 
-A warden is a tiny shell process that knows every worker's process group. It sleeps on a pipe; when
+A warden is a small process that knows every worker's process group. It sleeps on a pipe; when
 the pipe ends, for whatever reason, it kills the groups and removes the folder of temporary files.
 One mechanism thus serves every system and every runtime, also a function in an endless loop.
 
@@ -11,6 +11,7 @@ Elsewhere such a child stays, and so does one that was given other variables.
 
 import contextlib
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
@@ -19,28 +20,7 @@ __all__ = ["MARK", "Warden"]
 MARK: Final = "_EDGEPROXY_WORKER"
 """The variable that every worker has: the warden's folder, ``/``, the worker's group, ``/``."""
 
-_SCRIPT: Final = """
-end_marked() {
-  # What is killed may have had another child, and one in the middle of an exec shows no mark.
-  for round in 1 2 3; do
-    found=
-    for file in $(grep -lsF -- "$1" /proc/[0-9]*/environ </dev/null); do
-      file=${file#/proc/} found="$found ${file%/environ}"
-    done
-    [ -z "$found" ] || kill -9 $found
-  done
-}
-mark=$2=$1/
-groups=
-while read -r sign group; do
-  kept=
-  for known in $groups; do [ "$known" = "-$group" ] || kept="$kept $known"; done
-  groups=$kept
-  if [ "$sign" = - ]; then end_marked "$mark$group/"; else groups="$groups -$group"; fi
-done
-[ -z "$groups" ] || { kill -9 $groups; end_marked "$mark"; }
-exec rm -rf -- "$1"
-"""
+_SWEEPER: Final = Path(__file__).parent / "bootstrap" / "sweeper.py"
 
 
 class Warden:
@@ -53,7 +33,7 @@ class Warden:
 
     def _start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            ["/bin/sh", "-c", _SCRIPT, "sh", str(self.folder), MARK],
+            [sys.executable, "-I", "-S", str(_SWEEPER), str(self.folder), MARK],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

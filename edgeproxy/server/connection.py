@@ -12,8 +12,10 @@ aiohttp parses and buffers. Its rules:
 
 import asyncio
 import math
+import re
 import socket
 import struct
+from typing import Final
 
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
@@ -29,6 +31,8 @@ __all__ = ["Connection"]
 _READ_BYTES = 64 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_BEYOND_ASCII: Final = re.compile(rb"([A-Z]+ )([!-~]*[\x80-\xff][!-\xff]*)(?= HTTP/1\.[01]\r\n)")
+_TO_ASCII: Final = bytes(range(128)) + b"x" * 128
 
 
 class Connection(web.RequestHandler):
@@ -48,6 +52,7 @@ class Connection(web.RequestHandler):
         "_measures_heads",
         "_sent",
         "_served",
+        "_target",
         "_timer",
         "_unsent",
         "_viewer",
@@ -76,6 +81,7 @@ class Connection(web.RequestHandler):
         self._continue_due = False
         self._sent = 0
         self._served = False
+        self._target = ""
         self._unsent = 0
         self._deadline = math.inf
         self._armed_for = math.inf
@@ -174,10 +180,14 @@ class Connection(web.RequestHandler):
         if not between or self._head_bytes + len(data) > MAX_HEAD_BYTES:
             self._measures_heads = True
         seen = self._request_count
-        super().data_received(data)
+        super().data_received(self._in_ascii(data) if between and not self._head_bytes else data)
         if self._request_count != seen:
             self._head_bytes = 0
             message, payload = self._messages[-1]
+            if self._target and not isinstance(message, _ErrInfo):
+                message = message._replace(path=self._target)
+                self._messages[-1] = message, payload
+            self._target = ""
             if isinstance(message, _ErrInfo):
                 self._deaf = True
                 if not self._body.is_eof():
@@ -192,6 +202,17 @@ class Connection(web.RequestHandler):
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._give_up(head_too_long())
+
+    def _in_ascii(self, head: bytes) -> bytes:
+        """``head`` for the parser, which takes no other bytes in a target (LE-URI-08).
+
+        The target itself is kept until the parser has made a message of the head. A request line
+        that comes in pieces is left to the parser, which refuses it.
+        """
+        if head.isascii() or (line := _BEYOND_ASCII.match(head)) is None:
+            return head
+        self._target = line[2].decode("utf-8", "surrogateescape")
+        return line[1] + line[2].translate(_TO_ASCII) + head[line.end() :]
 
     def _give_up(self, refused: Refused) -> None:
         self._deaf = True

@@ -43,6 +43,14 @@ class ViewerConnection(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._door.opened(self)
+        if self._door.admit is not None:
+            tls = transport.get_extra_info("ssl_object")
+            admitted = self._door.admit(tls, self._viewer)
+            if admitted is None:
+                self._deaf = True
+                self.cut()
+            else:
+                self._viewer = admitted
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._door.closed(self)
@@ -203,6 +211,7 @@ class ViewerConnection(Connection):
             scheme="https",
             tls_protocol=viewer.tls_protocol,
             tls_cipher=viewer.tls_cipher,
+            mutual_tls=viewer.mutual_tls,
         )
 
 

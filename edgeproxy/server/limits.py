@@ -6,13 +6,15 @@ Sizes are CloudFront's. Times that CloudFront has but does not document (CDN-REQ
 from dataclasses import dataclass
 from typing import Final
 
+from edgeproxy.distribution import quotas
+
 __all__ = ["MAX_BODY_BYTES", "MAX_HEAD_BYTES", "MAX_URL_BYTES", "Limits"]
 
-MAX_HEAD_BYTES: Final = 32_768
+MAX_HEAD_BYTES: Final = quotas.MAX_HEAD_BYTES
 """Request line and headers; more is answered with 494 (CDN-REQ-01)."""
-MAX_URL_BYTES: Final = 8_192
+MAX_URL_BYTES: Final = quotas.MAX_URL_BYTES
 """The request target; more is answered with 414 (CDN-REQ-02)."""
-MAX_BODY_BYTES: Final = 64 * 1024**3
+MAX_BODY_BYTES: Final = quotas.MAX_REQUEST_BODY_BYTES
 """A declared request body; more is answered with 413 (CDN-REQ-05)."""
 
 

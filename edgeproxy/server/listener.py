@@ -16,7 +16,10 @@ from edgeproxy.server.http1 import ViewerConnection
 from edgeproxy.server.inside_aiohttp import check_aiohttp
 from edgeproxy.server.limits import Limits
 
-__all__ = ["Door", "Listener", "Refuse", "ViewerFrom"]
+__all__ = ["Admit", "Door", "Listener", "Refuse", "ViewerFrom"]
+
+Admit: TypeAlias = Callable[[ssl.SSLObject, Viewer], Viewer | None]
+"""The viewer of a new TLS connection with what its certificate tells; None to turn it away."""
 
 Refuse: TypeAlias = Callable[[int, str, str], Response]
 """Builds the error page for a request that never becomes one: status, reason phrase, detail."""
@@ -34,13 +37,19 @@ class Door(web.Server):
     """What the connections of one listener share; makes a connection when called."""
 
     def __init__(
-        self, handler: Handler, refuse: Refuse, viewer: ViewerFrom | None, limits: Limits
+        self,
+        handler: Handler,
+        refuse: Refuse,
+        viewer: ViewerFrom | None,
+        limits: Limits,
+        admit: Admit | None,
     ) -> None:
         super().__init__(_unused)
         self.handler = handler
         self.refuse = refuse
         self.viewer = viewer
         self.limits = limits
+        self.admit = admit
         self.in_flight = 0
         self._open: set[ViewerConnection] = set()
         self._running: set[asyncio.Task[None]] = set()
@@ -97,6 +106,7 @@ class Listener:
         viewer: ViewerFrom | None = None,
         limits: Limits | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        admit: Admit | None = None,
         name: str = "",
     ) -> None:
         self._handler = handler
@@ -106,6 +116,7 @@ class Listener:
         self._viewer = viewer
         self._limits = limits or Limits()
         self._ssl_context = ssl_context
+        self._admit = admit
         self._name = name
         self._door: Door | None = None
         self._server: asyncio.Server | None = None
@@ -116,7 +127,7 @@ class Listener:
         Raises :class:`PortInUse`, and :class:`UsageError` when the address cannot be listened on.
         """
         check_aiohttp()
-        door = Door(self._handler, self._refuse, self._viewer, self._limits)
+        door = Door(self._handler, self._refuse, self._viewer, self._limits, self._admit)
         try:
             self._server = await asyncio.get_running_loop().create_server(
                 door, self._host, self._port, ssl=self._ssl_context, backlog=_BACKLOG

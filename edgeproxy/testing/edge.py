@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import io
+import ssl
 import tempfile
 import threading
 from collections.abc import Coroutine, Iterable, Mapping
@@ -10,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from edgeproxy.app.running import Running, loop_factory
 from edgeproxy.errors import UsageError
@@ -149,6 +150,12 @@ class Site:
         return str(self.endpoints["viewer"])
 
     @property
+    def https_url(self) -> str:
+        """The same over TLS, when it is served with ``https_port=0``; empty otherwise."""
+        urls = [one["https_url"] for one in self.endpoints["distributions"].values()]
+        return urls[0] or "" if urls else ""
+
+    @property
     def console(self) -> str:
         """What the console has shown so far."""
         return self._console.getvalue()
@@ -177,7 +184,7 @@ class Site:
         door = urlsplit(url or self.url)
         lines = list(headers.items() if isinstance(headers, Mapping) else headers)
         names = {name.lower() for name, _ in lines}
-        connection = http.client.HTTPConnection(door.hostname or "", door.port, timeout=_TIMEOUT_S)
+        connection = self._connect(door)
         try:
             connection.putrequest(
                 method, path, skip_host="host" in names, skip_accept_encoding=True
@@ -191,6 +198,13 @@ class Site:
             return SiteResponse(answer.status, Headers(answer.getheaders()), answer.read())
         finally:
             connection.close()
+
+    def _connect(self, door: SplitResult) -> http.client.HTTPConnection:
+        host = door.hostname or ""
+        if door.scheme == "http":
+            return http.client.HTTPConnection(host, door.port, timeout=_TIMEOUT_S)
+        trust = ssl.create_default_context(cafile=self.running.program.authority)
+        return http.client.HTTPSConnection(host, door.port, timeout=_TIMEOUT_S, context=trust)
 
     def exchanges(self, count: int) -> list[Exchange]:
         """The newest ``count`` exchanges, newest first, once there are that many.

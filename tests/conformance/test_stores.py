@@ -1,18 +1,22 @@
 """What every store of the cache promises, run over each of them."""
 
+import random
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from edgeproxy.cache.entry import Entry, make_entry
+from edgeproxy.cache.entry import Entry, make_entry, pieces
 from edgeproxy.cache.freshness import Storable
 from edgeproxy.cache.stores import Store
+from edgeproxy.cache.stores.disk import DiskStore
 from edgeproxy.cache.stores.memory import MemoryStore, size_of
 from edgeproxy.http.headers import Headers
 from tests.unit.cache.scenes import key
 
+MAX_BYTES = 1_000_000
 HEADERS = Headers([("Content-Type", "text/plain"), ("ETag", '"1"'), ("X-Raw", "caf\udce9")])
 
 
@@ -22,10 +26,32 @@ def entry(path: str = "/a", body: bytes = b"hello", headers: Headers = HEADERS) 
     )
 
 
-@pytest.fixture(params=[lambda: MemoryStore(1_000_000)], ids=["memory"])
-def store(request: pytest.FixtureRequest) -> Store:
-    make: Callable[[], Store] = request.param
-    return make()
+def never(text: str) -> None:
+    """A store with no trouble says nothing."""
+    raise AssertionError(text)
+
+
+@pytest.fixture(params=["memory", "disk"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    store: Store
+    if request.param == "memory":
+        store = MemoryStore(MAX_BYTES)
+    else:
+        store = DiskStore(tmp_path / "cache", MAX_BYTES, never)
+    await store.open()
+    yield store
+    await store.close()
+
+
+ON_DISK = pytest.mark.parametrize("store", ["disk"], indirect=True)
+
+
+async def body_of(entry: Entry | None) -> bytes:
+    """All of a stored body, wherever it lies."""
+    assert entry is not None
+    if isinstance(entry.body, bytes):
+        return entry.body
+    return b"".join([piece async for piece in pieces(entry.body, 0, len(entry.body))])
 
 
 async def test_nothing_is_there_at_first(store: Store) -> None:
@@ -35,18 +61,101 @@ async def test_nothing_is_there_at_first(store: Store) -> None:
 
 
 async def test_what_was_put_is_there_unchanged(store: Store) -> None:
-    kept = replace(entry(), retry_at=5.5, initial_age_s=7, detail="OriginCommError")
-    await store.put(b"1", kept)
-    assert await store.get(b"1") == kept
-    assert await store.get(b"2") is None
+    for path in ("/a", "/caf\udce9"):
+        kept = replace(entry(), path=path, retry_at=5.5, initial_age_s=7, detail="OriginCommError")
+        await store.put(b"1", kept)
+        assert await store.get(b"1") == kept
+        assert await store.get(b"2") is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 262_143, 262_144, 262_145, 700_000])
+async def test_a_body_of_any_size_comes_back_whole(store: Store, size: int) -> None:
+    body = random.Random(size).randbytes(size)
+    await store.put(b"1", entry(body=body))
+    found = await store.get(b"1")
+    assert found is not None
+    assert len(found.body) == size
+    assert await body_of(found) == body
+    response = found.response()
+    assert response.body.length == size
+    assert b"".join([chunk async for chunk in response.body]) == body
+    assert replace(found, body=b"") == entry(body=b"")
+
+
+async def test_an_object_that_is_found_may_be_put_back_with_other_times(store: Store) -> None:
+    body = random.Random(1).randbytes(600_000)
+    await store.put(b"1", entry(body=body))
+    found = await store.get(b"1")
+    assert found is not None
+    await store.put(b"1", replace(found, fresh_until=5.0))
+    renewed = await store.get(b"1")
+    assert renewed is not None
+    assert renewed.fresh_until == 5.0
+    assert await body_of(renewed) == body
+
+
+async def test_who_reads_an_object_reads_on_when_it_leaves(store: Store) -> None:
+    bodies = [random.Random(number).randbytes(600_000) for number in range(2)]
+    await store.put(b"1", entry(body=bodies[0]))
+    first = await store.get(b"1")
+    await store.put(b"1", entry(body=bodies[1]))
+    second = await store.get(b"1")
+    await store.delete(b"1")
+    assert await body_of(first) == bodies[0]
+    assert await body_of(second) == bodies[1]
+
+
+@ON_DISK
+async def test_a_draft_is_read_while_it_is_written_and_then_stored(store: Store) -> None:
+    draft = store.draft()
+    assert draft is not None
+    whole = random.Random(2).randbytes(650_000)
+    for at in range(0, len(whole), 100_000):
+        assert await draft.write(whole[at : at + 100_000])
+        assert len(draft) == min(at + 100_000, len(whole))
+        so_far = [piece async for piece in pieces(draft, 10, len(draft))]
+        assert b"".join(so_far) == whole[10 : len(draft)]
+    assert await draft.finish()
+    await store.put(b"1", replace(entry(), body=draft))
+    draft.discard()
+    assert await body_of(await store.get(b"1")) == whole
+
+
+@ON_DISK
+async def test_a_draft_that_is_given_up_leaves_its_room_to_others(store: Store) -> None:
+    draft = store.draft()
+    assert draft is not None
+    assert await draft.write(bytes(900_000))
+    draft.discard()
+    assert b"".join([piece async for piece in pieces(draft, 0, 900_000)]) == bytes(900_000)
+    await store.put(b"1", entry(body=bytes(900_000)))
+    assert len(await body_of(await store.get(b"1"))) == 900_000
+
+
+@ON_DISK
+async def test_a_draft_larger_than_the_store_is_not_kept(store: Store) -> None:
+    draft = store.draft()
+    assert draft is not None
+    assert await draft.write(bytes(MAX_BYTES - 100_000))
+    assert not await draft.write(bytes(500_000))
+    draft.discard()
+
+
+@pytest.mark.rule("CDN-TTL-24")
+async def test_the_object_that_was_not_used_for_longest_leaves_first(store: Store) -> None:
+    for digest in (b"1", b"2", b"3"):
+        await store.put(digest, entry(body=bytes(300_000)))
+    await store.get(b"1")
+    await store.drop(lambda stored: False)
+    await store.put(b"4", entry(body=bytes(300_000)))
+    kept = [digest for digest in (b"1", b"2", b"3", b"4") if await store.get(digest) is not None]
+    assert kept == [b"1", b"3", b"4"]
 
 
 async def test_a_second_put_replaces_the_first(store: Store) -> None:
     await store.put(b"1", entry())
     await store.put(b"1", entry(body=b"new"))
-    found = await store.get(b"1")
-    assert found is not None
-    assert found.body == b"new"
+    assert await body_of(await store.get(b"1")) == b"new"
 
 
 async def test_what_was_deleted_is_gone(store: Store) -> None:
@@ -72,6 +181,12 @@ async def test_an_object_too_large_for_the_store_replaces_nothing_but_the_old_on
     await store.put(b"1", entry(body=bytes(2_000_000)))
     assert await store.get(b"1") is None
     assert await store.get(b"2") is not None
+
+
+async def test_a_store_is_opened_once(store: Store) -> None:
+    await store.put(b"1", entry())
+    await store.open()
+    assert await store.get(b"1") is not None
 
 
 # In memory ---------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ CASES = {
     "cdk": "cdk.out",
     "cdk-cross-region": "cross-region",
     "distribution-config": "distribution-config/distribution.json",
+    "tenants": "tenants/template.yaml",
 }
 
 
@@ -40,7 +41,7 @@ CASES = {
     "CDN-CFG-216", "CDN-CFG-217", "CDN-CFG-250", "CDN-CFG-270", "CDN-CFG-271", "CDN-CFG-272",
     "CDN-CFG-273", "CDN-CFG-276", "CDN-CFG-279", "CDN-CFG-280", "CDN-CFG-281", "CDN-CFG-300",
     "CDN-CFG-301", "CDN-CFG-302", "CDN-CFG-304", "CDN-CFG-305", "CDN-CFG-306", "CDN-CFG-307",
-    "CDN-CFG-308", "AL-001", "AL-002", "AL-005", "AL-140", "AL-142", "AL-170",
+    "CDN-CFG-308", "CDN-CFG-041", "AL-001", "AL-002", "AL-005", "AL-140", "AL-142", "AL-170",
 )  # fmt: skip
 @pytest.mark.parametrize("name", CASES)
 def test_definition_loads_to_the_expected_project(name: str, tmp_path: Path) -> None:

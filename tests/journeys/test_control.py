@@ -146,6 +146,9 @@ def test_explain(site: Site):
     [
         ("GET", "/api/exchanges/nothing", None, 404, "NoSuchExchange"),
         ("GET", "/api/exchanges?limit=many", None, 400, "InvalidArgument"),
+        pytest.param(
+            "GET", f"/api/exchanges?limit={'9' * 5000}", None, 400, "InvalidArgument", id="digits"
+        ),
         ("GET", "/api/functions/nothing/logs", None, 404, "NoSuchFunction"),
         ("POST", "/api/clock", {"advance_s": -1}, 400, "InvalidArgument"),
         ("POST", "/api/clock", {"advance_s": "soon"}, 400, "InvalidArgument"),
@@ -179,9 +182,11 @@ def test_errors_are_documents(site, method, path, document, status, code):
 
 
 def test_other_sites_are_refused(site: Site):
-    for host in ("attacker.example", "localhost.attacker.example", "127.0.0.1.attacker.example:80"):
+    foreign = ("attacker.example", "localhost.attacker.example", "127.0.0.1.attacker.example:80")
+    for host in (*foreign, "123456789012.attacker.example", "1.127.0.0.1"):
         assert call(site, "GET", "/api/endpoints", Host=host)[0] == 403
-    for host in ("localhost", "edge.localhost:8081", "127.0.0.1:8081", "[::1]", "[::1]:8081"):
+    own = ("localhost", "edge.localhost:8081", "127.0.0.1:8081", "[::1]", "[::1]:8081")
+    for host in (*own, "123456789012.127.0.0.1:8081"):
         assert call(site, "GET", "/api/endpoints", Host=host)[0] == 200
     origin = {"Origin": "http://attacker.example"}
     assert call(site, "POST", "/api/clock", {"advance_s": 1}, **origin)[0] == 403

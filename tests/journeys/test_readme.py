@@ -20,6 +20,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 def test_every_option_it_names_exists():
     known = {f"--{option.name}" for option in OPTIONS} | {"--target", "--event", "--json"}
+    known |= {"--event-type", "--no-dry-run"}
     foreign = {"--quiet", "--json"}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
     assert named - foreign <= known

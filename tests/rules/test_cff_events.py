@@ -1,8 +1,8 @@
 """What CloudFront Functions see and what becomes of what they return, through the real engine."""
 
-import json
 from typing import Any
 
+import orjson
 import pytest
 
 from edgeproxy.distribution.model import EventType
@@ -40,7 +40,7 @@ def event(
     sent: Request, answer: Response | None = None, generated: dict[str, str] | None = None
 ) -> dict[str, Any]:
     kind = EventType.VIEWER_RESPONSE if answer else EventType.VIEWER_REQUEST
-    data = viewer_event(
+    return viewer_event(
         kind,
         distribution_domain_name="d111111abcdef8.cloudfront.net",
         distribution_id="EDFDVBD6EXAMPLE",
@@ -49,8 +49,6 @@ def event(
         response=answer,
         generated=generated,
     )
-    document: dict[str, Any] = json.loads(data)
-    return document
 
 
 def apply(
@@ -68,11 +66,17 @@ def apply(
         "function handler(event) { var request = event.request, response = event.response; "
         f"{statement}\nreturn {result}; }}"
     )
-    data = json.dumps(event(sent, answer, generated)).encode()
-    outcome = function(code, JS2).run(data, RunContext(raw_query=sent.query))
+    seen = event(sent, answer, generated)
+    outcome = function(code, JS2).run(orjson.dumps(seen), RunContext(raw_query=sent.query))
     assert isinstance(outcome, Completed), outcome
     return decode_result(
-        kind, outcome.result, request=sent, response=answer, generated=generated, strict=strict
+        kind,
+        outcome.result,
+        request=sent,
+        response=answer,
+        generated=generated,
+        event=seen,
+        strict=strict,
     )
 
 
@@ -251,7 +255,7 @@ def test_what_is_not_changed_goes_on_byte_for_byte() -> None:
         ("Cookie", "c"),
         ("Connection", "keep-alive"),
         path="/a\udce9",
-        query="a&b=&&c=1",
+        query="b&2=&&a=1&1",
     )
     same = passed("", sent)
     assert (same.path, same.query, same.method) == (sent.path, sent.query, sent.method)
@@ -291,6 +295,19 @@ def test_a_new_uri() -> None:
         ),
         pytest.param("request.querystring = {};", "a=1", None, marks=rule("CFF-QS-01")),
         pytest.param(
+            "var q = request.querystring; request.querystring = {};"
+            "Object.keys(q).sort().forEach(function (n) { request.querystring[n] = q[n]; });",
+            "b=2&c&a=1",
+            "a=1&b=2&c=",
+            marks=rule("CFF-QS-05"),
+        ),
+        pytest.param(
+            "request.headers['x-a'] = {value: '1'};",
+            "b=1&10=x&007=y&2&4294967295=z&0=",
+            "b=1&10=x&007=y&2&4294967295=z&0=",
+            marks=rule("CFF-QS-06"),
+        ),
+        pytest.param(
             "request.querystring.x = {value: '%20+'};", None, "x=%20+", marks=rule("CFF-QS-01")
         ),
         pytest.param(
@@ -329,6 +346,12 @@ ACCEPT = request(("Accept", "a/a"), ("Accept", "b/b"), ("Accept", "c/c"))
             "",
             request(("x-a", "1"), ("X-LOUD", "2")),
             [("X-A", "1"), ("X-Loud", "2")],
+            marks=rule("CFF-HDR-06"),
+        ),
+        pytest.param(
+            "request.headers['\\u00e9t\\u00e9-a-\\u00df'] = {value: '1'};",
+            request(),
+            [("été-A-ß", "1")],
             marks=rule("CFF-HDR-06"),
         ),
         pytest.param(
@@ -450,6 +473,10 @@ def test_the_response_event_shows_the_request_as_it_was_returned() -> None:
             ("request.uri = '/a?b';", "LE-URI-10", "question mark"),
             ("request.querystring = 'a=b c';", "CFF-QS-04", "querystring"),
             ("request.querystring = 'a#b';", "CFF-QS-04", "querystring"),
+            ("request.querystring = 'a\\u0001b';", "CFF-QS-04", "querystring"),
+            ("request.querystring = 'a\\tb';", "CFF-QS-04", "querystring"),
+            ("request.querystring = 'a\\u007f';", "CFF-QS-04", "querystring"),
+            ("request.querystring.a = {value: '1#2'};", "CFF-QS-04", "querystring"),
             ("request.querystring.a = {value: '\\n'};", "LE-HDR-15", "querystring"),
             ("request.querystring['a b'] = {value: '1'};", "CFF-QS-04", "querystring"),
             ("request.headers['x-edge-a'] = {value: '1'};", "CFF-HDR-01", "x-edge-a"),
@@ -486,7 +513,7 @@ def test_the_response_event_shows_the_request_as_it_was_returned() -> None:
             ("request.cookies.a = {value: 'a\\nb'};", "LE-HDR-15", "cookies['a']"),
             ("request.cookies['a\\r\\nb'] = {value: '1'};", "LE-HDR-15", "cookies"),
             ("return {statusCode: '302'};", "CFF-RES-02", "statusCode"),
-            ("return {statusCode: 99};", "CFF-RES-02", "statusCode"),
+            ("return {statusCode: 199};", "CFF-RES-02", "statusCode"),
             ("return {statusCode: 600};", "CFF-RES-02", "statusCode"),
             ("return {statusCode: 200.5};", "CFF-RES-02", "statusCode"),
             ("return {statusCode: true};", "CFF-RES-02", "statusCode"),
@@ -534,7 +561,8 @@ def test_results_that_are_invalid(statement: str, rule_id: str, named: str) -> N
 
 @rule("CFF-REQ-02")
 def test_8191_characters_are_just_short_enough() -> None:
-    assert len(passed("request.uri = '/' + 'a'.repeat(8190);", request()).path) == 8191
+    assert len(passed("request.uri = '/' + 'a'.repeat(8190);", request()).target) == 8191
+    assert len(passed("request.querystring = 'a'.repeat(8189);", request()).target) == 8191
 
 
 @rule("CFF-HDR-04")
@@ -587,10 +615,11 @@ def test_a_generated_redirect() -> None:
     )
 
 
-@rule("CFF-RES-01")
-def test_a_status_is_enough() -> None:
-    answer = made("return {statusCode: 204};")
-    assert (answer.status, answer.reason, lines(answer)) == (204, "", [])
+@rule("CFF-RES-01", "CFF-RES-02")
+@pytest.mark.parametrize("status", [200, 204, 599])
+def test_a_status_is_enough(status: int) -> None:
+    answer = made(f"return {{statusCode: {status}}};")
+    assert (answer.status, answer.reason, lines(answer)) == (status, "", [])
 
 
 @pytest.mark.parametrize(
@@ -609,6 +638,13 @@ def test_a_status_is_enough() -> None:
 def test_bodies(body: str, expected: bytes) -> None:
     assert data(made(f"return {{statusCode: 200, body: {body}}};")) == expected
     assert data(answered(f"response.body = {body};", response())) == expected
+
+
+@rule("CFF-RES-15")
+def test_a_body_of_40_kb_is_no_finding() -> None:
+    decoded = apply("return {statusCode: 200, body: 'x'.repeat(40960)};", request())
+    assert isinstance(decoded, Generated)
+    assert decoded.findings == ()
 
 
 @rule("CFF-RES-07", "CFF-RES-15")

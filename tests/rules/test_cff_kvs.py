@@ -82,8 +82,8 @@ STORE = KeyValues(
             "return {v: await cf.kvs('store-id').get('k')};", {"v": "v"}, marks=rule("CFF-KVS-02")
         ),
         pytest.param(
-            "return {v: await cf.kvs('other').get('k')};",
-            "KVSNamespaceNotFound",
+            "return {v: await cf.kvs('flags').get('k')};",
+            'KVSNamespaceNotFound: The function is associated with the key value store "store-id"',
             marks=rule("CFF-KVS-02"),
         ),
         pytest.param(
@@ -102,6 +102,12 @@ def test_reading(body: str, expected: object) -> None:
         assert expected in found
     else:
         assert found == expected
+
+
+def test_a_store_that_no_definition_declares_goes_by_its_name() -> None:
+    store = KeyValues("flags", {"k": "v"}, now=lambda: 0)
+    for each in ("flags", store.id):
+        assert awaited(f"return {{v: await cf.kvs('{each}').get('k')}};", kvs=store) == {"v": "v"}
 
 
 @rule("CFF-KVS-01", "CFF-KVS-02")

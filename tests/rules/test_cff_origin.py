@@ -95,10 +95,44 @@ def test_all_members() -> None:
             marks=rule("CFF-ORG-10"),
         ),
         pytest.param("{originPath: ''}", UpdateOrigin(origin_path=""), marks=rule("CFF-ORG-03")),
-        pytest.param("{mTLSConfig: 'off'}", UpdateOrigin(), marks=rule("CFF-ORG-03")),
+        pytest.param(
+            "{originPath: '/' + 'p'.repeat(254)}",
+            UpdateOrigin(origin_path="/" + "p" * 254),
+            marks=rule("CFF-ORG-03"),
+        ),
+        pytest.param(
+            "{domainName: ('a'.repeat(62) + '.').repeat(4) + 'b'}",
+            UpdateOrigin(domain_name=("a" * 62 + ".") * 4 + "b"),
+            marks=rule("CFF-ORG-05"),
+        ),
+        pytest.param(
+            "{domainName: 'bb.'.repeat(34) + 's3.us-east-1.amazonaws.com'}",
+            UpdateOrigin(domain_name="bb." * 34 + "s3.us-east-1.amazonaws.com"),
+            marks=rule("CFF-ORG-05"),
+        ),
+        pytest.param(
+            "{allowedCertificateNames: new Array(20).fill('a'.repeat(64))}",
+            UpdateOrigin(allowed_certificate_names=("a" * 64,) * 20),
+            marks=rule("CFF-ORG-03"),
+        ),
+        pytest.param(
+            "{connectionAttempts: 3, timeouts: {readTimeout: 1, responseCompletionTimeout: 1, "
+            "keepAliveTimeout: 120, connectionTimeout: 10}}",
+            UpdateOrigin(
+                connection_attempts=3,
+                connection_timeout_s=10,
+                read_timeout_s=1,
+                response_completion_timeout_s=1,
+                keepalive_timeout_s=120,
+            ),
+            marks=rule("CFF-ORG-03"),
+        ),
+        pytest.param(
+            "{mTLSConfig: 'off'}", UpdateOrigin(is_mtls_off=True), marks=rule("CFF-ORG-03")
+        ),
     ],
 )
-def test_values_that_switch_off(properties: str, expected: UpdateOrigin) -> None:
+def test_values_that_are_taken(properties: str, expected: UpdateOrigin) -> None:
     assert change(f"cf.updateRequestOrigin({properties});") == expected
 
 
@@ -112,6 +146,10 @@ def test_values_that_switch_off(properties: str, expected: UpdateOrigin) -> None
             ("undefined", "CFF-ORG-03"),
             ("{originPath: 'p'}", "CFF-ORG-03"),
             ("{originPath: '/p/'}", "CFF-ORG-03"),
+            ("{originPath: '/p q'}", "CFF-ORG-03"),
+            ("{originPath: '/p?q'}", "CFF-ORG-03"),
+            ("{originPath: '/p\\r\\nX: y'}", "CFF-ORG-03"),
+            ("{originPath: '/' + 'p'.repeat(255)}", "CFF-ORG-03"),
             ("{connectionAttempts: 0}", "CFF-ORG-03"),
             ("{connectionAttempts: 4}", "CFF-ORG-03"),
             ("{connectionAttempts: '1'}", "CFF-ORG-03"),
@@ -127,14 +165,20 @@ def test_values_that_switch_off(properties: str, expected: UpdateOrigin) -> None
             ("{allowedCertificateNames: ['a'.repeat(65)]}", "CFF-ORG-03"),
             ("{domainName: 'a.example:8080'}", "CFF-ORG-05"),
             ("{domainName: '192.0.2.1'}", "CFF-ORG-05"),
+            ("{domainName: '127.1'}", "CFF-ORG-05"),
             ("{domainName: '2001:db8::1'}", "CFF-ORG-05"),
             ("{domainName: 'https://a.example'}", "CFF-ORG-05"),
             ("{domainName: 'a.'.repeat(130) + 'example'}", "CFF-ORG-05"),
+            ("{domainName: 'a'.repeat(64) + '.example'}", "CFF-ORG-05"),
+            ("{domainName: ('a'.repeat(62) + '.').repeat(4) + 'bc'}", "CFF-ORG-05"),
+            ("{domainName: 'b' + 'bb.'.repeat(34) + 's3.us-east-1.amazonaws.com'}", "CFF-ORG-05"),
             ("{domainName: 'Bucket.s3.us-east-1.amazonaws.com'}", "CFF-ORG-05"),
-            ("{domainName: 'b'.repeat(110) + '.s3.us-east-1.amazonaws.com'}", "CFF-ORG-05"),
             ("{customHeaders: {'X-A': '1'}}", "CFF-ORG-06"),
             ("{customHeaders: {'x-a': {value: '1'}}}", "CFF-ORG-06"),
             ("{customHeaders: {'x-a': 'a\\r\\nb: c'}}", "CFF-ORG-06"),
+            ("{customHeaders: {'x-a': 'a\\x7f'}}", "CFF-ORG-06"),
+            ("{originShield: {enabled: true, region: 'us-east-1', x: 1}}", "CFF-ORG-10"),
+            ("{originAccessControlConfig: {enabled: false, id: 'E1'}}", "CFF-ORG-10"),
             ("{originShield: {enabled: true}}", "CFF-ORG-10"),
             ("{originAccessControlConfig: {enabled: true}}", "CFF-ORG-10"),
             (
@@ -153,6 +197,16 @@ def test_values_that_switch_off(properties: str, expected: UpdateOrigin) -> None
             ),
             ("{customOriginConfig: {port: 80, protocol: 'http'}}", "CFF-ORG-11"),
             ("{customOriginConfig: {port: 80, protocol: 'ftp', sslProtocols: []}}", "CFF-ORG-11"),
+            ("{customOriginConfig: {port: 80, sslProtocols: ['TLSv1.2']}}", "CFF-ORG-11"),
+            ("{customOriginConfig: {protocol: 'http', sslProtocols: ['TLSv1.2']}}", "CFF-ORG-11"),
+            (
+                "{customOriginConfig: {port: true, protocol: 'http', sslProtocols: []}}",
+                "CFF-ORG-11",
+            ),
+            (
+                "{customOriginConfig: {port: 80, protocol: 'http', sslProtocols: [], path: '/'}}",
+                "CFF-ORG-11",
+            ),
             (
                 (
                     "{customOriginConfig: {port: 80, protocol: 'http', "
@@ -261,6 +315,14 @@ def test_an_origin_group_with_overrides() -> None:
                 "CFF-ORG-16",
             ),
             ("{failoverCriteria: {statusCodes: [500]}}", "CFF-ORG-16"),
+            (
+                (
+                    "{originIds: [{originId: 'o1', hostHeader: 'h.example'}, 'o2'], "
+                    "failoverCriteria: {statusCodes: [500]}}"
+                ),
+                "CFF-ORG-16",
+            ),
+            (f"{{{GROUP}, failoverCriteria: {{statusCodes: [500], codes: []}}}}", "CFF-ORG-17"),
             (f"{{{GROUP}}}", "CFF-ORG-17"),
             (f"{{{GROUP}, failoverCriteria: {{statusCodes: []}}}}", "CFF-ORG-17"),
             (f"{{{GROUP}, failoverCriteria: {{statusCodes: [200]}}}}", "CFF-ORG-17"),

@@ -16,6 +16,7 @@ from edgeproxy.runtimes.cloudfront_js import (
     RunContext,
     Tenant,
     format_log,
+    told_utilisation,
 )
 from tests.unit.runtimes.cloudfront_js.running import (
     EVENT,
@@ -52,6 +53,7 @@ HANDLER = "function handler(event) { return event.request; }"
         pytest.param("async function f() {}", marks=rule("CFF-JS1-02", "CFF-RET-07")),
         pytest.param("async function f() { await 1; }", marks=rule("CFF-JS1-02")),
         pytest.param("class A {}", marks=rule("CFF-JS1-04")),
+        pytest.param("var a = #b in {};", marks=rule("CFF-JS1-04")),
         pytest.param("var {a} = {a: 1};", marks=rule("CFF-JS1-04")),
         pytest.param("var [a] = [1];", marks=rule("CFF-JS1-04")),
         pytest.param("var a = [...[1]];", marks=rule("CFF-JS1-04")),
@@ -63,6 +65,9 @@ HANDLER = "function handler(event) { return event.request; }"
         pytest.param("import cf from 'cloudfront';", marks=rule("CFF-JS1-04", "CFF-KVS-01")),
         pytest.param("var a = 1_000;", marks=rule("CFF-JS2-05")),
         pytest.param("with ({}) {}", marks=rule("CFF-JS1-01")),
+        pytest.param("try { f(); } catch { f(); }", marks=rule("CFF-JS1-01")),
+        pytest.param("var a = /a/y;", marks=rule("CFF-JS1-01", "CFF-JS2-05")),
+        pytest.param("var a = /a/u;", marks=rule("CFF-JS1-01")),
         pytest.param("var a = 017;", marks=rule("CFF-JS1-01")),
     ],
 )
@@ -74,6 +79,7 @@ def test_runtime_1_refuses(code: str) -> None:
     "code",
     [
         pytest.param("class A {}", marks=rule("CFF-JS2-11")),
+        pytest.param("const a = #b in {};", marks=rule("CFF-JS2-11")),
         pytest.param("const {a} = {a: 1};", marks=rule("CFF-JS2-11")),
         pytest.param("const f = ([a]) => a;", marks=rule("CFF-JS2-11")),
         pytest.param("const a = {...{}};", marks=rule("CFF-JS2-11")),
@@ -86,14 +92,18 @@ def test_runtime_1_refuses(code: str) -> None:
         pytest.param("let a; a ??= 1;", marks=rule("CFF-JS2-11")),
         pytest.param("const a = 1n;", marks=rule("CFF-JS2-01")),
         pytest.param("with ({}) {}", marks=rule("CFF-JS2-01")),
+        pytest.param("try { f(); } catch { f(); }", marks=rule("CFF-JS2-01")),
+        pytest.param("const a = /./gs;", marks=rule("CFF-JS2-01")),
         pytest.param("import fs from 'fs';", marks=rule("CFF-JS2-10")),
         pytest.param("import {kvs} from 'cloudfront';", marks=rule("CFF-JS2-10")),
         pytest.param("const a = 1;\nimport cf from 'cloudfront';", marks=rule("CFF-JS2-10")),
         pytest.param("import cf from 'cloudfront';\nconst cf = 1;", marks=rule("CFF-JS2-12")),
         pytest.param("await 1;", marks=rule("CFF-JS2-03")),
         pytest.param("function f() { await 1; }", marks=rule("CFF-JS2-03")),
-        pytest.param("const f = async () => 1;", marks=rule("CFF-JS2-03")),
+        pytest.param("function f() { return async () => 1; }", marks=rule("CFF-JS2-03")),
         pytest.param("function f() { async function g() {} }", marks=rule("CFF-JS2-03")),
+        pytest.param("function f(g) {} f(async () => 1);", marks=rule("CFF-JS2-03")),
+        pytest.param("[1].map(async function () {});", marks=rule("CFF-JS2-03")),
         pytest.param("async function g() { f(await g()); }", marks=rule("CFF-JS2-04")),
         pytest.param("async function g() { f([1, {a: await g()}]); }", marks=rule("CFF-JS2-04")),
     ],
@@ -163,6 +173,10 @@ def test_unsupported_syntax_fails_each_run_and_only_then() -> None:
             marks=rule("CFF-JS1-01", "CFF-JS2-01"),
         ),
         pytest.param("/^(?=.*\\d)\\w+?(?!x)$/i.test('a1')", True, marks=rule("CFF-RT-08")),
+        pytest.param("'aXax'.replace(/x/gi, '-')", "a-a-", marks=rule("CFF-RT-08")),
+        pytest.param("'a1b2'.match(/\\d/g)", ["1", "2"], marks=rule("CFF-RT-08")),
+        pytest.param("'a1B-2'.split(/b.|X/i)", ["a1", "2"], marks=rule("CFF-RT-08")),
+        pytest.param("String(/a/gi)", "/a/gi", marks=rule("CFF-RT-08")),
         pytest.param(
             "typeof Map + typeof Set + typeof Proxy",
             "undefined" * 3,
@@ -553,6 +567,13 @@ def test_promise_combinators() -> None:
     assert awaited(body) == {"v": [[1, 2], 3, "rejected"]}
 
 
+@rule("CFF-JS2-06", "CFF-LIM-02")
+def test_a_chain_of_promises_can_use_up_the_memory() -> None:
+    chain = "const again = () => Promise.resolve().then(again); await again();"
+    assert "memory limit of 2 MB" in awaited(chain)
+    assert "never be settled" in awaited("await new Promise(() => {});")
+
+
 @rule("CFF-QS-07")
 @pytest.mark.parametrize(
     ("raw", "expected"),
@@ -635,6 +656,36 @@ def test_cwt() -> None:
 
 
 @rule("CFF-HLP-04")
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return {v: make('x'.repeat(975)).length};", {"v": 1024}),
+        ("return {v: make('x'.repeat(976)).length};", "Error: the token is longer than 1 KB"),
+        ("return check(Buffer.alloc(1025));", "Error: the token is longer than 1 KB"),
+        ("return check(make('x').subarray(1));", "Error: the token is not a COSE MAC0 message"),
+        ("return check('text');", "TypeError: the token is not a buffer"),
+        (
+            "return {v: check(make('x', {cwtTag: true, key: 'k', coseTag: 'MAC0'})).payload};",
+            {"v": {"1": "x"}},
+        ),
+        ("return make('x', {key: 'k', coseTag: 'SIGN1'});", "Error: the only coseTag is MAC0"),
+        (
+            "return cf.cwt.generateToken({key: 'k'}, {protected: {1: 4}, payload: {}});",
+            "Error: the token's algorithm is not HS256",
+        ),
+        ("return {v: check(make({4: 1})).payload[1]};", {"v": {"4": 1}}),
+    ],
+)
+def test_a_cwt_is_mac0_with_hs256_and_at_most_1_kb(body: str, expected: object) -> None:
+    head = (
+        "const check = token => cf.cwt.validateToken(token, {key: 'k'});"
+        "const make = (claim, context) => "
+        "cf.cwt.generateToken(context || {key: 'k'}, {payload: {1: claim}});"
+    )
+    assert awaited(body, head=head) == expected
+
+
+@rule("CFF-HLP-04")
 @pytest.mark.parametrize("suffix", ["", "Headers"])
 def test_a_cwt_keeps_its_headers_and_can_be_renewed(suffix: str) -> None:
     token = (
@@ -679,6 +730,17 @@ def test_utilisation_is_a_percentage() -> None:
     outcome = half.run(json.dumps(EVENT).encode())
     assert isinstance(outcome, Completed)
     assert outcome.utilisation == 50
+
+
+@rule("CFF-LIM-04")
+@pytest.mark.parametrize(
+    ("utilisation", "told"),
+    [(1, ""), (50, ""), (51, "close to"), (70, "close to"), (71, "throttle"), (100, "throttle")],
+)
+def test_what_a_utilisation_bodes(utilisation: int, told: str) -> None:
+    text = told_utilisation(utilisation)
+    assert told in text
+    assert bool(text) == bool(told)
 
 
 @rule("CFF-LIM-05")

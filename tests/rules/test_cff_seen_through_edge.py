@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from edgeproxy.testing import Site
+from tests.support.delivery import raw
 from tests.support.viewer_functions import function
 
 Serve = Callable[..., Site]
@@ -53,6 +54,14 @@ def test_query_string_and_cookies(serve_cff: Serve) -> None:
         "m": {"value": "1", "multiValue": [{"value": "1"}, {"value": "2"}]},
     }
     assert (cookies, absent) == ({"A": {"value": "1"}, "b": {"value": "2"}}, True)
+
+
+@pytest.mark.rule("CFF-EVT-21", "CFF-QS-07")
+def test_a_url_that_is_not_utf_8(serve_cff: Serve) -> None:
+    site = serve_cff(showing("[event.request.uri, event.request.rawQueryString()]"))
+    head = b"GET /caf\xe9?q=\xe9 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    assert raw(site, head).startswith(b"HTTP/1.1 200")
+    assert json.loads(logged(site)[-1]) == ["/caf\xe9", "q=\xe9"]
 
 
 @pytest.mark.rule("CFF-QS-07")

@@ -1,18 +1,23 @@
 """What AWS would refuse: each finding with its rule and the place it names."""
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from edgeproxy.errors import DefinitionError, UsageError
+from edgeproxy.project.checks.counts import check_counts, check_package, edge_events
 from edgeproxy.project.loaders import Loaded
 from edgeproxy.project.report import Severity
+from tests.support.signing import Signer, ecdsa, rsa_2048
 from tests.unit.project.drafts import (
     CACHING_OPTIMIZED,
     VERSION,
     function,
     load_resources,
     load_site,
+    site,
 )
 
 
@@ -130,8 +135,6 @@ DEFAULT = "DefaultCacheBehavior"
              config={"Aliases": [f"a{n}.example.com" for n in range(101)]}),
         case("CDN-CFG-403", "DistributionConfig.CacheBehaviors", "CDN-CFG-026",
              config={"CacheBehaviors": [ordered(f"/{n}") for n in range(75)]}),
-        case("CDN-CFG-403", f"{DEFAULT}.TrustedKeyGroups", "CDN-QUO-13",
-             behavior={"TrustedKeyGroups": list("abcde")}),
     ],
 )  # fmt: skip
 def test_distribution(parts: dict[str, Any], expected: tuple[str, str], tmp_path: Path) -> None:
@@ -291,6 +294,67 @@ def test_a_function_of_another_region(tmp_path: Path) -> None:
     assert found(associated(tmp_path, arn)) == [("LE-ASSOC-06", "Fn.Properties")]
 
 
+@pytest.mark.rule("LE-ASSOC-06", "CFF-ASSOC-10")
+def test_a_function_of_another_account(tmp_path: Path) -> None:
+    loaded = associated(
+        tmp_path,
+        "arn:aws:lambda:us-east-1:999999999999:function:Fn:1",
+        cloudfront=[
+            {
+                "EventType": "viewer-request",
+                "FunctionARN": "arn:aws:cloudfront::999999999999:function/cff",
+            }
+        ],
+        resources={"Cff": CFF},
+    )
+    assert found(loaded) == [
+        ("LE-ASSOC-06", "LambdaFunctionAssociations[0].LambdaFunctionARN"),
+        ("CFF-ASSOC-10", "FunctionAssociations[0].FunctionARN"),
+    ]
+
+
+@pytest.mark.rule("LE-ASSOC-01", "LE-LIM-04")
+def test_each_behavior_can_carry_all_four_triggers(tmp_path: Path) -> None:
+    events = ("viewer-request", "origin-request", "origin-response", "viewer-response")
+    triggers = [{"EventType": event, "LambdaFunctionARN": {"Ref": "FnVersion"}} for event in events]
+    loaded = load_site(
+        tmp_path,
+        {"LambdaFunctionAssociations": triggers},
+        {"CacheBehaviors": [ordered("/a", LambdaFunctionAssociations=triggers)]},
+        Fn=function(MemorySize=128),
+        FnVersion=VERSION,
+    )
+    assert found(loaded) == []
+    site = loaded.project.distributions["Site"]
+    for behavior in (site.default_behavior, *site.behaviors):
+        assert [each.event_type for each in behavior.functions] == list(events)
+
+
+@pytest.mark.rule("LE-ASSOC-09")
+def test_container_images_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError) as raised:
+        associated(
+            tmp_path, PackageType="Image", Code={"ImageUri": "r"}, Runtime=None, Handler=None
+        )
+    assert raised.value.rule == "LE-ASSOC-09"
+    assert raised.value.place.path == "Resources.Fn.Properties.PackageType"
+
+
+@pytest.mark.rule("LE-ASSOC-09")
+def test_provisioned_concurrency_of_an_alias(tmp_path: Path) -> None:
+    alias = {
+        "Type": "AWS::Lambda::Alias",
+        "Properties": {
+            "Name": "live",
+            "FunctionName": {"Ref": "Fn"},
+            "FunctionVersion": {"Fn::GetAtt": ["FnVersion", "Version"]},
+            "ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 1},
+        },
+    }
+    loaded = associated(tmp_path, resources={"FnAlias": alias})
+    assert found(loaded) == [("LE-ASSOC-09", "Properties.ProvisionedConcurrencyConfig")]
+
+
 @pytest.mark.rule("LE-ASSOC-08")
 @pytest.mark.parametrize(
     ("services", "is_found"),
@@ -307,8 +371,9 @@ def test_the_role_trusts_both_services(services: object, is_found: bool, tmp_pat
         "Type": "AWS::IAM::Role",
         "Properties": {"AssumeRolePolicyDocument": {"Statement": [statement]}},
     }
-    loaded = associated(tmp_path, Role={"Fn::GetAtt": ["Role", "Arn"]}, resources={"Role": role})
-    assert found(loaded) == ([("LE-ASSOC-08", "Properties.Role")] if is_found else [])
+    for reference in ({"Fn::GetAtt": ["Role", "Arn"]}, {"Fn::Sub": "${Role.Arn}"}):
+        loaded = associated(tmp_path, Role=reference, resources={"Role": role})
+        assert found(loaded) == ([("LE-ASSOC-08", "Properties.Role")] if is_found else [])
 
 
 @pytest.mark.rule("LE-ASSOC-09")
@@ -321,7 +386,8 @@ def test_the_role_trusts_both_services(services: object, is_found: bool, tmp_pat
         ({"Layers": ["arn:aws:lambda:us-east-1:1:layer:l:1"]}, "Properties.Layers"),
         ({"TracingConfig": {"Mode": "Active"}}, "Properties.TracingConfig"),
         ({"Architectures": ["arm64"]}, "Properties.Architectures"),
-        ({"EphemeralStorage": {"Size": 1024}}, "EphemeralStorage.Size"),
+        pytest.param({"EphemeralStorage": {"Size": 513}}, "EphemeralStorage.Size",
+                     marks=rule("LE-LIM-16")),
         ({"KmsKeyArn": "arn:aws:kms:::k"}, "Properties.KmsKeyArn"),
         ({"RuntimeManagementConfig": {"UpdateRuntimeOn": "Manual"}},
          "RuntimeManagementConfig.UpdateRuntimeOn"),
@@ -352,6 +418,8 @@ def test_features_that_say_nothing_or_run_elsewhere_are_fine(tmp_path: Path) -> 
         "TracingConfig": {"Mode": "PassThrough"},
         "Architectures": ["x86_64"],
         "EphemeralStorage": {"Size": 512},
+        "MemorySize": 10_240,
+        "ReservedConcurrentExecutions": 5,
         "RuntimeManagementConfig": {"UpdateRuntimeOn": "Auto"},
     }
     assert found(associated(tmp_path, **harmless)) == []
@@ -373,7 +441,15 @@ def test_runtimes_that_lambda_does_not_have(tmp_path: Path, runtime: str) -> Non
     assert all(finding.remedy for finding in loaded.findings)
 
 
-@pytest.mark.parametrize("runtime", ["nodejs18.x", "nodejs26.x", "python3.8", "python3.15"])
+@pytest.mark.parametrize("runtime", ["nodejs10.x", "nodejs18.x", "python3.6", "python3.8"])
+@rule("LE-ASSOC-10")
+def test_retired_runtimes_are_a_warning(tmp_path: Path, runtime: str) -> None:
+    loaded = associated(tmp_path, Runtime=runtime)
+    assert found(loaded) == [("LE-ASSOC-10", "Properties.Runtime")]
+    assert loaded.findings[0].severity is Severity.WARNING
+
+
+@pytest.mark.parametrize("runtime", ["nodejs20.x", "nodejs26.x", "python3.10", "python3.15"])
 @rule("LR-340")
 def test_runtimes_are_taken_by_their_pattern(tmp_path: Path, runtime: str) -> None:
     assert found(associated(tmp_path, Runtime=runtime)) == []
@@ -386,6 +462,10 @@ def test_runtimes_are_taken_by_their_pattern(tmp_path: Path, runtime: str) -> No
                      marks=rule("LE-LIM-01")),
         pytest.param("origin-request", {"Timeout": 31}, ("LE-LIM-02", "Properties.Timeout"),
                      marks=rule("LE-LIM-02")),
+        pytest.param("origin-request", {"MemorySize": 10_241},
+                     ("LE-LIM-04", "Properties.MemorySize"), marks=rule("LE-LIM-04")),
+        pytest.param("origin-request", {"MemorySize": 127},
+                     ("LE-LIM-04", "Properties.MemorySize"), marks=rule("LE-LIM-04")),
         pytest.param("viewer-request", {"MemorySize": 256}, ("LE-LIM-03", "Properties.MemorySize"),
                      marks=rule("LE-LIM-03")),
     ],
@@ -430,6 +510,9 @@ def test_the_handlers_file_is_there(handler: str, is_found: bool, tmp_path: Path
 # CloudFront Functions, stores and policies
 
 
+HANDLER = "function handler(event) { return event.request; }"
+
+
 def cff(runtime: str = "cloudfront-js-2.0", stores: int = 0, **properties: Any) -> dict[str, Any]:
     config = {
         "Comment": "",
@@ -449,14 +532,21 @@ def cff(runtime: str = "cloudfront-js-2.0", stores: int = 0, **properties: Any) 
     [
         pytest.param(cff(Name="a b"), ("CFF-ASSOC-06", "Properties.Name"),
                      marks=rule("CFF-ASSOC-06", "CDN-CFG-210")),
-        pytest.param(cff(FunctionCode="/" * 10_241), ("CFF-LIM-01", "Properties.FunctionCode"),
+        pytest.param(cff(FunctionCode=HANDLER.ljust(10_241)),
+                     ("CFF-LIM-01", "Properties.FunctionCode"),
                      marks=rule("CFF-LIM-01", "CDN-QUO-14")),
         pytest.param(cff(stores=2), ("CFF-ASSOC-07", "Properties.FunctionConfig"),
                      marks=rule("CFF-ASSOC-07", "CDN-QUO-15")),
         pytest.param(cff("cloudfront-js-1.0", 1), ("CFF-KVS-01", "Properties.FunctionConfig"),
                      marks=rule("CFF-KVS-01")),
         pytest.param(cff(stores=1), None, marks=rule("CFF-KVS-01", "CFF-ASSOC-07")),
-        pytest.param(cff(FunctionCode="/" * 10_240), None, marks=rule("CFF-LIM-01")),
+        pytest.param(cff(FunctionCode=HANDLER.ljust(10_240)), None, marks=rule("CFF-LIM-01")),
+        pytest.param(cff(FunctionCode="function main(e) { return e; }"),
+                     ("CFF-RET-01", "Properties.FunctionCode"), marks=rule("CFF-RET-01")),
+        pytest.param(cff(FunctionConfig={"Runtime": "cloudfront-js-2.0"}),
+                     ("CFF-ASSOC-07", "Properties.FunctionConfig"), marks=rule("CFF-ASSOC-07")),
+        pytest.param(cff(AutoPublish=False), ("CFF-ASSOC-04", "Properties.AutoPublish"),
+                     marks=rule("CFF-ASSOC-04")),
     ],
 )  # fmt: skip
 def test_cloudfront_functions(
@@ -619,16 +709,98 @@ def test_continuous_deployment(policy: dict[str, Any], path: str | None, tmp_pat
     assert found(load_resources(tmp_path, {"P": policy})) == expected
 
 
-@pytest.mark.rule("CDN-CFG-403", "CDN-CFG-216", "CDN-QUO-13")
+PEM = Signer("K", ecdsa()).pem
+
+
+def public_key(pem: str = PEM) -> dict[str, Any]:
+    config = {"Name": "k", "CallerReference": "1", "EncodedKey": pem}
+    return {"Type": "AWS::CloudFront::PublicKey", "Properties": {"PublicKeyConfig": config}}
+
+
+def key_group(*items: Any) -> dict[str, Any]:
+    config = {"Name": "g", "Items": list(items)}
+    return {"Type": "AWS::CloudFront::KeyGroup", "Properties": {"KeyGroupConfig": config}}
+
+
+@pytest.mark.rule("CDN-CFG-403", "CDN-CFG-216", "CDN-QUO-13", "CDN-SGN-24")
 def test_keys_of_a_group(tmp_path: Path) -> None:
-    pem = "-----BEGIN PUBLIC KEY-----\nA\n-----END PUBLIC KEY-----"
-    key = {"PublicKeyConfig": {"Name": "k", "CallerReference": "1", "EncodedKey": pem}}
-    group = {"KeyGroupConfig": {"Name": "g", "Items": [{"Ref": f"K{n}"} for n in range(6)]}}
-    resources = {
-        f"K{n}": {"Type": "AWS::CloudFront::PublicKey", "Properties": key} for n in range(6)
-    }
-    resources["G"] = {"Type": "AWS::CloudFront::KeyGroup", "Properties": group}
+    resources = {f"K{n}": public_key() for n in range(6)}
+    resources["G"] = key_group(*({"Ref": f"K{n}"} for n in range(6)))
     assert found(load_resources(tmp_path, resources)) == [("CDN-CFG-403", "KeyGroupConfig.Items")]
+
+
+@pytest.mark.rule("CDN-CFG-403", "CDN-QUO-13", "CDN-SGN-24")
+def test_groups_of_a_behavior(tmp_path: Path) -> None:
+    groups = {f"G{n}": key_group({"Ref": "K"}) for n in range(5)}
+    behavior = {"TrustedKeyGroups": [{"Ref": name} for name in groups]}
+    loaded = load_site(tmp_path, behavior, K=public_key(), **groups)
+    assert found(loaded) == [("CDN-CFG-403", f"{DEFAULT}.TrustedKeyGroups")]
+
+
+@pytest.mark.rule("CDN-CFG-215", "CDN-SGN-08")
+@pytest.mark.parametrize(
+    ("pem", "problem"),
+    [
+        (Signer("K", rsa_2048()).pem, ""),
+        (PEM, ""),
+        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "no public key in PEM"),
+        ("ssh-rsa AAAA", "no public key in PEM"),
+        ("Schl\xfcssel", "no public key in PEM"),
+        (Signer("K", rsa_2048(bits=3072)).pem, "neither an RSA key of 2048 bits nor"),
+    ],
+)
+def test_which_keys_cloudfront_takes(pem: str, problem: str, tmp_path: Path) -> None:
+    group = {"Ref": "G"}
+    loaded = load_site(
+        tmp_path, {"TrustedKeyGroups": [group]}, Key=public_key(pem), G=key_group({"Ref": "Key"})
+    )
+    [keys] = loaded.project.distributions["Site"].key_groups.values()
+    assert bool(keys) is not bool(problem)
+    expected = [
+        ("CDN-CFG-215", Severity.ERROR, f"the key Key is {problem}"),
+        ("CDN-CFG-123", Severity.WARNING, "No public key of"),
+    ]
+    for finding, (rule_id, severity, words) in zip(
+        loaded.findings, expected if problem else [], strict=True
+    ):
+        assert (finding.rule, finding.severity) == (rule_id, severity)
+        assert words in finding.message
+        assert "--public-key" in finding.remedy
+    file = tmp_path / "key.pem"
+    file.write_text(pem, "latin-1")
+    given = {"public_keys": {"Key": file}}
+    resources = {"Site": site({"TrustedKeyGroups": [group]}), "Key": public_key("mapped")}
+    resources["G"] = key_group({"Ref": "Key"})
+    if problem:
+        with pytest.raises(DefinitionError, match=r"key\.pem"):
+            load_resources(tmp_path, resources, **given)
+    else:
+        assert found(load_resources(tmp_path, resources, **given)) == []
+
+
+@pytest.mark.rule("CDN-CFG-123", "CDN-CFG-217")
+def test_signers_whose_keys_are_not_here(tmp_path: Path) -> None:
+    behavior = {"TrustedSigners": ["self"], "TrustedKeyGroups": [{"Ref": "G"}, "elsewhere"]}
+    resources = {"G": key_group("K9", {"Ref": "Key"}), "Key": public_key()}
+    loaded = load_site(tmp_path, behavior, **resources)
+    assert found(loaded) == [
+        ("CDN-CFG-217", "KeyGroupConfig.Items"),
+        ("CDN-CFG-123", f"{DEFAULT}.TrustedKeyGroups"),
+        ("CDN-CFG-123", f"{DEFAULT}.TrustedSigners"),
+    ]
+    assert all(each.severity is Severity.WARNING for each in loaded.findings)
+    assert "K9" in loaded.findings[0].remedy
+    file = tmp_path / "k9.pem"
+    file.write_text(PEM)
+    parts = {"Site": site(behavior), **resources, "H": key_group("K9")}
+    assert found(load_resources(tmp_path, parts, public_keys={"K8": file, "K9": file})) == []
+
+
+def test_a_key_that_nothing_asks_for(tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    file.write_text(PEM)
+    with pytest.raises(UsageError, match="--public-key: no behavior asks for signatures"):
+        load_resources(tmp_path, {"Site": site()}, public_keys={"K9": file})
 
 
 @pytest.mark.rule("AL-140")
@@ -651,3 +823,97 @@ def test_priorities_of_listener_rules(tmp_path: Path) -> None:
         "R2": {"Type": f"{elb}ListenerRule", "Properties": rule_properties},
     }
     assert found(load_resources(tmp_path, resources)) == [("AL-140", "Properties.Priority")]
+
+
+# Counts and sizes
+
+
+def distributions(count: int, association: dict[str, Any]) -> dict[str, Any]:
+    return {f"Site{n}": site(association) for n in range(count)}
+
+
+LAMBDA_ASSOCIATION = {
+    "LambdaFunctionAssociations": [
+        {"EventType": "origin-request", "LambdaFunctionARN": {"Ref": "FnVersion"}}
+    ]
+}
+CFF_ASSOCIATION = {
+    "FunctionAssociations": [{"EventType": "viewer-request", "FunctionARN": CFF_ARN}]
+}
+
+
+def counted(loaded: Loaded) -> list[tuple[str, str]]:
+    return [(each.rule, each.place.path) for each in check_counts(loaded.project)]
+
+
+@pytest.mark.rule("LE-LIM-12", "LE-LIM-13")
+@pytest.mark.parametrize(
+    ("count", "expected"), [(500, []), (501, [("LE-LIM-12", ""), ("LE-LIM-13", "Fn")])]
+)
+def test_distributions_with_lambda_at_edge(
+    count: int, expected: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    sites = distributions(count, LAMBDA_ASSOCIATION)
+    loaded = load_resources(tmp_path, {"Fn": function(), "FnVersion": VERSION, **sites})
+    assert counted(loaded) == expected
+
+
+@pytest.mark.rule("CFF-LIM-06")
+@pytest.mark.parametrize(("count", "expected"), [(100, []), (101, [("CFF-LIM-06", "cff")])])
+def test_distributions_of_a_cloudfront_function(
+    count: int, expected: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    loaded = load_resources(tmp_path, {"Cff": CFF, **distributions(count, CFF_ASSOCIATION)})
+    assert counted(loaded) == expected
+
+
+@pytest.mark.rule("CFF-LIM-06")
+@pytest.mark.parametrize(("count", "expected"), [(100, []), (101, [("CFF-LIM-06", "")])])
+def test_cloudfront_functions_of_an_account(
+    count: int, expected: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    functions = {f"Cff{n}": cff(Name=f"cff{n}")["Cff"] for n in range(count)}
+    assert counted(load_resources(tmp_path, functions)) == expected
+
+
+@pytest.mark.rule("LE-LIM-11", "CDN-QUO-17")
+@pytest.mark.parametrize(
+    ("count", "expected"), [(100, []), (101, [("LE-LIM-11", "DistributionConfig.CacheBehaviors")])]
+)
+def test_lambda_at_edge_functions_of_a_distribution(
+    count: int, expected: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    resources: dict[str, Any] = {}
+    behaviors: list[dict[str, Any]] = []
+    for number in range(count):
+        resources[f"Fn{number}"] = function()
+        version = {"Type": "AWS::Lambda::Version"}
+        resources[f"V{number}"] = version | {"Properties": {"FunctionName": {"Ref": f"Fn{number}"}}}
+        event = ("origin-request", "origin-response")[number % 2]
+        trigger = {"EventType": event, "LambdaFunctionARN": {"Ref": f"V{number}"}}
+        if number % 2:
+            behaviors[-1]["LambdaFunctionAssociations"].append(trigger)
+        else:
+            behaviors.append(ordered(f"/{number}", LambdaFunctionAssociations=[trigger]))
+    loaded = load_site(tmp_path, config={"CacheBehaviors": behaviors}, **resources)
+    assert found(loaded) == expected
+
+
+@pytest.mark.parametrize(
+    ("event", "rule_id"),
+    [
+        pytest.param("viewer-request", "LE-LIM-05", marks=rule("LE-LIM-05", "CDN-QUO-17")),
+        pytest.param("origin-request", "LE-LIM-06", marks=rule("LE-LIM-06", "CDN-QUO-17")),
+    ],
+)
+def test_a_package_of_more_than_50_mb_zipped(event: str, rule_id: str, tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "index.py").write_text("def handler(event, context):\n    return event\n")
+    (code / "zeros").write_bytes(bytes(60 * 1024 * 1024))  # Large, and next to nothing zipped.
+    loaded = associated(tmp_path, event=event, Code="code")
+    definition = loaded.project.functions["Fn"]
+    events = edge_events(loaded.project)["Fn"]
+    assert list(check_package(definition, events)) == []
+    (code / "noise").write_bytes(Random(1).randbytes(51 * 1024 * 1024))
+    assert [each.rule for each in check_package(definition, events)] == [rule_id]

@@ -18,6 +18,7 @@ from edgeproxy.distribution.model import (
 from edgeproxy.errors import DefinitionError, UsageError
 from edgeproxy.project.loaders import Loaded, LoadOptions, load
 from edgeproxy.project.model import Treatment
+from tests.support.signing import Signer, ecdsa
 from tests.unit.project.drafts import (
     CACHING_OPTIMIZED,
     VERSION,
@@ -305,7 +306,7 @@ def test_all_headers_of_the_legacy_settings(tmp_path: Path) -> None:
 @pytest.mark.rule("CDN-CFG-123", "CDN-CFG-217")
 def test_trusted_signers_and_unknown_groups_take_the_keys_of_options(tmp_path: Path) -> None:
     pem = tmp_path / "key.pem"
-    pem.write_text("-----BEGIN PUBLIC KEY-----\nA\n-----END PUBLIC KEY-----\n")
+    pem.write_text(Signer("K1", ecdsa()).pem)
     signers = {"Enabled": True, "Quantity": 1, "Items": ["self"]}
     behavior = {"TrustedSigners": signers, "TrustedKeyGroups": ["group-1"]}
     distribution = only_distribution(
@@ -319,8 +320,8 @@ def test_trusted_signers_and_unknown_groups_take_the_keys_of_options(tmp_path: P
 @pytest.mark.rule("CDN-CFG-217")
 def test_a_public_key_answers_to_its_logical_id_and_to_a_mapping(tmp_path: Path) -> None:
     pem = tmp_path / "key.pem"
-    pem.write_text("-----BEGIN PUBLIC KEY-----\nmapped\n-----END PUBLIC KEY-----\n")
-    declared = "-----BEGIN PUBLIC KEY-----\ndeclared\n-----END PUBLIC KEY-----\n"
+    mapped, declared = (Signer(name, ecdsa()).pem for name in ("K9", "Key"))
+    pem.write_text(mapped)
     key = {"PublicKeyConfig": {"Name": "k", "CallerReference": "1", "EncodedKey": declared}}
     groups = {"KeyGroupConfig": {"Name": "g", "Items": [{"Ref": "Key"}, "K9"]}}
     resources = {
@@ -334,7 +335,7 @@ def test_a_public_key_answers_to_its_logical_id_and_to_a_mapping(tmp_path: Path)
     [members] = distribution.key_groups.values()
     by_id = {each.id: each.encoded_key for each in members}
     assert by_id["Key"] == declared
-    assert "mapped" in by_id["K9"]
+    assert by_id["K9"] == mapped
     assert len(by_id) == 3
 
 
@@ -688,12 +689,10 @@ def test_unknown_properties_are_reported_and_do_no_harm(tmp_path: Path) -> None:
             ("PriceClass", "PriceClass_100", "no effect", "CDN-CFG-030"),
             ("Comment", "x", "no effect", "CDN-CFG-028"),
             ("IPV6Enabled", True, "address", "CDN-CFG-036"),
-            ("ViewerCertificate", {"CloudFrontDefaultCertificate": True}, "HTTP", "CDN-CFG-154"),
             ("Staging", True, "continuous deployment", "CDN-CFG-037"),
             ("ContinuousDeploymentPolicyId", "p", "continuous deployment", "CDN-CFG-038"),
             ("CacheTagConfig", {"HeaderName": "t"}, "invalidation", "CDN-CFG-039"),
-            ("ViewerMtlsConfig", {"Mode": "required"}, "HTTP", "CDN-CFG-040"),
-            ("ConnectionMode", "tenant-only", "single-tenant", "CDN-CFG-041"),
+            ("AnycastIpListId", "a", "no effect", "CDN-CFG-041"),
         )
     ]
     + [
@@ -702,10 +701,11 @@ def test_unknown_properties_are_reported_and_do_no_harm(tmp_path: Path) -> None:
             ("FieldLevelEncryptionId", "f", "encryption", "CDN-CFG-124"),
             ("RealtimeLogConfigArn", "arn", "real-time", "CDN-CFG-124"),
             ("SmoothStreaming", True, "Smooth", "CDN-CFG-124"),
-            ("TrustedKeyGroups", ["g"], "signatures are not checked yet", "CDN-CFG-123"),
         )
     ]
     + [
+        pytest.param({"config": {"ViewerCertificate": {"AcmCertificateArn": "arn"}}},
+                     "AcmCertificateArn", "local authority", marks=pytest.mark.rule("CDN-CFG-154")),
         pytest.param({"origin": {"OriginShield": {"Enabled": True, "OriginShieldRegion": "r"}}},
                      "OriginShieldRegion", "one cache", marks=pytest.mark.rule("CDN-CFG-068")),
         pytest.param({"behavior": {"GrpcConfig": {"Enabled": True}}}, "Enabled", "gRPC",

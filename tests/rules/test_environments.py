@@ -405,6 +405,46 @@ async def test_memory_used_is_reported(account: Account) -> None:
     assert 40 < result.memory_mb < 100
 
 
+BOMBS = {
+    "forks": "for _ in range(7): os.fork()",
+    "forks into sessions": "for _ in range(99): os.fork() or (os.setsid(), time.sleep(60))",
+    "threads": "for _ in range(99): threading.Thread(target=time.sleep, args=(60,)).start()",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@rule("LR-192", "LR-088")
+async def test_processes_and_threads_are_limited(
+    account: Account, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgeproxy.runtimes.memory._MOST_PROCESSES", 60)
+    code = f"""
+import os, threading, time
+def handler(event, context):
+    {BOMBS[name]}
+    time.sleep(60)
+"""
+    result = await account.run(code, timeout_s=20)
+    assert document_of(result)["errorMessage"].endswith("signal: killed")
+    (why,) = messages(result, "stderr")
+    assert re.fullmatch(
+        r"edgeproxy: ended at \d+ processes and threads, over Lambda's limit of 60", why
+    )
+
+
+@rule("LR-181")
+@pytest.mark.parametrize("where", ["import", "handler"])
+async def test_a_forked_child_that_comes_back_answers_nothing(account: Account, where: str) -> None:
+    code = {
+        "import": "import os\nos.fork()\nhandler = lambda e, c: [e, os.getpid()]",
+        "handler": "import os\ndef handler(e, c):\n    os.fork()\n    return [e, os.getpid()]",
+    }
+    await account.deploy(code[where], timeout_s=20)
+    results = [value_of(await account.call(number)) for number in range(20)]
+    assert [number for number, _ in results] == list(range(20))
+    assert len({pid for _, pid in results}) == 1
+
+
 @rule("LR-089")
 async def test_memory_of_children_counts(account: Account) -> None:
     code = """

@@ -168,7 +168,7 @@ def test_no_page_for_what_a_function_answered(site: LoggedSite) -> None:
     assert line["x-edge-result-type"] == "FunctionGeneratedResponse"
 
 
-@pytest.mark.rule("CDN-BEH-30", "CDN-VPP-07", "CDN-VPP-08", "LE-TRIG-16")
+@pytest.mark.rule("CDN-BEH-30", "CDN-VPP-07", "CDN-VPP-08")
 def test_the_redirect_comes_before_the_function(site: LoggedSite) -> None:
     answer, line = site.ask("/secure/x?y", headers={"Host": "site.example"})
     assert answer.status == 301

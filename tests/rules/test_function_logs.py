@@ -1,12 +1,15 @@
-"""What functions and the platform write (LR-250 to LR-264)."""
+"""What functions and the platform write (LR-250 to LR-286)."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edgeproxy.runtimes.invocation import FunctionError, Returned
+from edgeproxy.runtimes.invocation import FunctionError, InvocationResult, Returned
+from edgeproxy.runtimes.log_settings import LogFormat, LogSettings
 from tests.unit.runtimes.account import NODE_22, NODE_24, PYTHON, Account, messages, until
 
 rule = pytest.mark.rule
@@ -273,3 +276,226 @@ handler = lambda event, context: None
     (account.folder / "f" / "go").touch()
     await until(lambda: account.service.logs("f", 1)[0].message == "late")
     assert account.service.logs("f", 1)[0].request_id == result.request_id
+
+
+# JSON
+
+DEFAULT = LogSettings(LogFormat.JSON)
+SECOND = TIME.replace(r"\.\d{3}", "")
+
+
+def records(result: InvocationResult, stream: str = "stdout") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in messages(result, stream)]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "code"),
+    [
+        (PYTHON, "def handler(e, c): pass"),
+        (NODE_22, "exports.handler = async () => {};"),
+    ],
+)
+@rule("LR-280", "LR-281", "LR-282")
+async def test_json_of_the_platform(account: Account, runtime: str, code: str) -> None:
+    result = await account.run(code, runtime=runtime, log=DEFAULT)
+    start, begun, report = records(result, "platform")
+    assert [start["type"], begun["type"], report["type"]] == [
+        "platform.initStart",
+        "platform.start",
+        "platform.report",
+    ]
+    assert all(list(record) == ["time", "type", "record"] for record in (start, begun, report))
+    assert re.fullmatch(TIME, report["time"])
+    assert begun["record"] == {"requestId": result.request_id, "version": "$LATEST"}
+    assert (report["record"]["requestId"], report["record"]["status"]) == (
+        result.request_id,
+        "success",
+    )
+    assert list(report["record"]["metrics"]) == [
+        "durationMs",
+        "billedDurationMs",
+        "memorySizeMB",
+        "maxMemoryUsedMB",
+        "initDurationMs",
+    ]
+    warm = records(await account.call(), "platform")
+    assert [record["type"] for record in warm] == ["platform.start", "platform.report"]
+    assert "initDurationMs" not in warm[-1]["record"]["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        ("def handler(e, c): raise KeyError('k')", {"status": "error", "errorType": "KeyError"}),
+        (
+            "import os\ndef handler(e, c): os._exit(1)",
+            {"status": "error", "errorType": "Runtime.ExitError"},
+        ),
+        ("import time\ndef handler(e, c): time.sleep(60)", {"status": "timeout"}),
+    ],
+)
+@rule("LR-282")
+async def test_json_of_failures(account: Account, code: str, outcome: dict[str, str]) -> None:
+    settings = LogSettings(LogFormat.JSON, "FATAL", "WARN")
+    result = await account.run(code, log=settings, timeout_s=1)
+    done, report = records(result, "platform")
+    assert (done["type"], report["type"]) == ("platform.runtimeDone", "platform.report")
+    for document in (done, report):
+        record = document["record"]
+        assert outcome.items() <= record.items()
+        assert ("errorType" in record) == ("errorType" in outcome)
+
+
+@rule("LR-282")
+async def test_json_of_a_failed_init(account: Account) -> None:
+    result = await account.run("import nothing_of_that_name", log=DEFAULT)
+    (done, report, *_) = [d for d in records(result, "platform") if ".init" in d["type"]][1:3]
+    assert (done["type"], report["type"]) == ("platform.initRuntimeDone", "platform.initReport")
+    assert report["record"].pop("metrics")["durationMs"] > 0
+    assert done["record"] == report["record"]
+    assert done["record"]["errorType"] == "Runtime.ImportModuleError"
+
+
+@rule("LR-283")
+async def test_json_of_python_logging(account: Account) -> None:
+    code = """
+import logging
+logging.warning("while loading")
+logger = logging.getLogger("mine")
+def handler(event, context):
+    logger.debug("too low")
+    logger.info("what %s\\nis up", "é", extra={"user": "u1", "left": None, "odd": {1}})
+    logger.info({"a": 1})
+    print("plain")
+    try:
+        1 / 0
+    except ZeroDivisionError:
+        logger.exception("failed")
+"""
+    result = await account.run(code, log=DEFAULT)
+    loading, *found, plain, failed = messages(result, "stdout")
+    assert plain == "plain"
+    first, second, last = (json.loads(text) for text in (*found, failed))
+    assert "é" in found[0]
+    for record in (first, second, last):
+        assert re.fullmatch(SECOND, record.pop("timestamp"))
+        assert record.pop("requestId") == result.request_id
+        assert record.pop("logger") == "mine"
+    assert first == {
+        "level": "INFO",
+        "message": "what é\nis up",
+        "user": "u1",
+        "odd": "{1}",
+    }
+    assert second == {"level": "INFO", "message": {"a": 1}}
+    path = account.folder / "f" / "app.py"
+    assert last.pop("location") == f"{path}:handler:13"
+    assert [line.split("\n")[0] for line in last.pop("stackTrace")] == [
+        f'  File "{path}", line 11, in handler'
+    ]
+    assert last == {
+        "level": "ERROR",
+        "message": "failed",
+        "errorType": "ZeroDivisionError",
+        "errorMessage": "division by zero",
+    }
+    assert json.loads(loading)["requestId"] == ""
+    assert list(json.loads(loading)) == ["timestamp", "level", "message", "logger", "requestId"]
+
+
+@rule("LR-284")
+async def test_json_of_python_errors(account: Account) -> None:
+    result = await account.run("def handler(e, c): raise ValueError('boom')", log=DEFAULT)
+    (record,) = records(result)
+    assert list(record) == [
+        "timestamp",
+        "level",
+        "errorMessage",
+        "errorType",
+        "requestId",
+        "stackTrace",
+    ]
+    assert re.fullmatch(SECOND, record["timestamp"])
+    assert isinstance(result, FunctionError)
+    assert {"level": "ERROR", **result.document}.items() <= record.items()
+
+
+@rule("LR-012", "LR-283", "LR-284")
+async def test_json_of_python_code_that_does_not_load(account: Account) -> None:
+    result = await account.run("1 / 0", log=DEFAULT)
+    warning, error = records(result)[-2:]
+    assert warning["level"] == "WARNING"
+    assert warning["message"].startswith("LAMBDA_WARNING: Unhandled exception. ")
+    assert (error["level"], error["errorType"]) == ("ERROR", "ZeroDivisionError")
+
+
+@rule("LR-285")
+async def test_json_of_the_node_console(account: Account) -> None:
+    code = """
+console.log('loading');
+exports.handler = async () => {
+  console.debug('too low');
+  console.log('two\\nlines'); console.warn({a: {b: 1}}); console.info('l %d', 1, {c: 2});
+  console.error(new RangeError('one')); console.fatal('with', new TypeError('two'));
+  const ring = {}; ring.ring = ring; console.log(ring);
+};
+"""
+    result = await account.run(code, runtime=NODE_22, log=DEFAULT)
+    loading, *found = records(result)
+    assert re.fullmatch(TIME, loading.pop("timestamp"))
+    assert loading == {"level": "INFO", "message": "loading"}
+    for record in found:
+        assert re.fullmatch(TIME, record.pop("timestamp"))
+        assert record.pop("requestId") == result.request_id
+    stack = found[3]["message"].pop("stackTrace")
+    assert stack[0] == "RangeError: one"
+    assert found[4].pop("stackTrace")[0] == "TypeError: two"
+    assert found[4].pop("message").startswith("with TypeError: two\n")
+    assert found == [
+        {"level": "INFO", "message": "two\nlines"},
+        {"level": "WARN", "message": {"a": {"b": 1}}},
+        {"level": "INFO", "message": "l 1 { c: 2 }"},
+        {"level": "ERROR", "message": {"errorType": "RangeError", "errorMessage": "one"}},
+        {"level": "FATAL", "errorType": "TypeError", "errorMessage": "two"},
+        {"level": "INFO", "message": "<ref *1> { ring: [Circular *1] }"},
+    ]
+
+
+@rule("LR-285")
+async def test_json_of_node_errors(account: Account) -> None:
+    code = "exports.handler = async () => { throw new TypeError('boom'); };"
+    result = await account.run(code, runtime=NODE_22, log=DEFAULT)
+    (record,) = records(result)
+    assert (record["level"], record["requestId"]) == ("ERROR", result.request_id)
+    assert record["message"]["stackTrace"][0] == "TypeError: boom"
+    assert (record["message"]["errorType"], record["message"]["errorMessage"]) == (
+        "TypeError",
+        "boom",
+    )
+
+
+@pytest.mark.parametrize(
+    ("level", "node", "python"),
+    [
+        ("TRACE", "TDIWEF", "DIWEC"),
+        ("DEBUG", "DIWEF", "DIWEC"),
+        ("INFO", "IWEF", "IWEC"),
+        ("WARN", "WEF", "WEC"),
+        ("ERROR", "EF", "EC"),
+        ("FATAL", "F", "C"),
+    ],
+)
+@rule("LR-280", "LR-286")
+async def test_levels_of_the_function(account: Account, level: str, node: str, python: str) -> None:
+    settings = LogSettings(LogFormat.JSON, level)
+    names = "trace debug info warn error fatal"
+    code = f"exports.handler = async () => '{names}'.split(' ').forEach((n) => console[n](n));"
+    result = await account.run(code, runtime=NODE_22, log=settings, name="n")
+    assert "".join(record["level"][0] for record in records(result)) == node
+    code = (
+        "import logging\n"
+        "def handler(e, c):\n"
+        "    for level in range(10, 60, 10): logging.getLogger().log(level, 'x')\n"
+    )
+    result = await account.run(code, log=settings)
+    assert "".join(record["level"][0] for record in records(result)) == python

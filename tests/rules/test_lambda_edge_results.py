@@ -278,6 +278,7 @@ def test_unknown_fields_are_ignored() -> None:
         row("LE-URI-03", {"querystring": "a=b c"}),
         row("LE-URI-03", {"querystring": "a=\n"}),
         row("LE-URI-03", {"querystring": "a#b"}),
+        row("LE-URI-03", {"querystring": "a=\x7f"}),
         row("LE-URI-04", {"uri": "/a b"}),
         row("LE-URI-04", {"uri": "/a\x01"}),
         row("LE-URI-10", {"uri": "/a?b=1"}),
@@ -320,10 +321,13 @@ def test_a_changed_uri_and_query() -> None:
         row("LE-HDR-01", "client-cert", entry("x"), "disallowed", also=("LE-HDR-02",)),
         row("LE-HDR-13", "x-a", {"value": "1"}, "headers"),
         row("LE-HDR-13", "x-a", "1", "headers"),
+        row("LE-HDR-13", "x-a", None, "headers"),
+        row("LE-HDR-13", "x-cache", None, "headers"),
         row("LE-HDR-13", "x-a", ["1"], "headers"),
         row("LE-HDR-14", "x-a", entry(1), "headers"),
         row("LE-HDR-14", "x-a", entry(None), "headers"),
         row("LE-HDR-14", "x-a", entry({}), "headers"),
+        row("LE-HDR-14", "x-a", entry(True), "headers"),
         row("LE-HDR-14", "x-a", [{"key": "X-A"}], "headers"),
         row("LE-HDR-15", "x-a", entry("1\r\nX-B: 2"), "headers"),
         row("LE-HDR-15", "x-a", entry("\x00"), "headers"),
@@ -662,6 +666,9 @@ def test_a_bucket_wants_its_own_host() -> None:
                 ("LE-ORG-05", "domainName", None),
                 ("LE-ORG-05", "domainName", "b.example:80"),
                 ("LE-ORG-05", "domainName", "192.0.2.1"),
+                ("LE-ORG-05", "domainName", "192.0.2.1."),
+                ("LE-ORG-05", "domainName", "127.1"),
+                ("LE-ORG-05", "domainName", "2130706433"),
                 ("LE-ORG-05", "domainName", "::1"),
                 ("LE-ORG-05", "domainName", ".".join(["a" * 60] * 5)),
                 ("LE-ORG-06", "path", "v2"),
@@ -669,13 +676,16 @@ def test_a_bucket_wants_its_own_host() -> None:
                 ("LE-ORG-06", "path", "/"),
                 ("LE-ORG-06", "path", "/a b"),
                 ("LE-ORG-06", "path", "/" + "a" * 255),
+                ("LE-ORG-06", "path", "/a%2"),
                 ("LE-ORG-07", "port", 81),
+                ("LE-ORG-07", "port", 1023),
                 ("LE-ORG-07", "port", 65536),
                 ("LE-ORG-07", "port", "443"),
                 ("LE-ORG-07", "port", True),
                 ("LE-ORG-07", "protocol", "ftp"),
                 ("LE-ORG-08", "keepaliveTimeout", 0),
                 ("LE-ORG-08", "keepaliveTimeout", 121),
+                ("LE-ORG-08", "readTimeout", 0),
                 ("LE-ORG-08", "readTimeout", 121),
                 ("LE-ORG-08", "readTimeout", "30"),
                 ("LE-ORG-09", "responseCompletionTimeout", 9),
@@ -685,13 +695,51 @@ def test_a_bucket_wants_its_own_host() -> None:
         ),
         row("LE-ORG-05", {"s3": {**NEW_S3, "domainName": "Upper.s3.amazonaws.com"}}),
         row("LE-ORG-05", {"s3": {**NEW_S3, "domainName": "a" * 62 + "." + "b" * 62 + ".com"}}),
+        row("LE-ORG-05", {"s3": {**NEW_S3, "domainName": ""}}),
+        row("LE-ORG-06", {"s3": {**NEW_S3, "path": "x"}}),
+        row("LE-ORG-06", {"s3": {**NEW_S3, "path": "/x/"}}),
+        row("LE-ORG-06", {"s3": {**NEW_S3, "path": "/"}}),
         row("LE-ORG-08", {"s3": {**NEW_S3, "readTimeout": 0}}),
+        row("LE-ORG-08", {"s3": {**NEW_S3, "readTimeout": 121}}),
         row("LE-ORG-14", {"s3": {**NEW_S3, "authMethod": "origin-access-identity"}}),
         row("LE-ORG-14", {"s3": {**NEW_S3, "authMethod": "oac"}}),
     ],
 )
 def test_invalid_origins(rule: str, origin: object) -> None:
     assert rule_of(returned(set_(origin=origin), OREQ), "origin") == rule
+
+
+LONG_NAME = ".".join(["a" * 62] * 4)  # 251 characters
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        pytest.param(kind, name, value, marks=pytest.mark.rule(rule))
+        for rule, kind, name, value in [
+            ("LE-ORG-05", "custom", "domainName", f"{LONG_NAME}.b"),
+            ("LE-ORG-05", "custom", "domainName", "1.example"),
+            ("LE-ORG-05", "s3", "domainName", f"{'a' * 60}.{'b' * 46}.s3.amazonaws.com"),
+            ("LE-ORG-06", "custom", "path", ""),
+            ("LE-ORG-06", "custom", "path", "/" + "a" * 254),
+            ("LE-ORG-06", "custom", "path", "/a//b/%C3%A9"),
+            ("LE-ORG-06", "s3", "path", ""),
+            ("LE-ORG-06", "s3", "path", "/" + "a" * 300),
+            ("LE-ORG-06", "s3", "path", "/a b"),
+            *(("LE-ORG-07", "custom", "port", port) for port in (80, 443, 1024, 65_535)),
+            *(("LE-ORG-07", "custom", "protocol", name) for name in ("http", "https")),
+            *(("LE-ORG-08", "custom", "keepaliveTimeout", seconds) for seconds in (1, 120)),
+            ("LE-ORG-08", "custom", "readTimeout", 1),
+            ("LE-ORG-08", "s3", "readTimeout", 1),
+            ("LE-ORG-08", "s3", "readTimeout", 120),
+            ("LE-ORG-09", "custom", "responseCompletionTimeout", 10),
+            ("LE-ORG-10", "custom", "sslProtocols", ["TLSv1.2", "TLSv1.1", "TLSv1", "SSLv3"]),
+        ]
+    ],
+)
+def test_origins_that_are_just_right(kind: str, name: str, value: object) -> None:
+    fields = {**(NEW_CUSTOM if kind == "custom" else NEW_S3), name: value}
+    assert proceeding(returned(set_(origin={kind: fields}), OREQ)).origin is not None
 
 
 @pytest.mark.rule("LE-ORG-14")
@@ -791,6 +839,8 @@ def test_bodies_of_generated_responses() -> None:
 )
 def test_invalid_generated_responses(rule: str, result: Json, kind: str) -> None:
     assert rule_of(answered(result), kind) == rule
+    if rule != "LE-GEN-07":
+        assert rule_of(answered(result, OREQ), kind) == rule
 
 
 @pytest.mark.rule("LE-GEN-08")
@@ -915,6 +965,21 @@ def test_a_viewer_response_cannot_change_its_status() -> None:
     assert altered(changed(set_(status=200), VRES)).findings == ()
 
 
+@pytest.mark.rule("LE-VRES-02")
+def test_a_viewer_response_cannot_change_its_description() -> None:
+    outcome = altered(changed(set_(statusDescription="Fine"), VRES))
+    assert outcome.response is RESPONSE
+    assert [finding.rule for finding in outcome.findings] == ["LE-VRES-02"]
+    assert altered(changed(drop("statusDescription"), VRES)).findings == ()
+
+
+@pytest.mark.rule("LE-RET-07")
+@pytest.mark.parametrize("name", ["status", "statusDescription"])
+@pytest.mark.parametrize("value", [None, {}, ["200"], 200.5])
+def test_fields_of_a_viewer_response_have_their_types(name: str, value: object) -> None:
+    assert rule_of(changed(set_(**{name: value}), VRES), "shape") == "LE-RET-07"
+
+
 @pytest.mark.rule("LE-VRES-03")
 def test_a_viewer_response_cannot_change_its_body() -> None:
     outcome = altered(changed(set_(body="new"), VRES))
@@ -931,6 +996,8 @@ def test_viewers_are_told_the_kinds_apart() -> None:
         returned(header("x-cache", entry("1"))),
         returned(set_(uri="a")),
         answered({"status": 200, "body": 1}),
+        returned(set_(origin={}), OREQ),
     ]
     sentences = [outcome.sentence for outcome in outcomes if isinstance(outcome, Invalid)]
     assert len(set(sentences)) == len(outcomes)
+    assert "invalid origin configuration" in sentences[-1]

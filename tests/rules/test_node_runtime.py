@@ -82,6 +82,18 @@ def esm(answer: str, name: str = "handler") -> str:
             marks=rule("LR-044"),
         ),
         pytest.param(
+            "sub/app.handler",
+            {"sub/app/index.js": cjs("index")},
+            "index",
+            marks=rule("LR-043"),
+        ),
+        pytest.param(
+            "sub/app.handler",
+            {"shared.js": cjs("shared"), "sub/app.js": "module.exports = require('shared');"},
+            "shared",
+            marks=rule("LR-162"),
+        ),
+        pytest.param(
             "app.handler",
             {
                 "app.mjs": "const v = await Promise.resolve('top');"
@@ -96,6 +108,22 @@ async def test_the_handler_string_names_file_and_property(
     account: Account, handler: str, files: dict[str, str], answer: str
 ) -> None:
     assert value_of(await account.run(files, handler=handler, runtime=NODE_22)) == answer
+
+
+@rule("LR-043")
+async def test_node_24_loads_no_folders(account: Account) -> None:
+    files = {"app/index.js": cjs("index")}
+    document = document_of(await account.run(files, runtime=NODE_24))
+    assert document["errorType"] == "Error"
+    assert document["errorMessage"].startswith("Directory import ")
+
+
+@rule("LR-049")
+async def test_node_24_looks_into_the_default_export(account: Account) -> None:
+    files = {"app.mjs": "export default {handler: async () => 'default'};"}
+    assert value_of(await account.run(files, runtime=NODE_24)) == "default"
+    result = await account.run(files, runtime=NODE_22, name="old")
+    assert document_of(result)["errorType"] == "Runtime.HandlerNotFound"
 
 
 @rule("LR-044")
@@ -150,6 +178,13 @@ def requires(name: str) -> str:
             "Runtime.UserCodeSyntaxError",
             "SyntaxError: Unexpected token '='",
             marks=rule("LR-048"),
+        ),
+        pytest.param(
+            "app.handler",
+            {"app.js": esm("no package.json says so")},
+            "Runtime.UserCodeSyntaxError",
+            "SyntaxError: Unexpected token 'export'",
+            marks=rule("LR-043", "LR-048"),
         ),
         pytest.param(
             "app.handler",
@@ -297,6 +332,22 @@ exports.handler = (event, context, callback) => {
     assert any(f"\t{second.request_id}\tINFO\tlate" in line for line in messages(second))
 
 
+async def test_a_late_rejection_is_told_with_the_next_result(account: Account) -> None:
+    code = """
+exports.handler = async (event) => {
+  if (event === 'start') (async () => { await null; throw new TypeError('late'); })();
+  return event;
+};
+"""
+    first = await account.run(code, "start", runtime=NODE_22)
+    assert value_of(first) == "start"
+    second = await account.call("next")
+    late = [line for line in messages(second) if "Unhandled Promise Rejection" in line]
+    assert len(late) == 1, messages(second)
+    assert f"\t{first.request_id}\t" in late[0]
+    assert "TypeError: late" in late[0]
+
+
 async def test_a_late_callback_belongs_to_nobody(account: Account) -> None:
     code = """
 let late;
@@ -316,7 +367,7 @@ ERRORS = [
     pytest.param("throw new TypeError('t')", "TypeError", "t", marks=rule("LR-083", "LE-RET-10")),
     pytest.param("throw 'text'", "string", "text", marks=rule("LR-084")),
     pytest.param("throw 7", "number", "7", marks=rule("LR-084")),
-    pytest.param("throw undefined", "undefined", "undefined", marks=rule("LR-084")),
+    pytest.param("throw {toString: () => 'shown'}", "object", "shown", marks=rule("LR-084")),
     pytest.param("throw new Error('a\\x7Fb')", "Error", "a%7Fb", marks=rule("LR-085")),
     pytest.param(
         "const e = new Error('m'); e.name = 'Custom'; throw e", "Custom", "m", marks=rule("LR-083")
@@ -342,6 +393,55 @@ async def test_errors(
     else:
         assert document["trace"] == []
     assert "INIT_START" not in "".join(messages(await account.call()))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "handler", "kind", "message"),
+    [
+        (NODE_22, "async () => { throw undefined; }", "string", "handled"),
+        (NODE_22, "() => Promise.reject(null)", "string", "handled"),
+        (NODE_24, "async () => { throw undefined; }", "handled", "callback called with Error"),
+        (NODE_24, "() => { throw null; }", "handled", "callback called with Error"),
+        (NODE_22, "() => { throw Object.create(null); }", "handled", "callback called with Error"),
+    ],
+)
+@rule("LR-066", "LR-084")
+async def test_errors_that_say_nothing(
+    account: Account, runtime: str, handler: str, kind: str, message: str
+) -> None:
+    document = document_of(await account.run(f"exports.handler = {handler};", runtime=runtime))
+    assert document["errorType"] == kind
+    assert document["errorMessage"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "throw undefined",
+        "cb(null, null); throw new Error('late')",
+        "c.done(); c.fail(new Error('late'))",
+    ],
+)
+@rule("LR-065", "LR-066")
+async def test_what_is_no_error_for_older_runtimes(account: Account, body: str) -> None:
+    code = f"exports.handler = (e, c, cb) => {{ {body}; }};"
+    assert value_of(await account.run(code, runtime=NODE_22)) is None
+
+
+@rule("LR-068", "LR-053")
+async def test_a_listener_of_the_functions_own_saves_nothing(account: Account) -> None:
+    code = """
+process.on('uncaughtException', (error) => console.log('seen', error.message));
+exports.handler = async () => {
+  setTimeout(() => { throw new Error('bg'); }, 1);
+  await new Promise((resolve) => setTimeout(resolve, 60000));
+};
+"""
+    result = await account.run(code, runtime=NODE_22)
+    assert document_of(result)["errorMessage"] == "bg"
+    # The runtime's own listener comes first, and exits.
+    assert not any("seen" in line for line in messages(result, "stdout"))
+    assert any("INIT_START" in line for line in messages(await account.call()))
 
 
 @pytest.mark.parametrize(
@@ -504,6 +604,17 @@ async def test_the_trace_id_is_a_variable_while_there_is_one(account: Account) -
     await account.deploy(code, runtime=NODE_22)
     assert value_of(await account.call(trace_id="Root=1-2-3")) == "Root=1-2-3"
     assert value_of(await account.call()) is None
+
+
+@rule("LR-162", "LR-011")
+async def test_the_interpreter_looks_as_usual(account: Account) -> None:
+    code = """
+exports.handler = async () => [
+  process.argv.length, process.cwd(), new Date().getTimezoneOffset(), process.listenerCount('exit'),
+];
+"""
+    root = str(account.folder / "f")
+    assert value_of(await account.run(code, runtime=NODE_22)) == [2, root, 0, 0]
 
 
 async def test_the_channel_is_not_inherited_by_children(account: Account) -> None:

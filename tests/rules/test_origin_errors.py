@@ -33,11 +33,12 @@ async def failure_of(sender, origin, request: Request = GET) -> OriginFailure:
 
 
 @pytest.mark.rule("CDN-ERR-30")
-async def test_a_name_that_does_not_resolve_is_502() -> None:
+@pytest.mark.parametrize("name", ["nowhere.invalid", "127.1"])
+async def test_a_name_that_does_not_resolve_is_502(name: str) -> None:
     async with client() as sender:
-        failure = await failure_of(sender, custom_origin(domain_name="nowhere.invalid"))
+        failure = await failure_of(sender, custom_origin(domain_name=name))
     assert (failure.kind, failure.status) == (OriginFailureKind.DNS, 502)
-    assert "nowhere.invalid does not resolve" in failure.why
+    assert f"{name} does not resolve" in failure.why
     assert not failure.connected
 
 
@@ -138,7 +139,22 @@ async def test_the_certificate_must_match_the_host_that_is_sent(
             failure = await failure_of(sender, https_origin(origin.port))
     assert response.status == 204
     assert failure.status == 502
-    assert "localhost" in failure.why
+    assert failure.why.endswith(
+        "showed a certificate that is not accepted: it is for shop.example.com, not for localhost"
+    )
+
+
+@pytest.mark.rule("CDN-ERR-34", "LE-ORG-17")
+async def test_a_certificate_for_the_origin_is_enough_whatever_the_host(
+    tmp_path: Path, monkeypatch
+) -> None:
+    tls = server_context(tmp_path, "localhost")
+    answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+    with trusting(tmp_path / "localhost.pem", monkeypatch):
+        async with raw_origin(says(answer), tls=tls) as origin, client() as sender:
+            forwarded = Request("GET", "/", headers=Headers([("Host", "shop.example.com")]))
+            response = await sender.fetch(forwarded, https_origin(origin.port))
+    assert response.status == 204
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3])

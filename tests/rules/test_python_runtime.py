@@ -89,7 +89,8 @@ async def test_functions_that_cannot_be_found(
         ("stackTrace", []),
     ]
     output = messages(result, "stdout")
-    assert output[-2].startswith("LAMBDA_WARNING: Unhandled exception. ")
+    assert output[-2].startswith("[WARNING]\t")
+    assert "Z\t\tLAMBDA_WARNING: Unhandled exception. " in output[-2]
     assert output[-1] == f"[ERROR] {kind}: {message}\rTraceback (most recent call last):"
 
 
@@ -153,6 +154,16 @@ async def test_code_root_is_the_folder_and_the_first_path(account: Account) -> N
     assert value_of(await account.run(code)) == [root, root]
 
 
+@rule("LR-162")
+async def test_time_zone_and_encoding(account: Account) -> None:
+    code = """
+import locale, sys, time
+def handler(event, context):
+    return [time.tzname[0], sys.getfilesystemencoding(), sys.stdout.encoding, sys.stdin.read()]
+"""
+    assert value_of(await account.run(code)) == ["UTC", "utf-8", "utf-8", ""]
+
+
 async def test_installed_packages_can_be_imported(account: Account) -> None:
     code = "import yarl\nhandler = lambda e, c: str(yarl.URL('http://a') / 'b')"
     assert value_of(await account.run(code)) == "http://a/b"
@@ -193,21 +204,38 @@ def handler(event, context):
             '{"a": 1, "u": "é", "d": 1.50}'.encode(),
             marks=rule("LR-023", "LR-024"),
         ),
-        pytest.param("Decimal('NaN')", b"NaN", marks=rule("LR-024")),
+        pytest.param("[Decimal('NaN'), Decimal('-sNaN')]", b"[NaN, NaN]", marks=rule("LR-024")),
         pytest.param(
             "[float('nan'), float('inf'), -float('inf')]",
             b"[NaN, Infinity, -Infinity]",
             marks=rule("LR-024"),
         ),
+        # What AWS's encoder, simplejson, takes beyond the standard library's.
+        pytest.param("{'body': b64encode(b'x')}", b'{"body": "eA=="}', marks=rule("LR-026")),
+        pytest.param("[Point(1, [Point(2, 3)])]", b'[{"x": 1, "y": [{"x": 2, "y": 3}]}]'),
+        pytest.param("{'a': Fields()}", b'{"a": {"x": {"x": 1, "y": 2}}}'),
+        pytest.param("{1: 1, None: 2, True: 3, 0.5: 4}", b'{"1": 3, "null": 2, "0.5": 4}'),
+        pytest.param("[OrderedDict(a=(1, 2)), Level.LOW, Name('n')]", b'[{"a": [1, 2]}, 1, "n"]'),
         pytest.param("b'\\x00raw'", b"\x00raw", marks=rule("LR-025")),
         pytest.param("None", b"null", marks=rule("LR-027")),
         pytest.param("'x' * 6291554", b'"' + b"x" * 6291554 + b'"', marks=rule("LR-321")),
     ],
 )
 async def test_results(account: Account, expression: str, payload: bytes) -> None:
-    code = f"from decimal import Decimal\ndef handler(event, context): return {expression}"
+    code = f"""
+from base64 import b64encode
+from collections import OrderedDict, namedtuple
+from decimal import Decimal
+from enum import IntEnum
+Point = namedtuple("Point", "x y")
+Level = IntEnum("Level", ["LOW"])
+class Name(str): pass
+class Fields:
+    def _asdict(self): return {{"x": Point(1, 2)}}
+def handler(event, context): return {expression}
+"""
     result = await account.run(code)
-    assert isinstance(result, Returned)
+    assert isinstance(result, Returned), result
     assert result.payload == payload
 
 
@@ -224,12 +252,26 @@ async def test_before_python_3_12_results_are_ascii(account: Account) -> None:
         ("{1, 2}", "Object of type set is not JSON serializable"),
         ("{'a': {(1, 2): 3}}", "keys must be str, int, float, bool or None, not tuple"),
         ("loop", "Circular reference detected"),
+        ("[loop, Point(1, loop)]", "maximum recursion depth exceeded"),
+        ("[b'\\xff']", "'utf-8' codec can't decode byte 0xff in position 0"),
+        ("datetime(2020, 1, 1)", "Object of type datetime is not JSON serializable"),
+        ("Data()", "Object of type Data is not JSON serializable"),
+        ("(n for n in [])", "Object of type generator is not JSON serializable"),
         ("'\\ud800'", "'utf-8' codec can't encode character"),
     ],
 )
 @rule("LR-026", "LR-186")
 async def test_results_that_are_no_json(account: Account, expression: str, message: str) -> None:
-    code = f"loop = []; loop.append(loop)\ndef handler(e, c): return 1 if e else {expression}"
+    code = f"""
+from collections import namedtuple
+from dataclasses import dataclass
+from datetime import datetime
+loop = []; loop += [loop, loop]
+Point = namedtuple("Point", "x y")
+@dataclass
+class Data: pass
+def handler(e, c): return 1 if e else {expression}
+"""
     result = await account.run(code)
     assert isinstance(result, FunctionError)
     document = document_of(result)

@@ -1,5 +1,6 @@
 """A real origin for tests: records what it gets, answers as told."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,8 +55,8 @@ class Origin:
 
 
 @contextmanager
-def running_origin() -> Iterator[Origin]:
-    """An origin on a free port of 127.0.0.1."""
+def running_origin(tls: ssl.SSLContext | None = None) -> Iterator[Origin]:
+    """An origin on a free port of 127.0.0.1; over TLS with a server's context."""
     origin = Origin()
 
     class Handler(BaseHTTPRequestHandler):
@@ -103,7 +104,10 @@ def running_origin() -> Iterator[Origin]:
             """Say nothing when whoever asked has left."""
 
     with Server(("127.0.0.1", 0), Handler) as server:
-        origin.url = f"http://127.0.0.1:{server.server_address[1]}"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        scheme = "http" if tls is None else "https"
+        origin.url = f"{scheme}://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(
             target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
         )

@@ -27,6 +27,7 @@ def test_names_are_unique_and_fit_for_a_command_line() -> None:
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", name) for name in names)
 
 
+@pytest.mark.rule("LE-LIM-09")
 def test_defaults_listen_on_loopback_only(tmp_path: Path) -> None:
     settings = settings_from({}, {})
     assert (settings.host, settings.port) == ("127.0.0.1", 8080)

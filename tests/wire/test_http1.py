@@ -55,6 +55,30 @@ async def test_targets_are_kept_raw(line: str, path: str, query: str | None) -> 
     assert request.host.startswith("b" if absolute else "a")
 
 
+@pytest.mark.rule("LE-URI-08", "CFF-EVT-21")
+async def test_a_target_may_have_bytes_beyond_ascii() -> None:
+    async with door(site := Site()) as listener, connect(listener) as viewer:
+        for line in (b"/caf\xe9?\xc3\xa9", b"/ascii", b"http://b/\xff?x"):
+            head = b"GET " + line + b" HTTP/1.1\r\nHost: a\r\nX: \xe9\r\n\r\n"
+            assert (await viewer.ask(head)).status == 200
+    assert [(request.path, request.query) for request in site.asked] == [
+        ("/caf\udce9", "é"),
+        ("/ascii", None),
+        ("/\udcff", "x"),
+    ]
+    assert {request.headers.get("X") for request in site.asked} == {"\udce9"}
+    assert [request.host for request in site.asked] == ["a", "a", "b"]
+
+
+@pytest.mark.rule("CDN-REQ-02")
+@pytest.mark.parametrize(("past", "status"), [(0, 200), (1, 414)])
+async def test_bytes_beyond_ascii_count_towards_the_length_of_a_url(past: int, status: int) -> None:
+    async with door(Site()) as listener, connect(listener) as viewer:
+        target = b"/" + b"\xe9" * (8_191 + past)
+        head = b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+        assert (await viewer.ask(head)).status == status
+
+
 async def test_header_lines_are_kept_as_they_are() -> None:
     async with door(site := Site()) as listener, connect(listener) as viewer:
         lines = b"HOST: A.example:80\r\nx-One: 1\r\nB:\r\nX-ONE:\t2 \r\nC: \xff\xc3\xa9"

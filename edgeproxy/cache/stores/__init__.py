@@ -1,19 +1,47 @@
 """Where stored objects lie. The cache owns the protocol; each store keeps the same promises.
 
 A store may drop objects on its own to stay inside its bounds (CDN-TTL-24); it never looks at the
-time.
+time. One that has trouble says so itself, and answers as if the object were not there.
 """
 
-from collections.abc import Callable
 from typing import Protocol
 
-from edgeproxy.cache.entry import Entry
+from edgeproxy.cache.entry import Content, Entry
+from edgeproxy.cache.invalidation import Matches
 
-__all__ = ["Store"]
+__all__ = ["Draft", "Store"]
+
+
+class Draft(Content, Protocol):
+    """A body on its way into a store; what has been written can be read meanwhile."""
+
+    async def write(self, data: bytes) -> bool:
+        """Add ``data``. False when it cannot be kept: then nothing more may be added."""
+        ...
+
+    async def finish(self) -> bool:
+        """Nothing more comes: the body is ready to stand in an entry. False: it cannot be kept."""
+        ...
+
+    def discard(self) -> None:
+        """Give it up, unless an entry with it was stored; who reads it now reads on."""
+        ...
 
 
 class Store(Protocol):
     """Objects by the digest of their cache key. A store in memory answers without suspending."""
+
+    async def open(self) -> None:
+        """Make ready. May be called again. Raises :class:`edgeproxy.errors.UsageError`."""
+        ...
+
+    async def close(self) -> None:
+        """Release everything; nothing is asked of it any more."""
+        ...
+
+    def draft(self) -> Draft | None:
+        """A new draft; None when all bodies lie in memory."""
+        ...
 
     async def get(self, digest: bytes) -> Entry | None:
         """The object under ``digest``, or None."""
@@ -27,6 +55,6 @@ class Store(Protocol):
         """Forget the object; nothing happens when there is none."""
         ...
 
-    async def drop(self, matches: Callable[[Entry], bool]) -> list[bytes]:
+    async def drop(self, matches: Matches) -> list[bytes]:
         """Forget every object that ``matches``; the digests of those that were there."""
         ...

@@ -1,11 +1,11 @@
 """Stored objects in memory, the least recently used one leaving first."""
 
-from collections.abc import Callable
 from typing import Final
 
 from cachetools import Cache, LRUCache
 
 from edgeproxy.cache.entry import Entry
+from edgeproxy.cache.invalidation import Matches
 
 __all__ = ["MemoryStore", "size_of"]
 
@@ -33,6 +33,15 @@ class MemoryStore:
     def __len__(self) -> int:
         return len(self._entries)
 
+    async def open(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        self._entries.clear()
+
+    def draft(self) -> None:
+        return None
+
     async def get(self, digest: bytes) -> Entry | None:
         return self._entries.get(digest)
 
@@ -46,7 +55,7 @@ class MemoryStore:
     async def delete(self, digest: bytes) -> None:
         self._entries.pop(digest, None)
 
-    async def drop(self, matches: Callable[[Entry], bool]) -> list[bytes]:
+    async def drop(self, matches: Matches) -> list[bytes]:
         # Cache's own lookup, since to look at an object here is not to use it.
         dropped = [
             digest for digest in self._entries if matches(Cache.__getitem__(self._entries, digest))

@@ -315,13 +315,18 @@ def check_distribution(distribution: Distribution, where: Where) -> Iterator[Che
                 f"{what}: {count}, the quota is {quota}.",
                 "split the distribution, or ask AWS for a higher quota",
             )
-    functions = {each.function for behavior in behaviors for each in behavior.functions}
-    if len(functions) > quotas.MAX_EDGE_FUNCTIONS:
+    lambdas = {
+        each.function
+        for behavior in behaviors
+        for each in behavior.functions
+        if each.kind is EdgeFunctionKind.LAMBDA
+    }
+    if len(lambdas) > quotas.MAX_EDGE_FUNCTIONS:
         yield CheckFinding(
-            "CDN-CFG-403",
+            "LE-LIM-11",
             where("CacheBehaviors"),
-            f"TooManyDistributionsWithFunctionAssociations: {len(functions)} functions, the quota "
-            f"is {quotas.MAX_EDGE_FUNCTIONS}.",
+            f"TooManyLambdaFunctionAssociations: {len(lambdas)} Lambda@Edge functions, the quota "
+            f"of a distribution is {quotas.MAX_EDGE_FUNCTIONS}.",
             "join some of them",
         )
     patterns = [behavior.path_pattern for behavior in distribution.behaviors]

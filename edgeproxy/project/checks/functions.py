@@ -13,14 +13,21 @@ from edgeproxy.runtimes.invocation import FunctionSpec
 
 __all__ = [
     "EDGE_REGION",
+    "check_account",
     "check_cloudfront_function",
+    "check_comment",
     "check_edge_function",
     "check_key_value_store",
+    "check_memory",
+    "check_published",
     "check_qualifier",
     "check_runtime",
+    "has_handler",
 ]
 
 EDGE_REGION = "us-east-1"
+_MEMORY_MB = (128, 10_240)
+_RETIRED = re.compile(r"nodejs(?:\d|1[0-8])\.x|python3\.[0-8]")
 _VIEWER_EVENTS = frozenset({EventType.VIEWER_REQUEST, EventType.VIEWER_RESPONSE})
 _TIMEOUT_S = 30
 # Newer versions than today's count as well (LR-340).
@@ -44,6 +51,30 @@ def check_qualifier(qualifier: str, place: Place) -> Iterator[CheckFinding]:
         )
 
 
+def check_account(rule: str, account: str, own: str, place: Place) -> Iterator[CheckFinding]:
+    """LE-ASSOC-06, CFF-ASSOC-10: function and distribution belong to one account."""
+    if account not in ("", own):
+        yield CheckFinding(
+            rule,
+            place,
+            f"the function belongs to the account {account}, the distribution to {own}.",
+            "deploy the function to the distribution's account",
+        )
+
+
+def check_memory(memory_mb: int, place: Place) -> Iterator[CheckFinding]:
+    """LE-LIM-04: what Lambda gives to any function."""
+    low, high = _MEMORY_MB
+    if not low <= memory_mb <= high:
+        yield CheckFinding(
+            "LE-LIM-04",
+            place,
+            f"InvalidParameterValueException: Value {memory_mb} at 'memorySize' failed to satisfy "
+            f"constraint: it must be {low} to {high} MB.",
+            f"set MemorySize from {low} to {high}",
+        )
+
+
 def check_runtime(runtime: str, place: Place) -> Iterator[CheckFinding]:
     """LR-341: an identifier that Lambda does not have. Case counts."""
     if not (_AT_THE_EDGE.fullmatch(runtime) or _ELSEWHERE.fullmatch(runtime)):
@@ -53,6 +84,14 @@ def check_runtime(runtime: str, place: Place) -> Iterator[CheckFinding]:
             f"InvalidParameterValueException: Value {runtime} at 'runtime' failed to satisfy "
             "constraint: Member must satisfy enum value set or be a valid ARN.",
             "use a runtime that Lambda has, such as nodejs22.x or python3.13",
+        )
+    elif _RETIRED.fullmatch(runtime):
+        yield CheckFinding(
+            "LE-ASSOC-10",
+            place,
+            f"{runtime} is retired: Lambda may refuse to create or update functions with it.",
+            "move to a newer runtime, such as nodejs22.x or python3.13",
+            Severity.WARNING,
         )
 
 
@@ -131,6 +170,15 @@ def check_cloudfront_function(
             f"InvalidArgument: {function.name!r} is not a function name.",
             "1 to 64 letters, digits, - and _",
         )
+    if not has_handler(function):
+        judges = function.handler == "connectionHandler"
+        yield CheckFinding(
+            "CFF-CONN-01" if judges else "CFF-RET-01",
+            where("ConnectionFunctionCode|FunctionCode"),
+            f"The code has no function named {function.handler}: "
+            + ("each connection is closed." if judges else "each request that runs it gets a 503."),
+            f"write function {function.handler}({'connection' if judges else 'event'}) {{ … }}",
+        )
     size = len(function.code.encode())
     if size > quotas.MAX_CLOUDFRONT_FUNCTION_BYTES:
         yield CheckFinding(
@@ -154,6 +202,33 @@ def check_cloudfront_function(
             "InvalidArgument: key-value stores need the runtime cloudfront-js-2.0.",
             "change Runtime to cloudfront-js-2.0",
         )
+
+
+def has_handler(function: CloudFrontFunction) -> bool:
+    """Whether the code names its handler at all."""
+    return re.search(rf"\b{function.handler}\b", function.code) is not None
+
+
+def check_published(place: Place, rule: str = "CFF-ASSOC-04") -> Iterator[CheckFinding]:
+    """Without AutoPublish there is no LIVE stage, unless somebody else makes it (CFF-ASSOC-04)."""
+    yield CheckFinding(
+        rule,
+        place,
+        "The function is not published with the stack: only its LIVE stage can be associated and "
+        "serves requests.",
+        "set AutoPublish: true, or publish each change yourself",
+        Severity.WARNING,
+    )
+
+
+def check_comment(place: Place) -> Iterator[CheckFinding]:
+    """CFF-ASSOC-07."""
+    yield CheckFinding(
+        "CFF-ASSOC-07",
+        place,
+        "InvalidArgument: FunctionConfig has no Comment.",
+        "add a Comment, which may be short",
+    )
 
 
 def check_key_value_store(store: KeyValueStore, place: Place) -> Iterator[CheckFinding]:

@@ -12,6 +12,7 @@ from edgeproxy.distribution.model import (
     Selection,
     SelectionKind,
 )
+from edgeproxy.distribution.viewer_headers import ORIGIN_REQUEST_POLICY_ONLY
 from edgeproxy.errors import Place
 from edgeproxy.project.report import CheckFinding
 
@@ -99,8 +100,16 @@ def check_ttls(settings: CacheSettings, where: Where) -> Iterator[CheckFinding]:
 
 
 def check_cache_policy(policy: CachePolicy, where: Where) -> Iterator[CheckFinding]:
-    """CDN-CFG-393 and CDN-CFG-177."""
+    """CDN-CFG-393, CDN-CFG-177 and CDN-KEY-17."""
     yield from check_ttls(policy, where)
+    for name in policy.headers.names:
+        if name.lower() in ORIGIN_REQUEST_POLICY_ONLY:
+            yield CheckFinding(
+                "CDN-KEY-17",
+                where("ParametersInCacheKeyAndForwardedToOrigin"),
+                f"InvalidArgument: {name} cannot be in a cache policy.",
+                "forward it with an origin request policy instead",
+            )
     keyed = (
         policy.enable_accept_encoding_gzip
         or policy.enable_accept_encoding_brotli

@@ -19,8 +19,14 @@ from edgeproxy.distribution.model import (
     OriginRequestPolicy,
     ViewerProtocolPolicy,
 )
+from edgeproxy.errors import DefinitionError
 from edgeproxy.project.checks.distribution import check_behavior
-from edgeproxy.project.checks.functions import check_edge_function, check_qualifier
+from edgeproxy.project.checks.functions import (
+    check_account,
+    check_edge_function,
+    check_qualifier,
+)
+from edgeproxy.project.checks.public_keys import check_trusted
 from edgeproxy.project.loaders.catalogue import Catalogue, HasId
 from edgeproxy.project.loaders.policies import read_legacy_settings
 from edgeproxy.project.loaders.section import Section
@@ -33,7 +39,6 @@ P = TypeVar("P", bound=HasId)
 
 _VIEWER_EVENTS = ("viewer-request", "viewer-response")
 _TTLS = ("MinTTL", "DefaultTTL", "MaxTTL")
-_UNCHECKED = "signatures are not checked yet: every request is served"
 
 
 def read_behavior(
@@ -75,7 +80,7 @@ def read_behavior(
             find_response_headers_policy,
         ),
         functions=_functions(section, catalogue),
-        trusted_key_groups=_key_groups(section),
+        trusted_key_groups=_key_groups(section, catalogue),
         grpc_enabled=_grpc(grpc) if grpc is not None else False,
     )
     section.finish()
@@ -186,10 +191,20 @@ def _functions(section: Section, catalogue: Catalogue) -> tuple[FunctionAssociat
 
 def _lambda_association(section: Section, catalogue: Catalogue) -> FunctionAssociation:
     event_type = EventType(section.choice("EventType", list(EventType)))
-    function, arn = catalogue.lambda_function(section, "LambdaFunctionARN|LambdaFunctionArn")
-    place = section.place("LambdaFunctionARN|LambdaFunctionArn")
+    name = "LambdaFunctionARN|LambdaFunctionArn"
+    function, arn = catalogue.lambda_function(section, name, need_code=False)
+    if "container images" in function.features:
+        raise DefinitionError(
+            "InvalidLambdaFunctionAssociation: Lambda@Edge does not support container images.",
+            place=function.features["container images"],
+            rule="LE-ASSOC-09",
+            remedy=f"package {function.definition.name} as a folder with PackageType Zip",
+        )
+    function, arn = catalogue.lambda_function(section, name)
+    place = section.place(name)
     section.found(check_qualifier(arn.qualifier, place))
     spec = function.definition.spec
+    section.found(check_account("LE-ASSOC-06", arn.account, spec.arn.split(":")[4], place))
     section.found(
         check_edge_function(
             replace(spec, region=arn.region or spec.region),
@@ -214,7 +229,10 @@ def _lambda_association(section: Section, catalogue: Catalogue) -> FunctionAssoc
 def _cloudfront_association(section: Section, catalogue: Catalogue) -> FunctionAssociation | None:
     event_type = EventType(section.choice("EventType", list(EventType)))
     text = section.text("FunctionARN|FunctionArn")
-    function = catalogue.cloudfront_functions.get(text)
+    declared = catalogue.cloudfront_functions
+    # One of another account is refused; the one of that name that is declared here runs.
+    own = next((arn for arn in declared if arn.split(":")[5:] == text.split(":")[5:]), text)
+    function = declared.get(own)
     if function is None:
         raise section.error(
             "FunctionARN|FunctionArn",
@@ -222,6 +240,8 @@ def _cloudfront_association(section: Section, catalogue: Catalogue) -> FunctionA
             rule="CDN-CFG-122",
             remedy="declare an AWS::CloudFront::Function and refer to its FunctionARN",
         )
+    place = section.place("FunctionARN|FunctionArn")
+    section.found(check_account("CFF-ASSOC-10", text.split(":")[4], own.split(":")[4], place))
     section.finish()
     if event_type not in _VIEWER_EVENTS:
         section.ignore("CloudFront Functions have viewer events only", "EventType")
@@ -239,7 +259,7 @@ def _cloudfront_association(section: Section, catalogue: Catalogue) -> FunctionA
     return FunctionAssociation(event_type, EdgeFunctionKind.CLOUDFRONT, function.name)
 
 
-def _key_groups(section: Section) -> tuple[str, ...]:
+def _key_groups(section: Section, catalogue: Catalogue) -> tuple[str, ...]:
     """Key groups, and trusted signers as groups of the keys that options name (CDN-CFG-123)."""
     groups: list[str] = []
     for name in ("TrustedKeyGroups", "TrustedSigners"):
@@ -247,9 +267,11 @@ def _key_groups(section: Section) -> tuple[str, ...]:
         listed = isinstance(given, Table) and "Enabled" in given
         if listed and not section.required_section(name).boolean("Enabled"):
             continue
-        groups += section.texts(name)
-        if section.has(name):
-            section.source.notes.ignored(section.place(name), _UNCHECKED)
+        named = section.texts(name)
+        section.found(check_trusted(named, catalogue.keys_of, section.place(name)))
+        if name == "TrustedSigners":
+            section.approximate(name, "the keys of an account are those of --public-key")
+        groups += named
     return tuple(groups)
 
 

@@ -11,6 +11,7 @@ from edgeproxy.distribution.model import (
     OriginRequestPolicy,
     PublicKey,
     ResponseHeadersPolicy,
+    TrustStore,
 )
 from edgeproxy.errors import DefinitionError, Place
 from edgeproxy.project.identifiers import FunctionArn, parse_function_arn
@@ -49,17 +50,25 @@ class LambdaFunction:
 
 @dataclass(slots=True)
 class Catalogue:
-    """Policies and key groups by ID, functions of both kinds and stores by ARN or name."""
+    """What has an ID by ID; functions at the edge and stores by ARN or name."""
 
     cache_policies: dict[str, CachePolicy] = field(default_factory=dict)
     origin_request_policies: dict[str, OriginRequestPolicy] = field(default_factory=dict)
     response_headers_policies: dict[str, ResponseHeadersPolicy] = field(default_factory=dict)
+    public_keys: dict[str, tuple[PublicKey, ...]] = field(default_factory=dict)
+    """Each under all the key-pair IDs that it answers to; none when CloudFront refuses it."""
     key_groups: dict[str, tuple[PublicKey, ...]] = field(default_factory=dict)
     key_value_stores: dict[str, KeyValueStore] = field(default_factory=dict)
     cloudfront_functions: dict[str, CloudFrontFunction] = field(default_factory=dict)
+    connection_functions: dict[str, CloudFrontFunction] = field(default_factory=dict)
+    trust_stores: dict[str, TrustStore] = field(default_factory=dict)
     lambda_functions: dict[str, LambdaFunction] = field(default_factory=dict)
     loose_keys: dict[str, PublicKey] = field(default_factory=dict)
     """Keys that options name and no key group lists; every group trusts them."""
+
+    def keys_of(self, group: str) -> tuple[PublicKey, ...]:
+        """The keys that sign for a key group, or for the account of a trusted signer."""
+        return (*self.key_groups.get(group, ()), *self.loose_keys.values())
 
     def lambda_function(
         self, section: Section, name: str, *, need_code: bool = True

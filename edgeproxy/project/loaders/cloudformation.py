@@ -22,11 +22,17 @@ from edgeproxy.project.loaders.functions import (
     read_version,
 )
 from edgeproxy.project.loaders.load_balancers import read_load_balancers
+from edgeproxy.project.loaders.mutual_tls import (
+    given_trust_stores,
+    read_mutual_tls_resources,
+    require_trust_stores,
+)
 from edgeproxy.project.loaders.options import Loaded, LoadOptions
 from edgeproxy.project.loaders.policies import NOT_TRAFFIC
-from edgeproxy.project.loaders.public_keys import read_public_keys
+from edgeproxy.project.loaders.public_keys import read_public_keys, require_trust
 from edgeproxy.project.loaders.sam import expand_serverless
 from edgeproxy.project.loaders.template import Template
+from edgeproxy.project.loaders.tenants import read_tenants
 from edgeproxy.project.model import Project
 from edgeproxy.project.report import Notes
 
@@ -41,6 +47,7 @@ _READ = (
         for kind in (
             "Distribution", "CachePolicy", "OriginRequestPolicy", "ResponseHeadersPolicy",
             "Function", "KeyValueStore", "KeyGroup", "PublicKey", "ContinuousDeploymentPolicy",
+            "ConnectionFunction", "TrustStore", "DistributionTenant", "ConnectionGroup",
         )
     ),
     *(
@@ -85,10 +92,14 @@ def load_templates(templates: Sequence[Template], notes: Notes, options: LoadOpt
         template.siblings = list(templates)
         expand_serverless(template)
     _require_different_names(templates)
-    catalogue = Catalogue(loose_keys=read_public_keys(options.public_keys))
+    catalogue = Catalogue(
+        loose_keys=read_public_keys(options.public_keys), trust_stores=given_trust_stores(options)
+    )
     _read_functions(templates, catalogue, options)
+    bundles: list[Path] = []
     for template in templates:
         read_edge_resources(template, catalogue, options)
+        bundles += read_mutual_tls_resources(template, catalogue, options)
     stores = {store.name: store for store in catalogue.key_value_stores.values()}
     _require_stores(stores, options)
     urls = {
@@ -97,25 +108,33 @@ def load_templates(templates: Sequence[Template], notes: Notes, options: LoadOpt
         for resource in template.resources("AWS::Lambda::Url")
     }
     load_balancers = {each.logical_id: each for each in read_load_balancers(templates, catalogue)}
-    distributions = {
+    declared = {
         each.logical_id: each
         for template in templates
         for each in _read_distributions(template, catalogue)
     }
+    shared = {name: each for name, each in declared.items() if each.is_multi_tenant}
+    distributions = {name: each for name, each in declared.items() if name not in shared}
+    distributions |= read_tenants(templates, declared)
+    require_trust(options.public_keys, distributions.values())
+    require_trust_stores(options, catalogue, distributions.values())
     listening = [name for name, balancer in load_balancers.items() if balancer.listeners]
     origins = _own_origins(templates, urls, listening)
     for template in templates:
         _note_the_rest(template, notes)
     sources = [template.file for template in templates]
     sources += [store.source for store in stores.values() if store.source is not None]
+    sources += bundles
     project = Project(
         distributions=distributions,
+        multi_tenant_distributions=shared,
         functions={
             name: function.finished()
             for name, function in catalogue.lambda_functions.items()
             if function.no_code is None
         },
         cloudfront_functions={each.name: each for each in catalogue.cloudfront_functions.values()},
+        connection_functions={each.name: each for each in catalogue.connection_functions.values()},
         key_value_stores=stores,
         function_urls=urls,
         load_balancers=load_balancers,

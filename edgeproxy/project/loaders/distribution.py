@@ -21,19 +21,38 @@ from edgeproxy.project.checks.distribution import (
     check_error_response,
     check_unique,
 )
+from edgeproxy.project.checks.mutual_tls import check_viewer_mtls
 from edgeproxy.project.loaders.behaviors import read_behavior
 from edgeproxy.project.loaders.catalogue import Catalogue
+from edgeproxy.project.loaders.multi_tenant import read_parameter_definitions
+from edgeproxy.project.loaders.mutual_tls import (
+    read_connection_association,
+    read_viewer_mtls,
+)
 from edgeproxy.project.loaders.origins import read_origin, read_origin_group
 from edgeproxy.project.loaders.policies import NOT_TRAFFIC
 from edgeproxy.project.loaders.section import Section
 from edgeproxy.project.report import CheckFinding, Severity
 
-__all__ = ["Identifiers", "read_distribution"]
+__all__ = ["OWN_CERTIFICATE", "Identifiers", "read_distribution", "read_geo_restriction"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-_NO_TLS = "viewers are served over HTTP"
+OWN_CERTIFICATE = "with --https-port a certificate of the local authority stands in"
+_DEFAULT_MINIMUM = "TLSv1"
+_MINIMUM_VERSIONS = (
+    "SSLv3",
+    "TLSv1",
+    "TLSv1_2016",
+    "TLSv1.1_2016",
+    "TLSv1.2_2018",
+    "TLSv1.2_2019",
+    "TLSv1.2_2021",
+    "TLSv1.2_2025",
+    "TLSv1.3_2025",
+)
+"""CDN-CFG-153."""
 _HTTP_VERSIONS = ("http1.1", "http2", "http3", "http2and3")
 
 
@@ -61,10 +80,12 @@ def read_distribution(
     behaviors = tuple(
         _ordered(each, catalogue, targets, s3) for each in config.sections("CacheBehaviors")
     )
+    parameters = read_parameter_definitions(config)
     distribution = Distribution(
         logical_id=identifiers.logical_id,
         id=identifiers.id,
-        domain_name=identifiers.domain_name,
+        # A multi-tenant distribution cannot be reached: its tenants' connection groups can.
+        domain_name=identifiers.domain_name if parameters is None else "",
         origins=origins,
         origin_groups=groups,
         default_behavior=default_behavior,
@@ -75,7 +96,11 @@ def read_distribution(
         geo_restriction=_geo_restriction(config.section("Restrictions")),
         key_groups=_key_groups((default_behavior, *behaviors), catalogue),
         http_version=config.choice("HttpVersion", _HTTP_VERSIONS, "http2"),
+        minimum_protocol_version=_minimum_protocol_version(config.section("ViewerCertificate")),
         enabled=config.boolean("Enabled", True),
+        viewer_mtls=read_viewer_mtls(config, catalogue),
+        connection_function=read_connection_association(config, catalogue),
+        parameter_definitions=parameters,
         source=identifiers.source,
     )
     config.approximate("HttpVersion", "viewers are served over HTTP/1.1")
@@ -83,6 +108,7 @@ def read_distribution(
     _check_staging(config, distribution)
     config.finish()
     config.found(check_distribution(distribution, config.place))
+    config.found(check_viewer_mtls(distribution, config.place))
     return distribution
 
 
@@ -91,9 +117,25 @@ def _ignore(config: Section) -> None:
     config.ignore("logs are not delivered to buckets; use --access-log", "Logging")
     config.ignore("there is no web application firewall here", "WebACLId")
     config.ignore("the listener's address decides", "IPV6Enabled|IsIPV6Enabled")
-    config.ignore(_NO_TLS, "ViewerCertificate", "ViewerMtlsConfig", "ConnectionFunctionAssociation")
     config.ignore("invalidation is by path only", "CacheTagConfig")
-    config.ignore("only single-tenant distributions run here", "ConnectionMode", "TenantConfig")
+
+
+def _minimum_protocol_version(certificate: Section | None) -> str:
+    if certificate is None:
+        return _DEFAULT_MINIMUM
+    certificate.ignore(
+        OWN_CERTIFICATE,
+        "ACMCertificateArn|AcmCertificateArn",
+        "IAMCertificateId|IamCertificateId",
+        "Certificate",
+        "CertificateSource",
+    )
+    certificate.ignore("every viewer may name its host", "SSLSupportMethod|SslSupportMethod")
+    minimum = certificate.choice("MinimumProtocolVersion", _MINIMUM_VERSIONS, _DEFAULT_MINIMUM)
+    # CloudFront's own certificate comes with its own policy, whatever is asked for.
+    is_default = certificate.boolean("CloudFrontDefaultCertificate", False)
+    certificate.finish()
+    return _DEFAULT_MINIMUM if is_default else minimum
 
 
 def _origins(config: Section) -> Mapping[str, Origin]:
@@ -197,6 +239,12 @@ def _geo_restriction(restrictions: Section | None) -> GeoRestriction:
     geo = restrictions.section("GeoRestriction") if restrictions is not None else None
     if geo is None or restrictions is None:
         return GeoRestriction()
+    restrictions.finish()
+    return read_geo_restriction(geo)
+
+
+def read_geo_restriction(geo: Section) -> GeoRestriction:
+    """A restriction type with its countries (CDN-CFG-033)."""
     # The API's form is itself {RestrictionType, Quantity, Items}.
     geo.ignore("it is the number of Items", "Quantity")
     restriction = GeoRestriction(
@@ -204,7 +252,6 @@ def _geo_restriction(restrictions: Section | None) -> GeoRestriction:
         locations=frozenset(code.upper() for code in geo.texts("Locations|Items")),
     )
     geo.finish()
-    restrictions.finish()
     return restriction
 
 
@@ -212,8 +259,7 @@ def _key_groups(
     behaviors: tuple[Behavior, ...], catalogue: Catalogue
 ) -> Mapping[str, tuple[PublicKey, ...]]:
     names = dict.fromkeys(name for each in behaviors for name in each.trusted_key_groups)
-    loose = catalogue.loose_keys.values()
-    return {name: (*catalogue.key_groups.get(name, ()), *loose) for name in names}
+    return {name: catalogue.keys_of(name) for name in names}
 
 
 def _check_staging(config: Section, distribution: Distribution) -> None:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from edgeproxy.project import identifiers
+from edgeproxy.project.checks.tenants import without_tenants
 from edgeproxy.project.loaders.catalogue import Catalogue
 from edgeproxy.project.loaders.distribution import Identifiers, read_distribution
+from edgeproxy.project.loaders.mutual_tls import given_trust_stores, require_trust_stores
 from edgeproxy.project.loaders.options import Loaded, LoadOptions
-from edgeproxy.project.loaders.public_keys import read_public_keys
+from edgeproxy.project.loaders.public_keys import read_public_keys, require_trust
 from edgeproxy.project.loaders.section import Section, Source
 from edgeproxy.project.loaders.yaml_source import Table
 from edgeproxy.project.model import Project
@@ -36,6 +38,9 @@ def load_distribution_config(
     config = inner.section("DistributionConfig") or inner
     domain_name = inner.text("DomainName", "") if config is not inner else ""
     distribution_id = inner.text("Id", "") if config is not inner else ""
+    catalogue = Catalogue(
+        loose_keys=read_public_keys(options.public_keys), trust_stores=given_trust_stores(options)
+    )
     distribution = read_distribution(
         config,
         Identifiers(
@@ -44,11 +49,16 @@ def load_distribution_config(
             domain_name or identifiers.distribution_domain_name(_NAME),
             file,
         ),
-        Catalogue(loose_keys=read_public_keys(options.public_keys)),
+        catalogue,
     )
+    if distribution.is_multi_tenant:
+        notes.found([without_tenants(config.place("ConnectionMode"))])
+    require_trust(options.public_keys, [distribution])
+    require_trust_stores(options, catalogue, [distribution])
     project = Project(
-        distributions={_NAME: distribution},
+        distributions={} if distribution.is_multi_tenant else {_NAME: distribution},
+        multi_tenant_distributions={_NAME: distribution} if distribution.is_multi_tenant else {},
         report=notes.report,
-        sources=(file, *options.public_keys.values()),
+        sources=(file, *options.public_keys.values(), *options.trust_stores.values()),
     )
     return Loaded(project, findings=notes.findings)

@@ -7,7 +7,13 @@ from pathlib import Path
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
 from edgeproxy.distribution.model import PublicKey
 from edgeproxy.errors import DefinitionError, Place
-from edgeproxy.project.checks.functions import check_cloudfront_function, check_key_value_store
+from edgeproxy.project.checks.functions import (
+    check_cloudfront_function,
+    check_comment,
+    check_key_value_store,
+    check_published,
+)
+from edgeproxy.project.checks.public_keys import check_public_key, check_unknown_key
 from edgeproxy.project.identifiers import policy_id, public_key_id
 from edgeproxy.project.loaders.catalogue import Catalogue
 from edgeproxy.project.loaders.deployment import read_deployment_policy
@@ -23,7 +29,7 @@ from edgeproxy.project.loaders.template import Resource, Template
 from edgeproxy.project.loaders.yaml_source import Items, Table, parse_json
 from edgeproxy.project.report import CheckFinding
 
-__all__ = ["read_edge_resources", "read_key_value_data"]
+__all__ = ["associated_store", "read_edge_resources", "read_key_value_data"]
 
 _CF = "AWS::CloudFront::"
 _RUNTIMES = ("cloudfront-js-1.0", "cloudfront-js-2.0")
@@ -76,7 +82,8 @@ def _cloudfront_function(
     properties.ignore(NOT_TRAFFIC, "Tags", "FunctionMetadata")
     if not properties.boolean("AutoPublish", False):
         properties.approximate("AutoPublish", "the code runs although it would not be published")
-    stores = [_associated_store(each, catalogue) for each in _stores(config)]
+        properties.found(check_published(properties.place("AutoPublish")))
+    stores = [associated_store(each, catalogue) for each in _stores(config)]
     function = CloudFrontFunction(
         name=properties.text("Name"),
         runtime=config.choice("Runtime", _RUNTIMES),
@@ -84,10 +91,13 @@ def _cloudfront_function(
         key_value_store=stores[0].name if stores else "",
         logical_id=resource.logical_id,
         place=properties.place("FunctionCode"),
+        comment=config.text("Comment", ""),
     )
     config.finish()
     properties.finish()
     properties.found(check_cloudfront_function(function, len(stores), properties.place))
+    if not config.has("Comment"):
+        properties.found(check_comment(config.place()))
     names = [each.name for each in catalogue.cloudfront_functions.values()]
     if function.name in names:
         raise properties.error(
@@ -103,7 +113,8 @@ def _stores(config: Section) -> list[Section]:
     return config.sections("KeyValueStoreAssociations")
 
 
-def _associated_store(association: Section, catalogue: Catalogue) -> KeyValueStore:
+def associated_store(association: Section, catalogue: Catalogue) -> KeyValueStore:
+    """The store that a function is associated with (CDN-CFG-214)."""
     arn = association.text("KeyValueStoreARN|KeyValueStoreArn")
     association.finish()
     if arn not in catalogue.key_value_stores:
@@ -182,14 +193,20 @@ def _read(file: Path) -> str:
 
 def _key_groups(template: Template, catalogue: Catalogue) -> None:
     """Key groups; a key answers to its ID and to its logical ID (CDN-CFG-216, CDN-CFG-217)."""
-    mapped = catalogue.loose_keys
-    keys: dict[str, tuple[PublicKey, ...]] = {}
+    mapped, keys = catalogue.loose_keys, catalogue.public_keys
     for resource in template.resources(f"{_CF}PublicKey"):
         config = _config(resource, "PublicKeyConfig")
         config.ignore(NOT_TRAFFIC, "CallerReference", "Comment", "Name")
         pem, key_id = config.text("EncodedKey"), public_key_id(resource.logical_id)
         config.finish()
-        own = mapped.pop(resource.logical_id, PublicKey(resource.logical_id, pem))
+        own = mapped.pop(resource.logical_id, None)
+        if own is None:
+            own = PublicKey(resource.logical_id, pem)
+            found = list(check_public_key(own, config.place("EncodedKey")))
+            config.found(found)
+            if found:
+                keys[key_id] = ()
+                continue
         keys[key_id] = (PublicKey(key_id, own.encoded_key), own)
     for resource in template.resources(f"{_CF}KeyGroup"):
         config = _config(resource, "KeyGroupConfig")
@@ -197,15 +214,11 @@ def _key_groups(template: Template, catalogue: Catalogue) -> None:
         members: list[PublicKey] = []
         names = config.texts("Items")
         for name in names:
-            known = keys.get(name) or ((mapped.pop(name),) if name in mapped else None)
-            if known is None:
-                raise config.error(
-                    "Items",
-                    f"no public key {name!r} is declared here",
-                    rule="CDN-CFG-217",
-                    remedy=f"declare it, or give --public-key {name}=FILE",
-                )
-            members += known
+            if name in mapped:
+                keys[name] = (mapped.pop(name),)
+            if name not in keys:
+                config.found(check_unknown_key(name, config.place("Items")))
+            members += keys.get(name, ())
         config.finish()
         if len(names) > 5:
             config.found(

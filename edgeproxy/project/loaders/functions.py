@@ -1,11 +1,12 @@
 """Reads Lambda functions, versions, aliases and function URLs, also SAM's (CDN-CFG-270 to 278)."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from edgeproxy.awslambda.model import Cors, FunctionDefinition, FunctionUrl
 from edgeproxy.errors import DefinitionError, Place
-from edgeproxy.project.checks.functions import check_runtime
+from edgeproxy.project.checks.functions import check_memory, check_runtime
 from edgeproxy.project.identifiers import function_url_id
 from edgeproxy.project.loaders.catalogue import Catalogue, LambdaFunction
 from edgeproxy.project.loaders.code import Code, check_handler, find_code
@@ -15,6 +16,7 @@ from edgeproxy.project.loaders.section import Section
 from edgeproxy.project.loaders.template import Resource, Template
 from edgeproxy.project.loaders.yaml_source import Items, Table, Value
 from edgeproxy.runtimes.invocation import FunctionSpec
+from edgeproxy.runtimes.log_settings import LEVELS, LogFormat, LogSettings
 
 __all__ = ["LAMBDA_FUNCTIONS", "read_alias", "read_function", "read_function_url", "read_version"]
 
@@ -27,6 +29,8 @@ _REFUSED_AT_THE_EDGE = (
     ("ProvisionedConcurrencyConfig", "ProvisionedConcurrencyConfig"),
     ("KmsKeyArn", "KmsKeyArn"),
 )
+_SYSTEM_LEVELS = ("DEBUG", "INFO", "WARN")
+_SUBSTITUTED = re.compile(r"\$\{([^!}]+\.Arn)\}")
 _NOT_AWS = "functions run with your own environment's credentials"
 
 
@@ -51,6 +55,8 @@ def read_function(
         properties.text("Runtime")
     if runtime:
         properties.found(check_runtime(runtime, properties.place("Runtime")))
+    memory_mb = properties.integer("MemorySize", 128)
+    properties.found(check_memory(memory_mb, properties.place("MemorySize")))
     features = _refused_features(properties)
     spec = FunctionSpec(
         name=name,
@@ -59,9 +65,10 @@ def read_function(
         code_root=code.root,
         arn=template.identity.function_arn(name),
         timeout_s=properties.integer("Timeout", 3),
-        memory_mb=properties.integer("MemorySize", 128),
+        memory_mb=memory_mb,
         environment=_environment(properties.section("Environment")),
         region=template.identity.region,
+        log=_log_settings(properties.section("LoggingConfig")),
     )
     definition = FunctionDefinition(
         name=name,
@@ -84,7 +91,7 @@ def _ignore(properties: Section) -> None:
     properties.text("AutoPublishAlias", "")
     properties.section("FunctionUrlConfig")
     properties.ignore(
-        NOT_TRAFFIC, "Description", "Tags", "LoggingConfig", "AutoPublishAliasAllProperties",
+        NOT_TRAFFIC, "Description", "Tags", "AutoPublishAliasAllProperties",
         "PropagateTags", "AutoPublishCodeSha256", "VersionDescription", "CodeSigningConfigArn",
         "RecursiveLoop", "TenancyConfig", "DurableConfig", "VersionDeletionPolicy",
     )  # fmt: skip
@@ -118,6 +125,28 @@ def _environment(environment: Section | None) -> tuple[tuple[str, str], ...]:
     if variables is None:
         return ()
     return tuple((name, variables.text(name, "")) for name in variables.values)
+
+
+def _log_settings(config: Section | None) -> LogSettings:
+    """Format, levels and group of the log (LR-280)."""
+    if config is None:
+        return LogSettings()
+    settings = LogSettings(
+        format=LogFormat(config.choice("LogFormat", LogFormat, LogFormat.TEXT)),
+        application_level=config.choice("ApplicationLogLevel", LEVELS, "INFO"),
+        system_level=config.choice("SystemLogLevel", _SYSTEM_LEVELS, "INFO"),
+        group=config.text("LogGroup", ""),
+    )
+    for name in ("ApplicationLogLevel", "SystemLogLevel"):
+        if settings.format is LogFormat.TEXT and config.has(name):
+            raise config.error(
+                name,
+                "log levels are for the JSON log format only",
+                rule="LR-280",
+                remedy="set LogFormat: JSON, or leave the level out",
+            )
+    config.finish()
+    return settings
 
 
 def _refused_features(properties: Section) -> Mapping[str, Place]:
@@ -160,9 +189,11 @@ def _trusted(resource: Resource, template: Template) -> tuple[str, ...] | None:
         policy = properties.values.get("AssumeRolePolicyDocument")
         # The role that SAM makes trusts Lambda only.
         return ("lambda.amazonaws.com",) if policy is None else _services(policy, template)
-    if not isinstance(role, Table) or "Fn::GetAtt" not in role:
+    if not isinstance(role, Table):
         return None
-    target = role["Fn::GetAtt"]
+    target = role.get("Fn::GetAtt")
+    if isinstance(text := role.get("Fn::Sub"), str) and (whole := _SUBSTITUTED.fullmatch(text)):
+        target = whole[1]
     logical_id, *_ = target.split(".") if isinstance(target, str) else [*_items(target), ""]
     if not isinstance(logical_id, str) or template.types.get(logical_id) != "AWS::IAM::Role":
         return None
@@ -210,6 +241,9 @@ def read_alias(resource: Resource, catalogue: Catalogue) -> None:
         function.versions.add(version)
     function.aliases[properties.text("Name")] = version
     properties.ignore(NOT_TRAFFIC, "Description")
+    if properties.has("ProvisionedConcurrencyConfig"):
+        place = properties.place("ProvisionedConcurrencyConfig")
+        function.features = {**function.features, "ProvisionedConcurrencyConfig": place}
     properties.ignore("environments start on demand", "ProvisionedConcurrencyConfig")
     properties.section("RoutingConfig")
     properties.approximate("RoutingConfig", "the alias runs its main version; weights do not count")

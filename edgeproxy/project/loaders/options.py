@@ -56,6 +56,7 @@ class LoadOptions:
     multi_value_headers: bool = False
     key_value_stores: Mapping[str, Path] = field(default_factory=dict)
     public_keys: Mapping[str, Path] = field(default_factory=dict)
+    trust_stores: Mapping[str, Path] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     identity: Identity = Identity()
     state_dir: Path = Path(".edgeproxy")

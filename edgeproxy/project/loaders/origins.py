@@ -5,6 +5,7 @@ from collections.abc import Container
 from dataclasses import replace
 
 from edgeproxy.distribution.model import CustomOrigin, Origin, OriginGroup, S3Origin
+from edgeproxy.distribution.tenants import without_parameters
 from edgeproxy.http.headers import Headers
 from edgeproxy.project.checks.distribution import check_origin, check_origin_group
 from edgeproxy.project.loaders.section import Section
@@ -63,7 +64,7 @@ def _kind(section: Section) -> CustomOrigin | S3Origin:
         )
         s3.finish()
         return origin
-    if _BUCKET_HOST.match(section.text("DomainName")):
+    if _BUCKET_HOST.match(without_parameters(section.text("DomainName"))):
         return S3Origin()
     raise section.error(
         "",
@@ -75,7 +76,6 @@ def _kind(section: Section) -> CustomOrigin | S3Origin:
 
 def _custom_origin(config: Section) -> CustomOrigin:
     config.ignore(_ADDRESSES, "IpAddressType")
-    config.ignore(_NO_CERTIFICATES, "OriginMtlsConfig")
     for version in config.texts("OriginSSLProtocols|OriginSslProtocols"):
         if version not in _TLS_VERSIONS:
             raise config.error(
@@ -91,9 +91,20 @@ def _custom_origin(config: Section) -> CustomOrigin:
         ssl_protocols=config.texts("OriginSSLProtocols|OriginSslProtocols") or ("TLSv1", "SSLv3"),
         read_timeout_s=config.number("OriginReadTimeout", 30),
         keepalive_timeout_s=config.number("OriginKeepaliveTimeout", 5),
+        client_certificate_arn=_client_certificate(config),
     )
     config.finish()
     return origin
+
+
+def _client_certificate(config: Section) -> str:
+    mtls = config.section("OriginMtlsConfig")
+    if mtls is None:
+        return ""
+    arn = mtls.text("ClientCertificateArn")
+    mtls.ignore(_NO_CERTIFICATES, "ClientCertificateArn")
+    mtls.finish()
+    return arn
 
 
 def _vpc_origin(config: Section) -> CustomOrigin:
@@ -103,6 +114,7 @@ def _vpc_origin(config: Section) -> CustomOrigin:
         protocol_policy="match-viewer",
         read_timeout_s=config.number("OriginReadTimeout", 30),
         keepalive_timeout_s=config.number("OriginKeepaliveTimeout", 5),
+        is_vpc=True,
     )
     config.finish()
     return origin

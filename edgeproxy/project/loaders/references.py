@@ -45,6 +45,10 @@ _NAME_PROPERTIES = {
     "AWS::Lambda::Function": "FunctionName",
     "AWS::CloudFront::Function": "Name",
     "AWS::CloudFront::KeyValueStore": "Name",
+    "AWS::CloudFront::ConnectionFunction": "Name",
+    "AWS::CloudFront::TrustStore": "Name",
+    "AWS::CloudFront::DistributionTenant": "Name",
+    "AWS::CloudFront::ConnectionGroup": "Name",
     "AWS::Lambda::Alias": "Name",
     "AWS::SSM::Parameter": "Name",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
@@ -130,6 +134,46 @@ def _public_key_id(resource: Named) -> str:
     return identifiers.public_key_id(resource.logical_id)
 
 
+def _trust_store_id(resource: Named) -> str:
+    return identifiers.trust_store_id(resource.logical_id)
+
+
+def _trust_store_arn(resource: Named) -> str:
+    path = f"trust-store/{_trust_store_id(resource)}"
+    return resource.identity.arn("cloudfront", path, is_global=True)
+
+
+def _connection_function_id(resource: Named) -> str:
+    return identifiers.connection_function_id(resource.logical_id)
+
+
+def _connection_function_arn(resource: Named) -> str:
+    path = f"connection-function/{_connection_function_id(resource)}"
+    return resource.identity.arn("cloudfront", path, is_global=True)
+
+
+def _tenant_id(resource: Named) -> str:
+    return identifiers.distribution_tenant_id(resource.logical_id)
+
+
+def _tenant_arn(resource: Named) -> str:
+    path = f"distribution-tenant/{_tenant_id(resource)}"
+    return resource.identity.arn("cloudfront", path, is_global=True)
+
+
+def _connection_group_id(resource: Named) -> str:
+    return identifiers.connection_group_id(resource.logical_id)
+
+
+def _connection_group_arn(resource: Named) -> str:
+    path = f"connection-group/{_connection_group_id(resource)}"
+    return resource.identity.arn("cloudfront", path, is_global=True)
+
+
+def _connection_group_endpoint(resource: Named) -> str:
+    return identifiers.connection_group_endpoint(_connection_group_id(resource))
+
+
 def _api_id(resource: Named) -> str:
     return identifiers.api_id(resource.logical_id)
 
@@ -189,6 +233,10 @@ REFERENCES: Mapping[str, Value] = {
     f"{_CF}OriginAccessControl": _distribution_id,
     f"{_CF}CloudFrontOriginAccessIdentity": _distribution_id,
     f"{_CF}Function": _cloudfront_function_arn,
+    f"{_CF}ConnectionFunction": _connection_function_id,
+    f"{_CF}TrustStore": _trust_store_id,
+    f"{_CF}DistributionTenant": _tenant_id,
+    f"{_CF}ConnectionGroup": _connection_group_id,
     "AWS::Lambda::Version": _version_arn,
     "AWS::Lambda::Alias": _alias_arn,
     "AWS::Lambda::Url": lambda resource: resource.function_arn("TargetFunctionArn"),
@@ -214,6 +262,24 @@ ATTRIBUTES: Mapping[str, Mapping[str, Value]] = {
         "FunctionARN": _cloudfront_function_arn,
         "FunctionMetadata.FunctionARN": _cloudfront_function_arn,
         "Stage": _constant("LIVE"),
+    },
+    f"{_CF}ConnectionFunction": {
+        "Id": _connection_function_id,
+        "ConnectionFunctionArn": _connection_function_arn,
+        "Stage": _constant("LIVE"),
+    },
+    f"{_CF}TrustStore": {"Id": _trust_store_id, "Arn": _trust_store_arn},
+    f"{_CF}DistributionTenant": {
+        "Id": _tenant_id,
+        "Arn": _tenant_arn,
+        "Status": _constant("Deployed"),
+    },
+    f"{_CF}ConnectionGroup": {
+        "Id": _connection_group_id,
+        "Arn": _connection_group_arn,
+        "RoutingEndpoint": _connection_group_endpoint,
+        "IsDefault": _constant("false"),
+        "Status": _constant("Deployed"),
     },
     f"{_CF}KeyValueStore": {"Arn": _store_arn, "Id": _uuid, "Status": _constant("READY")},
     **{kind: {"Arn": _function_arn} for kind in _FUNCTIONS},

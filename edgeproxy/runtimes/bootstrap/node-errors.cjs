@@ -20,11 +20,19 @@ function stackLines(error) {
     .filter((line) => !line.includes(__dirname));
 }
 
+// Text that may quote stacks, without the frames of the runtime; a brace may follow the last one.
+function withoutOurFrames(text) {
+  if (!text.includes(__dirname)) return text;
+  return text.replace(/\n +at ([^\n]*?)( \{)?(?=\n|$)/g, (line, place, brace = '') =>
+    place.includes(__dirname) ? brace : line,
+  );
+}
+
 function documentOf(error) {
   const shown = (text) => String(text).replaceAll('\x7F', '%7F');
   try {
     if (!isError(error)) {
-      return { errorType: typeof error, errorMessage: String(error), trace: [] };
+      return { errorType: typeof error, errorMessage: error.toString(), trace: [] };
     }
     return {
       errorType: shown(error.name),
@@ -32,7 +40,9 @@ function documentOf(error) {
       trace: stackLines(error).map(shown),
     };
   } catch {
-    return { errorType: 'handled', errorMessage: 'the error could not be read', trace: [] };
+    const errorMessage =
+      'callback called with Error argument, but there was a problem while retrieving one or more of its message, name, and stack';
+    return { errorType: 'handled', errorMessage, trace: [] };
   }
 }
 
@@ -48,4 +58,4 @@ function renamed(name, error) {
   return result;
 }
 
-module.exports = { documentOf, isError, renamed, runtimeError, stackLines, withProperties };
+module.exports = { documentOf, isError, renamed, runtimeError, stackLines, withoutOurFrames, withProperties };

@@ -7,12 +7,13 @@
 'use strict';
 
 const fs = require('fs');
-const util = require('util');
 const { documentOf, isError, runtimeError, stackLines, withProperties } = require('./node-errors.cjs');
 const { load } = require('./node-handler.cjs');
+const { asJson, lineOf, replaceConsole } = require('./node-logs.cjs');
 
 const CHANNEL = 3;
 const LARGEST_RESULT = 6291556;
+const debugged = process.execArgv.some((argument) => argument.startsWith('--inspect'));
 const modern = Number(/nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV)[1]) >= 24;
 
 let requestId;
@@ -38,9 +39,8 @@ function read(buffer, offset) {
   }
 }
 
-function receive() {
+function receive(size = read(inbox, 0)) {
   let buffer = inbox;
-  let size = read(buffer, 0);
   while (size < 8) size += read(buffer, size);
   const end = 4 + buffer.readUInt32BE(0);
   if (end > buffer.length) {
@@ -109,24 +109,23 @@ function afterOutput(then) {
   }
 }
 
-function writeLog(level, ...parameters) {
+replaceConsole((level, parameters) => {
   const time = new Date(Date.now() + clockOffsetMs).toISOString();
-  const text = util.format(...parameters).replace(/\n/g, '\r');
+  const line = lineOf(time, requestId, level, parameters);
   try {
-    writeAll(1, Buffer.from(`${time}\t${requestId}\t${level}\t${text}\n`));
+    writeAll(1, Buffer.from(`${line}\n`));
   } catch {
     // The function closed its stdout: there is nowhere to write to.
   }
-}
-
-for (const level of ['trace', 'debug', 'info', 'warn', 'error', 'fatal']) {
-  console[level] = (...parameters) => writeLog(level.toUpperCase(), ...parameters);
-}
-console.log = console.info;
+});
 
 // Errors
 
 function logError(label, error) {
+  if (asJson) {
+    console.error(isError(error) ? error : new Error(error));
+    return;
+  }
   let text;
   try {
     text = JSON.stringify(isError(error) ? error : new Error(error), withProperties);
@@ -283,17 +282,27 @@ function runWithCallback(handler, event, meta, resolve, reject) {
     fail: (error) => done(error ?? 'handled'),
     done,
   };
-  const result = handler(event, Object.assign(context, contextOf(meta)), callback);
-  if (typeof result?.then === 'function') {
-    result.then(
-      (value) => done(null, value),
-      (error) => once(() => reject(error)),
-    );
+  let result;
+  try {
+    result = handler(event, Object.assign(context, contextOf(meta)), callback);
+  } catch (error) {
+    callback(error); // not the first answer, if the handler called back before it threw
+    return;
   }
+  if (typeof result?.then === 'function') result.then(context.succeed, context.fail);
 }
 
 function next(handler) {
-  if (!ended) run(handler, receive());
+  if (ended) return;
+  if (!debugged) {
+    run(handler, receive());
+    return;
+  }
+  // An editor that attaches between two events is answered only while the event loop turns.
+  fs.read(CHANNEL, inbox, 0, inbox.length, null, (error, size) => {
+    if (error || size === 0) process.reallyExit(0);
+    run(handler, receive(size));
+  });
 }
 
 process.argv.splice(2);

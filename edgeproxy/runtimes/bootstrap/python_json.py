@@ -1,11 +1,13 @@
 """JSON for the Python side of an execution environment.
 
-Results are those of the standard library's ``json`` with AWS's additions. ``json`` itself is not
-imported, since that takes longer than starting the interpreter; its compiled parts do the work.
+Results are those of the standard library's ``json`` with AWS's additions: decimals, byte strings,
+and named tuples as objects. ``json`` itself is not imported, since that takes longer than starting
+the interpreter; its compiled parts do the work.
 """
 
 from __future__ import annotations
 
+import marshal
 import os
 import sys
 
@@ -63,7 +65,7 @@ def make_loads() -> Callable[[str], Any]:
     return loads
 
 
-def make_encode(ascii_only: bool, default: Callable[[object], str]) -> Callable[[object], str]:
+def make_encode(ascii_only: bool, default: Callable[[object], Any]) -> Callable[[object], str]:
     """``json.dumps`` for values that may need ``default``, without importing ``json``."""
     try:
         import _json
@@ -83,16 +85,62 @@ def make_encode(ascii_only: bool, default: Callable[[object], str]) -> Callable[
     return encode
 
 
+def is_plain(value: Any) -> bool:
+    """Whether there are only the built-in types themselves: the quickest way to know that there is
+    no named tuple."""
+    try:
+        marshal.dumps(value)
+    except ValueError:
+        return False
+    return True
+
+
+def holds_named_tuple(value: Any, seen: set[int]) -> bool:
+    """Whether there is any inside. ``seen`` are the values around it: cycles are told later."""
+    if isinstance(value, dict):
+        inside: Any = value.values()
+    elif isinstance(value, list):
+        inside = value
+    elif not isinstance(value, tuple):
+        return False
+    elif hasattr(value, "_asdict"):
+        return True
+    else:
+        inside = value
+    if id(value) not in seen:
+        seen.add(id(value))
+        for each in inside:
+            if type(each) is not str and holds_named_tuple(each, seen):
+                return True
+        seen.discard(id(value))
+    return False
+
+
+def without_named_tuples(value: Any) -> Any:
+    """The same with an object for each named tuple, which the encoder takes for a list."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, dict):
+        return {key: without_named_tuples(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_named_tuples(item) for item in value]
+    return value
+
+
 def make_dumps(ascii_only: bool) -> Callable[[object], str]:
-    """``json.dumps`` that also takes decimals, as AWS does (LR-024)."""
+    """``json.dumps`` with AWS's additions (LR-024); it encodes with ``simplejson``."""
     mark = ""
 
-    def default(value: object) -> str:
+    def default(value: Any) -> Any:
         # Decimals travel as marked strings; the marks come off once the text is complete.
         nonlocal mark
         if is_decimal(value):
             mark = mark or os.urandom(16).hex()
-            return f"{mark}{value}{mark}"
+            return f"{mark}{'NaN' if value.is_nan() else value}{mark}"
+        if isinstance(value, bytes):
+            return value.decode()
+        if hasattr(value, "_asdict"):
+            return without_named_tuples(value)
         raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
     encode = make_encode(ascii_only, default)
@@ -100,6 +148,8 @@ def make_dumps(ascii_only: bool) -> Callable[[object], str]:
     def dumps(value: object) -> str:
         nonlocal mark
         mark = ""
+        if not is_plain(value) and holds_named_tuple(value, set()):
+            value = without_named_tuples(value)
         text = encode(value)
         return text.replace(f'"{mark}', "").replace(f'{mark}"', "") if mark else text
 

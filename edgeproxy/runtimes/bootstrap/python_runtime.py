@@ -17,6 +17,14 @@ import time
 import urllib
 
 from python_json import make_dumps, make_loads  # type: ignore[import-not-found]
+from python_logs import (  # type: ignore[import-not-found]
+    LoggingSetUp,
+    Moment,
+    flush,
+    write_error,
+    write_out,
+    write_warning,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +33,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 CHANNEL = 3
+PID = os.getpid()
+FOLDER = __file__.removesuffix("python_runtime.py")
 LARGEST_RESULT = 6291556
-WARNING = "LAMBDA_WARNING: Unhandled exception. The function's code could not be loaded.\r"
 
 
 class Fault(Exception):
@@ -36,13 +45,6 @@ class Fault(Exception):
         super().__init__(message)
         self.kind = kind
         self.stack = list(stack)
-
-
-class Moment:
-    """What log records need to know of the invocation at hand."""
-
-    request_id = ""
-    clock_offset_s = 0.0
 
 
 def _urllib_attribute(name: str) -> ModuleType:
@@ -75,6 +77,8 @@ def receive() -> tuple[str, bytearray]:
 
 
 def send(kind: bytes, body: bytes) -> None:
+    if os.getpid() != PID:
+        os._exit(0)  # a child that the function forked came back: its parent answers
     if len(body) > LARGEST_RESULT:
         kind, body = b"L", b"%d" % len(body)
     view = memoryview((len(body) + 1).to_bytes(4, "big") + kind + body)
@@ -86,7 +90,7 @@ def send(kind: bytes, body: bytes) -> None:
 
 
 def stack_of(traceback: TracebackType | None) -> list[str]:
-    """The frames in AWS's layout, without those of the runtime at the front."""
+    """The frames in AWS's layout, without those of the runtime."""
     import linecache
 
     frames: list[str] = []
@@ -94,7 +98,7 @@ def stack_of(traceback: TracebackType | None) -> list[str]:
         frame, line = traceback.tb_frame, traceback.tb_lineno
         file, name = frame.f_code.co_filename, frame.f_code.co_name
         traceback = traceback.tb_next
-        if frames or file != __file__:
+        if not file.startswith(FOLDER):
             source = linecache.getline(file, line, frame.f_globals).strip()
             shown = f"    {source}\n" if source else ""
             frames.append(f'  File "{file}", line {line}, in {name}\n{shown}')
@@ -119,31 +123,6 @@ def document_of(error: Exception, request_id: str) -> dict[str, Any]:
         "requestId": request_id,
         "stackTrace": stack,
     }
-
-
-def write_out(text: str) -> None:
-    flush(sys.stdout, text)
-
-
-def flush(stream: Any, text: str = "") -> None:
-    try:
-        if text:
-            stream.write(text)
-        stream.flush()
-    except Exception:
-        return  # the function closed or replaced the stream: there is nowhere to write to
-
-
-def write_error(document: dict[str, Any]) -> None:
-    lines = [
-        f"[ERROR] {document['errorType']}: {document['errorMessage']}",
-        "Traceback (most recent call last):",
-    ]
-    for frame in document["stackTrace"]:
-        for line in frame.rstrip("\n").split("\n"):
-            bare = line.lstrip(" ")
-            lines.append("\u00a0" * (len(line) - len(bare)) + bare)
-    write_out("\r".join(lines).replace("\n", "\r") + "\n")
 
 
 # Context
@@ -197,7 +176,7 @@ class LambdaContext:
             self.client_context = ClientContext(client_context)
 
     def get_remaining_time_in_millis(self) -> int:
-        return max(int(self._deadline_ms - time.time() * 1000), 0)
+        return max(int(self._deadline_ms + Pause.total_ms - time.time() * 1000), 0)
 
     def log(self, msg: object) -> None:
         write_out(str(msg))
@@ -218,6 +197,43 @@ def parse_client_context(text: str, loads: Callable[[str], Any]) -> dict[str, An
         ) from None
 
 
+# Debuggers
+
+
+class Pause:
+    """What prompts of a debugger mean for the invocation at hand."""
+
+    total_ms = 0.0
+    allowed = True
+    """Whether an answer on the channel would reach the debugger."""
+
+    @staticmethod
+    def end() -> None:
+        """Give up a prompt that the code was stepping to."""
+
+
+def debuggers() -> Any:
+    """The part of the runtime that few functions need; one of theirs may have the same name."""
+    name = "_edgeproxy_python_debug"
+    module = sys.modules[name] = type(sys)(name)
+    importlib.machinery.SourceFileLoader(name, f"{FOLDER}python_debug.py").exec_module(module)
+    return module
+
+
+class PdbSetUp:
+    """Gives ``pdb``, and so ``breakpoint()``, the user's terminal."""
+
+    @staticmethod
+    def find_spec(
+        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "pdb":
+            return None
+        sys.meta_path.remove(PdbSetUp)
+        spec: importlib.machinery.ModuleSpec = debuggers().pdb_spec(send, Pause)
+        return spec
+
+
 # Imports
 
 
@@ -235,49 +251,6 @@ class InstalledPackages:
             if spec is not None:
                 return spec
         return None
-
-
-class LoggingSetUp:
-    """Gives the root logger AWS's handler as soon as the function imports ``logging``."""
-
-    @staticmethod
-    def find_spec(
-        name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if name != "logging":
-            return None
-        sys.meta_path.remove(LoggingSetUp)
-        spec = importlib.machinery.PathFinder.find_spec(name, sys.path[1:], target)
-        loader: Any = spec and spec.loader
-        execute = loader.exec_module
-
-        def exec_module(module: ModuleType) -> None:
-            execute(module)
-            set_up_logging(module)
-
-        loader.exec_module = exec_module
-        return spec
-
-
-def set_up_logging(logging: Any) -> None:
-    class Handler(logging.Handler):  # type: ignore[misc]
-        def emit(self, record: Any) -> None:
-            text = self.format(record)
-            write_out(text if text.endswith("\n") else text + "\n")
-
-    def add_request_id(record: Any) -> bool:
-        record.aws_request_id = Moment.request_id
-        return True
-
-    formatter = logging.Formatter(
-        "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s\n",
-        "%Y-%m-%dT%H:%M:%S",
-    )
-    formatter.converter = lambda seconds: time.gmtime(seconds + Moment.clock_offset_s)
-    handler = Handler()
-    handler.setFormatter(formatter)
-    handler.addFilter(add_request_id)
-    logging.getLogger().addHandler(handler)
 
 
 def tell_place(error: ImportError) -> None:
@@ -363,7 +336,7 @@ def answer(
             ) from None
     except Exception as error:
         document = document_of(error, request_id)
-        write_error(document)
+        write_error(document, dumps)
         return b"E", dumps(document).encode("utf-8", "backslashreplace")
 
 
@@ -371,27 +344,32 @@ def main() -> None:
     root = os.environ["LAMBDA_TASK_ROOT"]
     os.set_inheritable(CHANNEL, False)
     site.setquit()
-    for name in (__name__, make_loads.__module__):
+    for name in (__name__, make_loads.__module__, Moment.__module__):
         sys.modules[f"_edgeproxy_{name}"] = sys.modules.pop(name)
     sys.path[0] = root
-    sys.argv[1:] = []
+    debugger, sys.argv[1:] = sys.argv[1:], []
     sys.dont_write_bytecode = True
-    sys.meta_path.insert(0, LoggingSetUp)
+    sys.meta_path[:0] = [LoggingSetUp, PdbSetUp]
     sys.meta_path.append(InstalledPackages)
     declared = os.environ["AWS_EXECUTION_ENV"].removeprefix("AWS_Lambda_python")
     loads, dumps = make_loads(), make_dumps(ascii_only=int(declared.split(".")[1]) < 12)
     try:
+        if debugger:
+            debuggers().listen(*debugger)
         handler = load(os.environ["_HANDLER"])
     except Exception as error:
         document = document_of(error, "")
-        write_out(WARNING + "\n")
-        write_error(document)
+        write_warning(dumps)
+        write_error(document, dumps)
         send(b"I", dumps(document).encode("utf-8", "backslashreplace"))
         sys.exit(1)
     send(b"A", sys.version.split()[0].encode())
     while True:
+        Pause.allowed = False
         meta, payload = receive()
+        Pause.allowed, Pause.total_ms = True, 0.0
         kind, body = answer(handler, meta, payload, loads, dumps)
+        Pause.end()
         flush(sys.stdout)
         flush(sys.stderr)
         send(kind, body)

@@ -22,6 +22,7 @@ from edgeproxy.runtimes.cloudfront_js.outcome import (
     Notice,
     Outcome,
     format_log,
+    told_utilisation,
 )
 from edgeproxy.runtimes.cloudfront_js.syntax import SyntaxFinding
 
@@ -46,4 +47,5 @@ __all__ = [
     "UpdateOrigin",
     "format_log",
     "load_import_file",
+    "told_utilisation",
 ]

@@ -1,11 +1,14 @@
 """CloudFront KeyValueStore: a named set of strings that functions of runtime 2.0 read.
 
-Functions never write (CFF-KVS-08); a change replaces the whole contents, and the next read sees it.
+Functions never write (CFF-KVS-08). A change, of the whole contents or of some keys, happens at once
+or not at all, and the next read sees it.
 """
 
 import uuid
-from collections.abc import Callable, Mapping
+from base64 import b32encode
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -23,8 +26,8 @@ MAX_STORE_BYTES: Final = 5 * 1024 * 1024
 
 
 class KeyValues:
-    """One store. ``store_id`` is what ``cf.kvs(id)`` takes; by default it is made from the name,
-    which is accepted there as well.
+    """One store. ``store_id`` is what ``cf.kvs(id)`` takes (CFF-KVS-02). A file that stands in no
+    definition has none: an ID is made from its name then, and the name is taken as well.
 
     Raises :class:`DefinitionError` for contents beyond the limits of CFF-KVS-09.
     """
@@ -35,14 +38,28 @@ class KeyValues:
         _check(data, Place(path=name))
         self.name = name
         self.id = store_id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"key-value-store/{name}"))
+        self.ids = (self.id,) if store_id else (self.id, name)
         self._now = now
         self._data: Mapping[str, str] = dict(data)
-        self._created = self._updated = now()
+        self._revision = 0
+        self.created_s = self.updated_s = now()
 
     @property
     def data(self) -> Mapping[str, str]:
         """The contents, read-only."""
         return MappingProxyType(self._data)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all keys and values."""
+        return sum(len(key.encode()) + len(value.encode()) for key, value in self._data.items())
+
+    @property
+    def etag(self) -> str:
+        """Another text after every change."""
+        state = f"{self.id}/{self.created_s}/{self._revision}"
+        digest = blake2b(state.encode(), digest_size=8).digest()
+        return f"KV{b32encode(digest).decode().rstrip('=')}"
 
     def get(self, key: str) -> str | None:
         return self._data.get(key)
@@ -53,8 +70,8 @@ class KeyValues:
     def meta(self) -> dict[str, object]:
         """What ``meta()`` resolves to (CFF-KVS-06)."""
         return {
-            "creationDateTime": _iso(self._created),
-            "lastUpdatedDateTime": _iso(self._updated),
+            "creationDateTime": _iso(self.created_s),
+            "lastUpdatedDateTime": _iso(self.updated_s),
             "keyCount": len(self._data),
         }
 
@@ -62,7 +79,14 @@ class KeyValues:
         """New contents in place of the old; nothing changes when they are refused."""
         _check(data, Place(path=self.name))
         self._data = dict(data)
-        self._updated = self._now()
+        self._revision += 1
+        self.updated_s = self._now()
+
+    def edit(self, puts: Mapping[str, str], deletes: Iterable[str] = ()) -> None:
+        """Some keys set and others taken away; nothing changes when the result is refused."""
+        gone = set(deletes)
+        kept = {key: value for key, value in self._data.items() if key not in gone}
+        self.replace(kept | dict(puts))
 
 
 def load_import_file(path: Path) -> dict[str, str]:

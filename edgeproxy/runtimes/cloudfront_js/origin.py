@@ -4,7 +4,6 @@ Header names that no custom header may have (CFF-ORG-07) are checked where the l
 :func:`edgeproxy.events.cloudfront_function.check_origin_headers`.
 """
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,6 +68,7 @@ class UpdateOrigin:
     custom_origin: CustomOriginChange | None = None
     sni: str | None = None
     allowed_certificate_names: tuple[str, ...] | None = None
+    is_mtls_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,10 @@ class OriginRefused(Exception):
 
 
 _DNS_NAME: Final = re.compile(
-    r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
-    r"(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
+    r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+    r"(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?)*"
 )
+_PATH: Final = re.compile(r"(?!.{256})/[!\"$->@-~]*(?<!/)|")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
 _S3_SUFFIX: Final = re.compile(r"\.s3[.-]([a-z0-9-]+\.)*amazonaws\.com(\.cn)?\Z")
 # CFF-ORG-10, CFF-ORG-11
@@ -129,6 +130,19 @@ _UPDATE_MEMBERS: Final = frozenset(
         "timeouts",
     }
 )
+_MEMBERS_BELOW: Final = {
+    "customOriginConfig": ("port protocol sslProtocols ipAddressType", "CFF-ORG-11"),
+    "failoverCriteria": ("statusCodes", "CFF-ORG-17"),
+    "originAccessControlConfig": (
+        "enabled signingBehavior signingProtocol originType",
+        "CFF-ORG-10",
+    ),
+    "originShield": ("enabled region", "CFF-ORG-10"),
+    "timeouts": (
+        "readTimeout responseCompletionTimeout keepAliveTimeout connectionTimeout",
+        "CFF-ORG-03",
+    ),
+}
 _OVERRIDES: Final = frozenset({"allowedCertificateNames", "hostHeader", "sni"})
 _FAILOVER_CODES: Final = frozenset({400, 403, 404, 416, 429, 500, 502, 503, 504})
 
@@ -149,14 +163,6 @@ def parse_origin_change(raw: Mapping[str, object]) -> OriginChange:
 def _update(raw: dict[str, object]) -> UpdateOrigin:
     _known(raw, _UPDATE_MEMBERS, "updateRequestOrigin", "CFF-ORG-03")
     timeouts = _object(raw, "timeouts", "CFF-ORG-03") or {}
-    _known(
-        timeouts,
-        frozenset(
-            {"readTimeout", "responseCompletionTimeout", "keepAliveTimeout", "connectionTimeout"}
-        ),
-        "timeouts",
-        "CFF-ORG-03",
-    )
     read = _number(timeouts, "readTimeout", 1, 120)
     completion = _number(timeouts, "responseCompletionTimeout", read or 1, None)
     domain = _optional(raw, "domainName", _domain)
@@ -180,10 +186,12 @@ def _update(raw: dict[str, object]) -> UpdateOrigin:
         custom_origin=custom,
         sni=_text(raw, "sni"),
         allowed_certificate_names=_optional(raw, "allowedCertificateNames", _certificate_names),
+        is_mtls_off=_mtls_off(raw),
     )
 
 
 def _select(raw: dict[str, object], helper: str) -> SelectOrigin:
+    _known(raw, frozenset({"originId", "originOverrides"}), helper, "CFF-ORG-16")
     origin_id = raw.get("originId")
     if not isinstance(origin_id, str) or not origin_id:
         raise OriginRefused("CFF-ORG-14", f"{helper} needs the ID of an origin.")
@@ -230,6 +238,10 @@ def _known(
     for name in raw:
         if name not in names:
             raise OriginRefused(rule, f'{where} has no property "{name}".')
+        below = raw[name]
+        if name in _MEMBERS_BELOW and isinstance(below, dict):
+            members, rule_below = _MEMBERS_BELOW[name]
+            _known(below, frozenset(members.split()), name, rule_below)
 
 
 def _optional(raw: Mapping[str, object], name: str, parse: Callable[[object], T]) -> T | None:
@@ -247,9 +259,16 @@ def _text(raw: Mapping[str, object], name: str) -> str | None:
     value = raw.get(name)
     if value is None:
         return None
-    if not isinstance(value, str) or not _DNS_NAME.fullmatch(value.partition(":")[0]):
-        raise OriginRefused("CFF-ORG-03", f"{name} must be a host name.")
+    if not isinstance(value, str) or not _is_name(value):
+        raise OriginRefused(
+            "CFF-ORG-03", f"{name} must be a host name, without port, not an IP address."
+        )
     return value
+
+
+def _is_name(value: str) -> bool:
+    # A last label of digits makes an IP address of a name, however the rest is spelled.
+    return bool(_DNS_NAME.fullmatch(value)) and not value.rpartition(".")[2].isdecimal()
 
 
 def _number(raw: Mapping[str, object], name: str, least: int, most: int | None) -> int | None:
@@ -270,23 +289,19 @@ def _domain(value: object) -> str:
         "domainName must be a DNS name of at most 253 characters, without port, not an IP "
         "address; for an S3 bucket at most 128 characters in lower case.",
     )
-    if not isinstance(value, str) or not _DNS_NAME.fullmatch(value):
+    if not isinstance(value, str) or not _is_name(value):
         raise refused
     if _S3_SUFFIX.search(value.lower()) and (len(value) > 128 or value != value.lower()):
         raise refused
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return value
-    raise refused
+    return value
 
 
 def _path(value: object) -> str:
-    if not isinstance(value, str) or (
-        value and (not value.startswith("/") or value.endswith("/") or len(value) > 255)
-    ):
+    if not isinstance(value, str) or not _PATH.fullmatch(value):
         raise OriginRefused(
-            "CFF-ORG-03", "originPath must begin with / and not end with /, at most 255 characters."
+            "CFF-ORG-03",
+            "originPath must begin with / and not end with /, percent-encoded, at most 255 "
+            "characters.",
         )
     return value
 
@@ -297,9 +312,9 @@ def _headers(value: object) -> Mapping[str, str]:
     for name, text in value.items():
         if not _HEADER_NAME.fullmatch(name):
             raise OriginRefused(
-                "CFF-ORG-06", f'The name "{name}" in customHeaders must be in lower case.'
+                "CFF-ORG-06", f'"{name}" in customHeaders is no header name in lower case.'
             )
-        if not isinstance(text, str) or any(ord(character) < 0x20 for character in text):
+        if not isinstance(text, str) or re.search(r"[\x00-\x1f\x7f]", text):
             raise OriginRefused(
                 "CFF-ORG-06",
                 f'The value of "{name}" in customHeaders must be a string of one line.',
@@ -346,7 +361,8 @@ def _custom_origin(value: object) -> CustomOriginChange:
             "sslProtocols": [*ssl],
             **rest,
         } if (
-            0 < port < 65_536
+            not isinstance(port, bool)
+            and 0 < port < 65_536
             and all(name in _SSL_PROTOCOLS for name in ssl)
             and rest.get("ipAddressType", "") in _ADDRESS_TYPES
         ):
@@ -372,6 +388,12 @@ def _certificate_names(value: object) -> tuple[str, ...]:
             "allowedCertificateNames must be at most 20 names of at most 64 characters.",
         )
     return tuple(value)
+
+
+def _mtls_off(raw: Mapping[str, object]) -> bool:
+    if raw.get("mTLSConfig", "off") != "off":
+        raise OriginRefused("CFF-ORG-19", 'mTLSConfig can only be "off".')
+    return "mTLSConfig" in raw
 
 
 def _list(words: tuple[str, ...]) -> str:

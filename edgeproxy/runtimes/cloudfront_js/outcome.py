@@ -15,6 +15,7 @@ __all__ = [
     "Outcome",
     "cut_logs",
     "format_log",
+    "told_utilisation",
 ]
 
 MAX_LOG_BYTES: Final = 10 * 1024
@@ -28,10 +29,15 @@ FailureKind: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A place in the function's code; both count from 1."""
+    """A place in the function's code, or in what that was compiled from; both count from 1."""
 
     line: int
     column: int
+    file: str = ""
+    """Empty for code that comes from no file."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.file else f"line {self.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +75,21 @@ class Failed:
     utilisation: int = 0
     rule: str = ""
     notices: tuple[Notice, ...] = ()
+    result: object = None
+    """What the handler returned when only its origin change was refused, which a test does not look
+    at (CFF-ORG-22)."""
 
 
 Outcome: TypeAlias = Completed | Failed
+
+
+def told_utilisation(percent: int) -> str:
+    """What a compute utilisation bodes, empty while it is comfortable (CFF-LIM-04)."""
+    if percent > 70:
+        return "CloudFront is likely to throttle a function that runs as long as this"
+    if percent > 50:
+        return "this comes close to the longest time that a function may run"
+    return ""
 
 
 def format_log(request_id: str, distribution_id: str, logs: Sequence[str]) -> list[str]:

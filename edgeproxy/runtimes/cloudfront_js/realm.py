@@ -40,23 +40,31 @@ class Stopped(Exception):
 class Realm:
     """A fresh global scope. A ``frozen`` one has read-only built-ins and may serve many runs."""
 
-    def __init__(self, body: str, imports: Imports, version: int, *, frozen: bool) -> None:
+    def __init__(
+        self,
+        body: str,
+        imports: Imports,
+        version: int,
+        *,
+        frozen: bool,
+        handler: str = "handler",
+    ) -> None:
         self._context = quickjs.Context()
         self._context.set_time_limit(_COMPILE_CPU_S)
         boot = self._context.eval("\n" * _HOST_LINE + _prelude("main"))
         factory = self._context.eval(
             f'(function ({_names(imports)}) {{"use strict";\n{body}\n'
-            ';return typeof handler === "undefined" ? undefined : handler})'
+            f';return typeof {handler} === "undefined" ? undefined : {handler}}})'
         )
         modules = orjson.dumps([module for _, module in imports]).decode()
-        self._step = boot(factory, version, _sources(version), modules, frozen, _HOST_LINE)
+        self._step = boot(factory, version, _sources(version), modules, frozen, _HOST_LINE, handler)
         self._context.set_memory_limit(self._context.memory()["malloc_size"] + MEMORY_BYTES)
         self._context.set_time_limit(STEP_CPU_S)
 
-    def step(self, operation: str, text: str) -> str:
+    def step(self, operation: str, *texts: str) -> str:
         """One turn of the function. Raises :class:`Stopped`; the realm is of no use then."""
         try:
-            result = self._step(operation, text)
+            result = self._step(operation, *texts)
         except (quickjs.JSException, UnicodeDecodeError) as error:
             raise Stopped(timed_out="interrupted" in str(error)) from error
         return str(result)

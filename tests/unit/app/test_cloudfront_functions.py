@@ -1,6 +1,8 @@
 """The CloudFront Functions of a project over reloads."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
+from edgeproxy.project.identifiers import policy_id
 from edgeproxy.runtimes.cloudfront_js.engine import RunContext
 from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Failed
 
@@ -75,3 +78,111 @@ async def test_a_run_prepares_the_next_one_when_nobody_waits(
     counting = "var n = 0; function handler(event) { n += 1; return n; }"
     registry.apply(declared(counting), {})
     assert [result_of(registry), result_of(registry)] == [1, 1]
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def telling(told: list[str]) -> CloudFrontFunctionRegistry:
+    return CloudFrontFunctionRegistry(Clock(), Chance(1), told.append)
+
+
+def republish(registry: CloudFrontFunctionRegistry, code: str) -> None:
+    registry.save(declared(code)["fn"])
+    registry.publish("fn")
+
+
+@pytest.mark.rule("CFF-ASSOC-04", "CFF-ASSOC-05")
+async def test_only_live_runs(telling: CloudFrontFunctionRegistry) -> None:
+    telling.apply(declared(RETURN.format(1)), {})
+    telling.save(declared(RETURN.format(2))["fn"])
+    assert result_of(telling) == 1
+    telling.publish("fn")
+    assert result_of(telling) == 2
+
+
+async def test_a_reload_keeps_what_was_published_while_the_definition_says_the_same(
+    telling: CloudFrontFunctionRegistry, told: list[str]
+) -> None:
+    telling.apply(declared(RETURN.format(1)), {})
+    telling.apply(declared(RETURN.format(1)), {})
+    assert told == []
+    republish(telling, RETURN.format(2))
+    telling.apply(declared(RETURN.format(1)), {})
+    assert result_of(telling) == 2
+    (kept,) = told
+    assert kept.startswith("fn stays what the CloudFront API made of it")
+    telling.apply(declared(RETURN.format(3)), {})
+    assert result_of(telling) == 3
+    assert told[1:] == ["fn: the definition takes the place of what the CloudFront API made"]
+    assert telling.all["fn"].is_published
+
+
+async def test_a_reload_leaves_the_functions_that_only_the_api_knows(
+    telling: CloudFrontFunctionRegistry, told: list[str]
+) -> None:
+    telling.save(declared(RETURN.format(7), name="own")["own"])
+    telling.publish("own")
+    telling.apply(declared(RETURN.format(1)), {})
+    telling.apply({}, {})
+    assert list(telling.all) == ["own"]
+    assert result_of(telling, "own") == 7
+    assert told == []
+
+
+async def test_a_reload_brings_back_a_declared_function_that_was_deleted(
+    telling: CloudFrontFunctionRegistry,
+) -> None:
+    telling.apply(declared(RETURN.format(1)), {})
+    telling.delete("fn")
+    assert isinstance(telling.run("fn", b"{}", RunContext()), Failed)
+    telling.apply(declared(RETURN.format(1)), {})
+    assert result_of(telling) == 1
+
+
+async def test_publishing_broken_code_is_told(
+    telling: CloudFrontFunctionRegistry, told: list[str]
+) -> None:
+    republish(telling, BROKEN)
+    (finding,) = told
+    assert finding.startswith("fn, line 1, column ")
+
+
+async def test_edits_of_a_store_last_until_its_file_changes(
+    telling: CloudFrontFunctionRegistry, told: list[str]
+) -> None:
+    store = KeyValueStore("words", {"k": "file"}, source=Path("words.json"))
+    telling.apply(declared(READ, "words"), {"words": store})
+    values = telling.stores.all["words"].values
+    values.edit({"k": "edited"})
+    assert result_of(telling) == {"v": "edited"}
+    telling.apply(declared(f"{READ}\n", "words"), {"words": store})
+    assert result_of(telling) == {"v": "edited"}
+    assert told == []
+    telling.apply(declared(READ, "words"), {"words": replace(store, data={"k": "saved"})})
+    assert result_of(telling) == {"v": "saved"}
+    (news,) = told
+    assert news.startswith("key-value store words: the contents of words.json have changed")
+    telling.apply(declared(READ, "words"), {"words": replace(store, data={"k": "again"})})
+    assert len(told) == 1
+
+
+async def test_a_reload_leaves_the_stores_that_only_the_api_knows(
+    telling: CloudFrontFunctionRegistry,
+) -> None:
+    telling.stores.create("own", "").values.edit({"k": "v"})
+    telling.apply({}, {"words": KeyValueStore("words")})
+    telling.apply({}, {})
+    assert {name: dict(each.values.data) for name, each in telling.stores.all.items()} == {
+        "own": {"k": "v"}
+    }
+
+
+def test_a_declared_store_has_the_id_that_the_template_refers_to(
+    registry: CloudFrontFunctionRegistry,
+) -> None:
+    registry.apply({}, {"words": KeyValueStore("words", logical_id="Words")})
+    assert registry.stores.all["words"].values.id == policy_id("Words")

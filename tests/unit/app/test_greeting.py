@@ -15,12 +15,14 @@ from edgeproxy.distribution.model import (
     LegacyCacheSettings,
     Origin,
     OriginRequestPolicy,
+    PublicKey,
     ResponseHeadersPolicy,
     ViewerProtocolPolicy,
 )
 from edgeproxy.errors import Place
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Project, Report, ReportLine, Treatment
+from edgeproxy.project.report import CheckFinding, Severity
 from edgeproxy.settings import Settings
 
 DEFAULT = Behavior(
@@ -44,8 +46,9 @@ def endpoints(*distributions: str) -> dict[str, Any]:
     return {
         "control": "http://127.0.0.1:8081",
         "viewer": "http://127.0.0.1:8080",
+        "https_viewer": None,
         "distributions": {
-            name: {"url": f"http://127.0.0.1:{9000 + index}"}
+            name: {"url": f"http://127.0.0.1:{9000 + index}", "https_url": None}
             for index, name in enumerate(distributions)
         },
         "function_urls": {"ApiUrl": {"function": "api", "url": "http://127.0.0.1:8082/"}},
@@ -114,14 +117,30 @@ def test_nothing_is_said_when_all_is_honoured() -> None:
     assert last.endswith("control (JSON API, metrics)")
 
 
+def test_what_aws_would_refuse_is_counted_once() -> None:
+    refused = CheckFinding("LE-ASSOC-05", Place(), "no version")
+    warned = replace(refused, severity=Severity.WARNING)
+    loaded = Loaded(Project({"Site": SITE}), findings=(refused, refused, warned))
+    *_, last = greeting(loaded, endpoints("Site"), Settings()).splitlines()
+    assert (
+        last.strip() == "AWS would refuse this definition: 1 error (`edgeproxy check` lists them)"
+    )
+
+
 def test_behaviors_that_want_https_are_said() -> None:
     secure = replace(LEGACY, viewer_protocol_policy=ViewerProtocolPolicy.REDIRECT_TO_HTTPS)
     site = replace(SITE, behaviors=(secure,))
-    assert "HTTPS is not served yet, and these behaviors want it: /old/*" in greet(site)
+    assert "these behaviors want HTTPS: /old/*" in greet(site)
     assert not any("HTTPS" in line for line in greet(SITE))
 
 
-def test_behaviors_whose_signatures_are_not_checked_are_said() -> None:
-    private = replace(LEGACY, trusted_key_groups=("keys",))
-    said = greet(replace(SITE, behaviors=(private,)))
-    assert "signed URLs and cookies are not checked yet: /old/* serve everybody" in said
+def test_behaviors_for_signed_requests_and_signers_without_keys_are_said() -> None:
+    private = replace(LEGACY, trusted_key_groups=("keys", "self"))
+    groups = {"keys": (PublicKey("K1", "PEM"),), "self": ()}
+    site = replace(SITE, behaviors=(private,), key_groups=groups)
+    said = greet(site)
+    assert "signed URLs or cookies only: /old/*" in said
+    assert "no public key is known of self: what they sign is refused" in said
+    assert "-> give --public-key KEY_PAIR_ID=PEM_FILE" in said
+    assert not any("--public-key" in line for line in greet(replace(site, key_groups={})))
+    assert not any("signed" in line for line in greet(SITE))

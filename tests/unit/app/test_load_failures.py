@@ -46,6 +46,13 @@ MEND = "mend the error in the code"
             {"app.js": "exports.handler = ;"}, NODE_22, "app.js:1", MEND, id="syntax of CommonJS"
         ),
         pytest.param(
+            {"app.js": "export const handler = 1;"},
+            NODE_22,
+            "app.js:1",
+            'name the file .mjs, or put "type": "module" into package.json',
+            id="an ES module that does not say so",
+        ),
+        pytest.param(
             {"app.js": "require('./b');", "b.js": "\nrequire('nix');"},
             NODE_22,
             "b.js:2:1)",

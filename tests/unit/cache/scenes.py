@@ -128,6 +128,13 @@ class Edge:
         body = BytesBody(await read(obtained.response.body))
         return replace(obtained, response=replace(obtained.response, body=body))
 
+    async def landed(self) -> None:
+        """Until every flight has ended, its object stored."""
+        while flights := [
+            task for task in asyncio.all_tasks() if task.get_name().startswith("fetch of ")
+        ]:
+            await asyncio.wait(flights)
+
     async def settle(self) -> None:
         """Until nothing runs that needs no outside event."""
         for _ in range(30):

@@ -1,7 +1,9 @@
 """The cache against a model of it, and its parts that no rule of the reference names."""
 
 import asyncio
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -9,8 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from edgeproxy.cache.cache import Cache, Fill, Obtained
-from edgeproxy.cache.entry import Miss
+from edgeproxy.cache.entry import Entry, Miss
 from edgeproxy.cache.fetched import Fetched
+from edgeproxy.cache.stores.disk import DiskStore
+from edgeproxy.cache.stores.memory import MemoryStore
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.tasks import Tasks
@@ -70,21 +74,38 @@ async def test_an_object_that_is_evicted_during_its_revalidation_stays_away() ->
     assert len(edge.store) == 0
 
 
-async def test_a_store_that_fails_is_reported(caplog: pytest.LogCaptureFixture) -> None:
-    class BrokenStore:
-        async def get(self, digest: bytes) -> None:
-            return None
+async def test_an_object_that_is_invalidated_while_it_is_renewed_does_not_come_back() -> None:
+    class SlowStore(MemoryStore):
+        gate = asyncio.Event()
 
-        async def put(self, digest: bytes, entry: object) -> None:
+        async def put(self, digest: bytes, entry: Entry) -> None:
+            await self.gate.wait()
+            await super().put(digest, entry)
+
+    edge, store = Edge(), SlowStore(1_000_000)
+    cache = Cache(store, edge.clock, edge.tasks)
+    origin = ScriptedOrigin(answer(cache_control="max-age=60", etag='"1"'), answer(304, b""))
+    store.gate.set()
+    await cache.obtain(key(), FLEXIBLE, origin)
+    edge.clock.advance(60)
+    store.gate.clear()
+    renewing = asyncio.create_task(cache.obtain(key(), FLEXIBLE, origin))
+    await edge.settle()
+    invalidating = asyncio.create_task(cache.invalidate("E1", ["/a"]))
+    await edge.settle()
+    store.gate.set()
+    assert (await renewing).outcome == "RefreshHit"
+    assert await invalidating == 1
+    assert len(store) == 0
+
+
+async def test_a_store_that_fails_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    class BrokenStore(MemoryStore):
+        async def put(self, digest: bytes, entry: Entry) -> None:
             raise OSError("disk full")
 
-        async def delete(self, digest: bytes) -> None: ...
-
-        async def drop(self, matches: object) -> list[bytes]:
-            return []
-
     edge = Edge()
-    cache = Cache(BrokenStore(), edge.clock, Tasks())
+    cache = Cache(BrokenStore(1_000_000), edge.clock, Tasks())
     origin = ScriptedOrigin(answer(body=stream([b"hello"], 5), cache_control="max-age=60"))
     obtained = await cache.obtain(key(), FLEXIBLE, origin)
     assert await read(obtained.response.body) == b"hello"
@@ -211,5 +232,43 @@ class CacheMachine(RuleBasedStateMachine):
         return ("RefreshHit" if refreshed else "Miss", str(live.version).encode()), asked
 
 
+class DiskCacheMachine(CacheMachine):
+    """The same with the objects on disk, and a process that ends and starts again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.start()
+
+    def start(self) -> None:
+        self.store = DiskStore(Path(self.folder.name), 10_000_000, pytest.fail)
+        self.edge.cache = Cache(self.store, self.edge.clock, self.edge.tasks)
+        self.loop.run_until_complete(self.edge.cache.open())
+
+    def end(self) -> None:
+        self.loop.run_until_complete(self.edge.tasks.close())
+        self.loop.run_until_complete(self.edge.cache.close())
+
+    def teardown(self) -> None:
+        self.end()
+        super().teardown()
+        self.folder.cleanup()
+
+    @rule()
+    def the_process_starts_again(self) -> None:
+        self.end()
+        self.start()
+
+    async def obtain(self, path: str, fill: Fill) -> Obtained:
+        obtained = await super().obtain(path, fill)
+        await self.edge.landed()
+        return obtained
+
+
 TestCacheAgainstModel = CacheMachine.TestCase
 TestCacheAgainstModel.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+TestDiskCacheAgainstModel = DiskCacheMachine.TestCase
+TestDiskCacheAgainstModel.settings = settings(
+    max_examples=15, stateful_step_count=25, deadline=None
+)

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from edgeproxy.cache.collecting import BodyBroken, CollectingBody
+from edgeproxy.cache.entry import Content
 from edgeproxy.http.body import Body, BytesBody, StreamBody
 from tests.unit.cache.scenes import ManualBody, read, stream
 
@@ -223,3 +224,85 @@ async def test_an_empty_body() -> None:
     reader = joined(collecting)
     assert await collecting.pump() == b""
     assert await read(reader) == b""
+
+
+# With a draft of the store ------------------------------------------------------------------------
+
+
+class ListDraft:
+    """A draft in memory that takes ``room`` bytes, and whatever comes after a refusal."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.data = b""
+        self.discarded = False
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    async def read(self, start: int, stop: int) -> bytes:
+        return self.data[start : min(stop, start + 3)]
+
+    async def write(self, data: bytes) -> bool:
+        fits = len(self.data) + len(data) <= self.room
+        self.room = 10_000 if not fits else self.room
+        self.data += data if fits else b""
+        return fits
+
+    async def finish(self) -> bool:
+        return True
+
+    def discard(self) -> None:
+        self.discarded = True
+
+
+@pytest.mark.parametrize("size", [10, 55, 60, 330, 990])
+@pytest.mark.parametrize("announced", [True, False])
+async def test_what_goes_to_the_draft_does_not_stay_in_memory(size: int, announced: bool) -> None:
+    draft, kept = ListDraft(10_000), list[bytes | Content]()
+    source = ManualBody(length=1000 if announced else None)
+    collecting = CollectingBody(source, 1000, window_bytes=50, start_draft=lambda: draft)
+
+    async def keep(body: bytes | Content) -> None:
+        assert len(body) == 1000
+        kept.append(body)
+
+    slow = aiter(joined(collecting))
+    pumping = asyncio.create_task(collecting.pump(keep))
+    whole = bytes(range(250)) * 4
+    source.give(whole[:10])
+    begun = await anext(slow)
+    source.give(*[whole[at : min(at + size, 1000)] for at in range(10, 1000, size)])
+    source.give(None)
+    assert await pumping is None
+    if announced and size == 990:  # the rest at once: there was nothing to move out of memory
+        assert (kept, draft.data) == ([whole], b"")
+    else:
+        assert (kept, draft.data) == ([draft], whole)
+        assert draft.discarded  # which does nothing to one that was stored
+    assert sum(map(len, collecting._chunks)) <= max(50, size + 10)
+    assert begun + b"".join([chunk async for chunk in slow]) == whole
+    assert await read(joined(collecting)) == whole
+
+
+async def test_a_draft_that_refused_once_is_not_kept() -> None:
+    draft, kept = ListDraft(100), list[bytes | Content]()
+    source = ManualBody(length=1000)
+    collecting = CollectingBody(source, 1000, window_bytes=50, start_draft=lambda: draft)
+
+    async def keep(body: bytes | Content) -> None:
+        kept.append(body)
+
+    viewers = [joined(collecting) for _ in range(2)]
+    pumping = asyncio.create_task(collecting.pump(keep))
+    whole = bytes(range(250)) * 4
+    source.give(*[whole[at : at + 10] for at in range(0, 1000, 10)], None)
+    await settle()
+    assert not collecting.keeping
+    assert source.taken < 30  # nobody reads: the window holds the source up
+    bodies = await asyncio.gather(*(read(viewer) for viewer in viewers))
+    assert bodies == [whole, whole]
+    await pumping
+    assert kept == []
+    assert draft.discarded
+    assert collecting.reader() is None

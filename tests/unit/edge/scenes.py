@@ -21,7 +21,7 @@ from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.body import EMPTY_BODY, Body
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
-from edgeproxy.runtimes.cloudfront_js.engine import RunContext
+from edgeproxy.runtimes.cloudfront_js.engine import Event, RunContext
 from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Outcome
 from edgeproxy.runtimes.invocation import InvocationResult, Returned
 
@@ -80,7 +80,13 @@ class Lambdas:
     calls: list[tuple[str, str, float | None]] = field(default_factory=list)
 
     async def invoke(
-        self, name: str, payload: bytes, *, qualifier: str = "", timeout_s: float | None = None
+        self,
+        name: str,
+        payload: bytes,
+        *,
+        qualifier: str = "",
+        timeout_s: float | None = None,
+        replica_region: str = "",
     ) -> InvocationResult:
         self.calls.append((name, qualifier, timeout_s))
         self.events.append(orjson.loads(payload)["Records"][0]["cf"])
@@ -96,9 +102,9 @@ class Functions:
     outcome: Outcome | None = None
     contexts: list[RunContext] = field(default_factory=list)
 
-    def run(self, name: str, event: bytes, context: RunContext) -> Outcome:
+    def run(self, name: str, event: Event, context: RunContext) -> Outcome:
         self.contexts.append(context)
         if self.outcome is not None:
             return self.outcome
-        document = orjson.loads(event)
+        document = orjson.loads(event) if isinstance(event, bytes) else event
         return Completed(document.get("response", document["request"]))

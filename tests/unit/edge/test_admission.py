@@ -56,7 +56,8 @@ def ask(
     )
     viewer = Viewer("192.0.2.7", scheme=scheme, country=country)
     request = Request(method, "/a%20b", query, version, headers, body, viewer)
-    return admit(replace(SITE, geo_restriction=geo or GeoRestriction()), behavior, request, ID)
+    site = replace(SITE, geo_restriction=geo or GeoRestriction())
+    return admit(site, behavior, request, ID, now=0)
 
 
 def refused(*arguments: Any, **options: Any) -> Refused:
@@ -186,7 +187,7 @@ class TestCountries:
 @pytest.mark.rule("CDN-BEH-05")
 def test_a_distribution_that_is_disabled_is_as_good_as_unknown() -> None:
     request = Request("GET", "/", headers=HOST, viewer=Viewer("192.0.2.7", scheme="https"))
-    answer = admit(replace(SITE, enabled=False), BEHAVIOR, request, ID)
+    answer = admit(replace(SITE, enabled=False), BEHAVIOR, request, ID, now=0)
     assert isinstance(answer, Refused)
     assert answer.response.status == 403
     assert "\nBad request.\n" in text_of(answer)

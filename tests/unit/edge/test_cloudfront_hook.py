@@ -42,7 +42,7 @@ async def at_viewer_request(
     ("kind", "status", "error"),
     [
         ("FunctionExecutionError", 503, "Unhandled"),
-        ("FunctionThrottledError", 503, "Unhandled"),
+        ("FunctionThrottledError", 503, "Throttled"),
         ("FunctionValidationError", 502, "Validation"),
     ],
 )

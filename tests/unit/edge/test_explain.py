@@ -18,7 +18,7 @@ from tests.unit.edge.scenes import BEHAVIOR, SITE, WEB, associated, request
 
 
 def test_a_cacheable_request() -> None:
-    answer = explain(SITE, request(query="v=1"))
+    answer = explain(SITE, request(query="v=1"), 0)
     assert answer["admitted"] is True
     assert answer["behavior"] == {
         "path_pattern": "*",
@@ -35,7 +35,7 @@ def test_a_cacheable_request() -> None:
 
 def test_what_the_origin_would_get() -> None:
     origin = replace(WEB, custom_headers=Headers([("X-Key", "secret")]))
-    forwarded = explain(replace(SITE, origins={"web": origin}), request())["forwarded"]
+    forwarded = explain(replace(SITE, origins={"web": origin}), request(), 0)["forwarded"]
     assert isinstance(forwarded, dict)
     assert (forwarded["target"], forwarded["domain_name"]) == ("/app/a", "web.example")
     assert ["X-Key", "secret"] in forwarded["headers"]
@@ -51,7 +51,7 @@ def test_functions_in_the_order_of_their_events() -> None:
             associated("viewer-request", "cloudfront"),
         ),
     )
-    functions = explain(replace(SITE, default_behavior=behavior), request())["functions"]
+    functions = explain(replace(SITE, default_behavior=behavior), request(), 0)["functions"]
     assert functions == [
         {"event_type": "viewer-request", "kind": "cloudfront", "name": "fn"},
         {"event_type": "origin-request", "kind": "lambda", "name": "fn"},
@@ -61,7 +61,7 @@ def test_functions_in_the_order_of_their_events() -> None:
 
 def test_a_refused_request_has_neither_key_nor_origin() -> None:
     behavior = replace(BEHAVIOR, viewer_protocol_policy=ViewerProtocolPolicy.HTTPS_ONLY)
-    answer = explain(replace(SITE, default_behavior=behavior), request())
+    answer = explain(replace(SITE, default_behavior=behavior), request(), 0)
     assert answer["admitted"] is False
     assert isinstance(answer["refused"], dict)
     assert answer["refused"]["status"] == 403
@@ -78,7 +78,7 @@ def test_a_refused_request_has_neither_key_nor_origin() -> None:
 def test_what_is_never_cached_and_why(cache: CachePolicy, method: str, why: str) -> None:
     behavior = replace(BEHAVIOR, cache=cache, allowed_methods=("GET", "HEAD", "POST"))
     asked = request(method=method)
-    answer = explain(replace(SITE, default_behavior=behavior), asked)["cache"]
+    answer = explain(replace(SITE, default_behavior=behavior), asked, 0)["cache"]
     assert isinstance(answer, dict)
     assert answer["cacheable"] is False
     assert why in answer["why"]
@@ -95,7 +95,7 @@ def test_legacy_settings_and_the_primary_of_a_group() -> None:
         origin_groups={"both": group},
         default_behavior=behavior,
     )
-    answer = explain(distribution, request())
+    answer = explain(distribution, request(), 0)
     assert isinstance(answer["behavior"], dict)
     assert answer["behavior"]["cache_policy"] == "ForwardedValues"
     assert isinstance(answer["forwarded"], dict)

@@ -6,7 +6,7 @@ A row may change the event first, to walk another path of the function.
 import json
 import subprocess
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from edgeproxy.events import alb, function_url
 from edgeproxy.events.lambda_edge import (
     Changed,
     Continue,
+    EventBody,
     Generated,
     decode_request_result,
     decode_response_result,
@@ -96,7 +97,10 @@ def edge(language: str, name: str, edit: Edit = nothing) -> Any:
             viewer=Viewer(message["clientIp"]),
         )
         origin = Origin("web", "www.example.com", CustomOrigin("https-only"))
-        outcome = decode_request_result(event_type, payload, request=request, origin=origin)
+        body = EventBody(b64decode(message["body"]["data"])) if "body" in message else None
+        outcome = decode_request_result(
+            event_type, payload, request=request, origin=origin, body=body
+        )
     assert outcome.findings == ()
     return outcome
 

@@ -83,7 +83,8 @@ def test_content_range() -> None:
 
 def test_multipart_is_what_a_mime_parser_reads() -> None:
     data = bytes(range(100))
-    body = multipart([ByteRange(0, 9), ByteRange(90, 99)], data, "image/png", "edge")
+    pieces = multipart([ByteRange(0, 9), ByteRange(90, 99)], len(data), "image/png", "edge")
+    body = b"".join(piece if isinstance(piece, bytes) else piece.of(data) for piece in pieces)
     message = BytesParser(policy=HTTP).parsebytes(
         b"Content-Type: multipart/byteranges; boundary=edge\r\n\r\n" + body
     )

@@ -10,8 +10,9 @@ from edgeproxy.exchange.model import Decision, Exchange, Finding, Step
 from edgeproxy.http.body import Body, BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
-from edgeproxy.inspector.documents import detail, iso, summary
+from edgeproxy.inspector.documents import detail, iso, log_line, metric_document, summary
 from edgeproxy.observe.history import SeenBody
+from edgeproxy.observe.metrics import Metric, Statistics
 from tests.unit.exchange.records import exchange, line, ran
 
 
@@ -119,6 +120,7 @@ def test_a_step_in_which_a_function_ran() -> None:
             {"time": time, "request_id": "request-1", "stream": "stdout", "message": "hello"},
             {"time": time, "request_id": "request-1", "stream": "platform", "message": "REPORT"},
         ],
+        "log_data": None,
         "findings": [{"rule": "LE-HDR-01", "message": "Via is read-only", "remedy": "leave it"}],
     }
 
@@ -178,3 +180,31 @@ def test_bytes_that_are_no_text_are_shown_as_latin_1_wherever_they_stand() -> No
     texts = [text for text in _texts(document) if "caf" in text]
     assert len(texts) >= 18
     assert set(texts) == {"/café"}
+
+
+def test_a_line_of_a_log_that_json_could_not_carry() -> None:
+    assert log_line(line("a\ud800b"), "2026/11/21/stream") == {
+        "time": "2026-11-21T03:50:32.123Z",
+        "request_id": "request-1",
+        "stream": "2026/11/21/stream",
+        "message": "a\ufffdb",
+    }
+
+
+def test_a_metric_by_minute_when_asked() -> None:
+    minutes = {60: Statistics(3, 2, 1, 2), 120: Statistics(6, 1, 6, 6)}
+    dimensions = (("FunctionName", "auth"),)
+    metric = Metric("AWS/Lambda", "Duration", dimensions, Statistics(9, 3, 1, 6), minutes)
+    total = {
+        "namespace": "AWS/Lambda",
+        "name": "Duration",
+        "dimensions": {"FunctionName": "auth"},
+        "sum": 9,
+        "count": 3,
+        "min": 1,
+        "max": 6,
+    }
+    assert metric_document(metric, 0) == total
+    assert metric_document(metric, 1) == total | {
+        "minutes": [{"time": "1970-01-01T00:02:00.000Z", "sum": 6, "count": 1, "min": 6, "max": 6}]
+    }

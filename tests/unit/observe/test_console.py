@@ -75,7 +75,8 @@ class TestRequests:
     def test_verbose_shows_platform_lines(self) -> None:
         steps = [ran(log=(line("REPORT\tDuration: 1 ms", "platform"),))]
         assert shown(exchange(steps=steps), verbose=True)[1:] == [
-            "         | auth: REPORT\tDuration: 1 ms"
+            f"         | X-Amz-Cf-Id: {'A' * 54}==",
+            "         | auth: REPORT\tDuration: 1 ms",
         ]
 
     def test_a_failure_is_told_line_by_line(self) -> None:
@@ -85,6 +86,11 @@ class TestRequests:
             "         | auth failed: KeyError: 'uri'",
             "         | line 3",
         ]
+
+    def test_a_failure_without_a_message_is_its_type(self) -> None:
+        document = {"errorType": "BdbQuit", "errorMessage": ""}
+        steps = [ran(error="Unhandled", error_document=document)]
+        assert shown(exchange(steps=steps))[1:] == ["         | auth failed: BdbQuit"]
 
     def test_a_note_is_told_once_and_a_refusal_each_time(self) -> None:
         finding = Finding("LE-HDR-01", "Via is read-only", "leave it as it is")
@@ -256,9 +262,11 @@ def test_a_document_has_what_programs_ask_for() -> None:
             {
                 "name": "auth",
                 "event_type": "viewer-request",
+                "request_id": "",
                 "duration_ms": 1.5,
                 "error": "Validation",
                 "log": ["hello"],
+                "log_data": None,
                 "findings": [
                     {"rule": "LE-HDR-01", "message": "Via is read-only", "remedy": "leave it"}
                 ],
@@ -290,3 +298,16 @@ class TestOddOutputs:
         Console().notice("ready")
         assert capsys.readouterr().out == "* ready\n"
         assert sys.stdout is not None
+
+
+def test_what_is_held_back_comes_when_the_prompt_has_gone() -> None:
+    stream = io.StringIO()
+    console = Console(stream)
+    console.hold(False)
+    console.hold(True)
+    console.problem("first")
+    console.notice("second")
+    assert stream.getvalue() == ""
+    console.hold(False)
+    console.notice("third")
+    assert stream.getvalue() == "! first\n* second\n* third\n"

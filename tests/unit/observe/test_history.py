@@ -53,8 +53,15 @@ class TestKeeping:
     def test_an_empty_one(self) -> None:
         assert History().newest(10) == ([], None)
 
+    def test_empty_lines_take_room_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "_MAX_LOG_CHARS", 50_000)
+        history = History()
+        for number in range(5):
+            history.ended(exchange(id=str(number), steps=[ran(log=(line(""),) * 150)]))
+        assert ids(history.newest(10)[0]) == ["4", "3"]
+
     def test_logs_are_bounded_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "_MAX_LOG_CHARS", 1000)
+        monkeypatch.setattr(module, "_MAX_LOG_CHARS", 1200)
         history = History()
         for number in range(5):
             history.ended(exchange(id=str(number), steps=[ran(log=(line("x" * 400),))]))

@@ -1,58 +1,110 @@
 """Requests and function runs are counted under AWS's names."""
 
+from typing import Any
+
 import pytest
 
+from edgeproxy.awslambda.concurrency import InFlight
 from edgeproxy.http.messages import Response
-from edgeproxy.observe.metrics import Metrics
-from tests.unit.exchange.records import exchange, ran
+from edgeproxy.observe.metrics import MINUTES_KEPT, Dimensions, Metric, Metrics
+from tests.unit.exchange.records import STARTED, exchange, ran
 
 SITE = (("DistributionId", "E-Site"), ("Region", "Global"))
 AUTH = (("FunctionName", "auth"),)
 EDGE_AUTH = (("FunctionName", "auth"), ("Region", "Global"))
 
 
-def sums(metrics: Metrics, dimensions: tuple[tuple[str, str], ...]) -> dict[str, float]:
-    return {m.name: m.sum for m in metrics.all() if m.dimensions == dimensions}
+def counted(**changes: Any) -> Metrics:
+    """Metrics that have seen one exchange."""
+    metrics = Metrics(lambda logical_id: f"E-{logical_id}")
+    metrics.ended(exchange(**changes))
+    return metrics
+
+
+def sums(metrics: Metrics, dimensions: Dimensions) -> dict[str, float]:
+    return {m.name: m.total.sum for m in metrics.all() if m.dimensions == dimensions}
+
+
+def named(metrics: Metrics, name: str, dimensions: Dimensions = SITE) -> Metric:
+    (found,) = [m for m in metrics.all() if (m.name, m.dimensions) == (name, dimensions)]
+    return found
 
 
 def test_a_request() -> None:
-    metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-    metrics.ended(exchange(bytes_sent=300))
+    metrics = counted(bytes_sent=300)
     metrics.ended(exchange(bytes_sent=100, result_type="Miss"))
-    (size,) = [m for m in metrics.all() if m.name == "BytesDownloaded"]
-    assert (size.namespace, size.sum, size.count, size.min, size.max) == (
-        "AWS/CloudFront",
-        400,
-        2,
-        100,
-        300,
-    )
-    (rate,) = [m for m in metrics.all() if m.name == "CacheHitRate"]
-    assert rate.sum / rate.count == 50
+    size = named(metrics, "BytesDownloaded")
+    total = size.total
+    assert size.namespace == "AWS/CloudFront"
+    assert (total.sum, total.count, total.min, total.max) == (400, 2, 100, 300)
+    assert sums(metrics, SITE)["Requests"] == 2
 
 
 @pytest.mark.parametrize(
-    ("status", "rates"),
+    ("status", "raised"),
     [
-        (200, {"4xxErrorRate": 0, "5xxErrorRate": 0, "TotalErrorRate": 0}),
-        (404, {"4xxErrorRate": 100, "5xxErrorRate": 0, "TotalErrorRate": 100}),
-        (503, {"4xxErrorRate": 0, "5xxErrorRate": 100, "TotalErrorRate": 100}),
+        (200, set()),
+        (400, {"4xxErrorRate"}),
+        (401, {"4xxErrorRate", "401ErrorRate"}),
+        (403, {"4xxErrorRate", "403ErrorRate"}),
+        (404, {"4xxErrorRate", "404ErrorRate"}),
+        (500, {"5xxErrorRate"}),
+        (502, {"5xxErrorRate", "502ErrorRate"}),
+        (503, {"5xxErrorRate", "503ErrorRate"}),
+        (504, {"5xxErrorRate", "504ErrorRate"}),
     ],
 )
-def test_error_rates(status: int, rates: dict[str, int]) -> None:
-    metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-    metrics.ended(exchange(response=Response(status)))
-    counted = sums(metrics, SITE)
-    assert {name: counted[name] for name in rates} == rates
+def test_error_rates(status: int, raised: set[str]) -> None:
+    rates = {
+        name: value
+        for name, value in sums(counted(response=Response(status)), SITE).items()
+        if name.endswith("ErrorRate")
+    }
+    assert len(rates) == 9
+    expected = raised | {"TotalErrorRate"} if raised else raised
+    assert {name for name, value in rates.items() if value == 100} == expected
+    assert set(rates.values()) <= {0, 100}
 
 
 def test_an_answer_that_never_came() -> None:
-    metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-    metrics.ended(exchange(response=None))
-    assert sums(metrics, SITE)["TotalErrorRate"] == 0
+    assert sums(counted(response=None), SITE)["TotalErrorRate"] == 0
 
 
-@pytest.mark.rule("LE-MET-02")
+@pytest.mark.parametrize(
+    ("method", "names"),
+    [
+        ("GET", {"BytesDownloaded": 321}),
+        ("HEAD", {"BytesDownloaded": 321}),
+        ("POST", {"BytesUploaded": 123}),
+        ("PUT", {"BytesUploaded": 123}),
+        ("OPTIONS", {"BytesUploaded": 123}),
+        ("DELETE", {}),
+    ],
+)
+def test_bytes_count_by_method(method: str, names: dict[str, int]) -> None:
+    counts = sums(counted(method=method), SITE)
+    assert {name: counts[name] for name in counts if name.startswith("Bytes")} == names
+
+
+def test_the_cache_hit_rate_is_one_of_cacheable_requests() -> None:
+    metrics = counted()
+    for changes in (
+        {"result_type": "Miss"},
+        {"method": "POST", "result_type": "Miss"},
+        {"response": Response(404), "result_type": "Error"},
+    ):
+        metrics.ended(exchange(**changes))
+    rate = named(metrics, "CacheHitRate").total
+    assert (rate.sum, rate.count) == (100, 2)
+
+
+def test_origin_latency_is_that_of_requests_the_origin_served() -> None:
+    metrics = counted(first_byte_s=0.5, origin_id="web")  # a hit
+    metrics.ended(exchange(first_byte_s=0.25, origin_id="web", result_type="Miss"))
+    assert sums(metrics, SITE)["OriginLatency"] == 250
+
+
+@pytest.mark.rule("LE-MET-01", "LE-MET-02")
 @pytest.mark.parametrize(
     ("detail", "name"),
     [
@@ -62,16 +114,65 @@ def test_an_answer_that_never_came() -> None:
     ],
 )
 def test_failures_of_lambda_at_edge(detail: str, name: str) -> None:
-    metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-    metrics.ended(exchange(detailed_result_type=detail))
+    metrics = counted(detailed_result_type=detail, response=Response(503), steps=[ran()])
+    metrics.ended(exchange(steps=[ran()]))
     assert sums(metrics, SITE)[name] == 1
+    rate = named(metrics, "Lambda5xxErrorRate").total
+    assert (rate.sum, rate.count) == (100, 2)
+
+
+@pytest.mark.rule("LE-MET-01")
+def test_minutes_are_kept_apart_and_not_for_ever() -> None:
+    metrics = Metrics(str)
+    for minute in range(MINUTES_KEPT + 2):
+        for second in (0, 30):
+            made = exchange()
+            made.started = STARTED // 60 * 60 + minute * 60 + second
+            metrics.ended(made)
+    requests = named(metrics, "Requests", (("DistributionId", "Site"), ("Region", "Global")))
+    first = int(STARTED) // 60 * 60 + 120
+    assert list(requests.minutes) == [first + n * 60 for n in range(MINUTES_KEPT)]
+    assert {statistics.sum for statistics in requests.minutes.values()} == {2}
+    assert requests.total.sum == 2 * (MINUTES_KEPT + 2)
 
 
 def test_other_doors_count_functions_only() -> None:
-    metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-    metrics.ended(exchange(door="function-url", steps=[ran(duration_ms=2.5)]))
+    metrics = counted(door="function-url", steps=[ran(duration_ms=2.5)])
     assert {m.namespace for m in metrics.all()} == {"AWS/Lambda"}
     assert sums(metrics, AUTH) == {"Invocations": 1, "Duration": 2.5, "Errors": 0}
+
+
+@pytest.mark.rule("LI-250")
+@pytest.mark.parametrize(
+    ("qualifier", "resource", "executed"),
+    [
+        ("", "auth", None),
+        ("3", "auth:3", None),
+        ("$LATEST", "auth:$LATEST", None),
+        ("live", "auth:live", "3"),
+    ],
+)
+def test_dimensions_of_a_function(qualifier: str, resource: str, executed: str | None) -> None:
+    metrics = counted(door="alb", steps=[ran(qualifier=qualifier, version="3")])
+    of_resource = (*AUTH, ("Resource", resource))
+    of_version = [(*of_resource, ("ExecutedVersion", executed))] if executed else []
+    assert {m.dimensions for m in metrics.all()} == {(), AUTH, of_resource, *of_version}
+    assert [m.total.sum for m in metrics.all() if m.name == "Invocations"] == [1] * (
+        3 + len(of_version)
+    )
+
+
+@pytest.mark.rule("LI-253")
+def test_concurrency() -> None:
+    metrics = Metrics(str)
+    metrics.entered("auth", InFlight(1, 2, 1), 0)
+    metrics.entered("auth", InFlight(2, 3, 1), 1)
+    most = {(m.name, m.dimensions): m.total.max for m in metrics.all()}
+    assert most == {
+        ("ConcurrentExecutions", AUTH): 2,
+        ("ConcurrentExecutions", ()): 3,
+        ("UnreservedConcurrentExecutions", ()): 1,
+    }
 
 
 @pytest.mark.parametrize(
@@ -79,66 +180,64 @@ def test_other_doors_count_functions_only() -> None:
     [("Unhandled", 1), ("Timeout", 1), ("InitError", 1), ("Validation", 0), ("", 0)],
 )
 def test_errors_of_a_function(error: str, errors: int) -> None:
-    metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-    metrics.ended(exchange(door="alb", steps=[ran(error=error)]))
+    metrics = counted(door="alb", steps=[ran(error=error)])
     assert sums(metrics, AUTH) == {"Invocations": 1, "Duration": 1.5, "Errors": errors}
 
 
 @pytest.mark.rule("LI-128")
 def test_a_throttled_request_is_no_invocation() -> None:
-    metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-    metrics.ended(exchange(door="alb", steps=[ran(error="Throttled")]))
-    assert sums(metrics, AUTH) == {"Throttles": 1}
+    assert sums(counted(door="alb", steps=[ran(error="Throttled")]), AUTH) == {"Throttles": 1}
 
 
 @pytest.mark.rule("CFF-MET-01")
 @pytest.mark.parametrize(
-    ("error", "invalid", "failed"), [("", 0, 0), ("Validation", 1, 0), ("Unhandled", 0, 1)]
+    ("error", "invalid", "failed", "throttled"),
+    [("", 0, 0, 0), ("Validation", 1, 0, 0), ("Unhandled", 0, 1, 0), ("Throttled", 0, 0, 1)],
 )
-def test_cloudfront_functions_count_under_cloudfront(error: str, invalid: int, failed: int) -> None:
-    metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-    metrics.ended(exchange(door="alb", steps=[ran(kind="cloudfront", error=error)]))
+def test_cloudfront_functions_count_under_cloudfront(
+    error: str, invalid: int, failed: int, throttled: int
+) -> None:
+    metrics = counted(steps=[ran(kind="cloudfront", error=error, utilisation=35)])
     assert {m.namespace for m in metrics.all()} == {"AWS/CloudFront"}
-    assert sums(metrics, EDGE_AUTH) == {
+    expected = {
         "FunctionInvocations": 1,
         "FunctionValidationErrors": invalid,
         "FunctionExecutionErrors": failed,
+        "FunctionThrottles": throttled,
+        "FunctionComputeUtilization": 35,
     }
+    assert sums(metrics, EDGE_AUTH) == expected
+    assert sums(metrics, (("DistributionId", "E-Site"), *EDGE_AUTH)) == expected
 
 
 class TestPrometheus:
     def test_nothing_yet(self) -> None:
-        assert Metrics(lambda logical_id: f"E-{logical_id}").prometheus() == ""
+        assert Metrics(str).prometheus() == ""
 
     def test_each_name_is_a_summary_with_its_lines_together(self) -> None:
-        metrics = Metrics(lambda logical_id: f"E-{logical_id}")
+        metrics = Metrics(str)
         for name in ("a", "b"):
             metrics.ended(exchange(door="alb", steps=[ran(name=name, duration_ms=2.5)]))
-        assert metrics.prometheus() == (
+        text = metrics.prometheus()
+        assert text.startswith(
             "# TYPE aws_lambda_invocations summary\n"
+            "aws_lambda_invocations_sum{} 2\n"
+            "aws_lambda_invocations_count{} 2\n"
             'aws_lambda_invocations_sum{FunctionName="a"} 1\n'
             'aws_lambda_invocations_count{FunctionName="a"} 1\n'
+            'aws_lambda_invocations_sum{FunctionName="a",Resource="a"} 1\n'
+            'aws_lambda_invocations_count{FunctionName="a",Resource="a"} 1\n'
             'aws_lambda_invocations_sum{FunctionName="b"} 1\n'
-            'aws_lambda_invocations_count{FunctionName="b"} 1\n'
-            "# TYPE aws_lambda_duration summary\n"
-            'aws_lambda_duration_sum{FunctionName="a"} 2.5\n'
-            'aws_lambda_duration_count{FunctionName="a"} 1\n'
-            'aws_lambda_duration_sum{FunctionName="b"} 2.5\n'
-            'aws_lambda_duration_count{FunctionName="b"} 1\n'
-            "# TYPE aws_lambda_errors summary\n"
-            'aws_lambda_errors_sum{FunctionName="a"} 0\n'
-            'aws_lambda_errors_count{FunctionName="a"} 1\n'
-            'aws_lambda_errors_sum{FunctionName="b"} 0\n'
-            'aws_lambda_errors_count{FunctionName="b"} 1\n'
         )
+        types = [line.split()[2] for line in text.splitlines() if line.startswith("#")]
+        assert types == ["aws_lambda_invocations", "aws_lambda_duration", "aws_lambda_errors"]
+        assert 'aws_lambda_duration_sum{FunctionName="a"} 2.5\n' in text
 
     def test_large_sums_keep_every_digit(self) -> None:
-        metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-        metrics.ended(exchange(bytes_sent=123_456_789_012))
+        metrics = counted(bytes_sent=123_456_789_012)
         assert "bytesdownloaded_sum" in metrics.prometheus()
         assert " 123456789012\n" in metrics.prometheus()
 
     def test_labels_are_escaped(self) -> None:
-        metrics = Metrics(lambda logical_id: f"E-{logical_id}")
-        metrics.ended(exchange(door="alb", steps=[ran(name='a"\\\nb')]))
+        metrics = counted(door="alb", steps=[ran(name='a"\\\nb')])
         assert r'FunctionName="a\"\\\nb"' in metrics.prometheus()

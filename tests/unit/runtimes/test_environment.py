@@ -5,19 +5,23 @@ import pytest
 
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
-from edgeproxy.runtimes.environment import Environment, Surroundings
+from edgeproxy.runtimes.environment import Environment
 from edgeproxy.runtimes.invocation import FunctionSpec, Invocation, InvocationResult, Returned
+from edgeproxy.runtimes.sandbox import Sandbox, Surroundings
 from edgeproxy.runtimes.warden import Warden
+from tests.support.debuggers import free_port
 
 CODE = "import os\nhandler = lambda e, c: [e, os.getpid()]"
+DYING = "exports.handler = () => new Promise(() => setImmediate(() => { throw new Error(); }));"
 
 
 class Stage:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, runtime: str = "python3.12", port: int | None = None) -> None:
         (folder / "app.py").write_text(CODE)
+        (folder / "app.js").write_text(DYING)
         self.warden = Warden(folder / "scratch")
         surroundings = Surroundings(Clock(), Chance(1), self.warden, folder / "scratch")
-        spec = FunctionSpec("f", "python3.12", "app.handler", folder, "arn")
+        spec = FunctionSpec("f", runtime, "app.handler", folder, "arn", debug_port=port)
         self.lines: list[str] = []
         self.freed: list[InvocationResult] = []
         self.environment = Environment(
@@ -71,3 +75,24 @@ async def test_closing_fails_what_runs(stage: Stage) -> None:
     result = await running
     assert not isinstance(result, Returned)
     await stage.environment.close()
+
+
+async def test_nothing_starts_once_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    launched: list[Sandbox] = []
+    launch = Sandbox.launch
+
+    def counted(sandbox: Sandbox) -> None:
+        launched.append(sandbox)
+        launch(sandbox)
+
+    monkeypatch.setattr(Sandbox, "launch", counted)
+    stage = Stage(tmp_path, "nodejs22.x", free_port())
+    await stage.environment.begin(Invocation("one", b"1"))
+    # The next process waits until the one that has died gives up the debugger's port.
+    running = stage.environment.begin(Invocation("two", b"1"))
+    await stage.environment.close()
+    assert not isinstance(await running, Returned)
+    assert len(launched) == 1
+    stage.warden.close()

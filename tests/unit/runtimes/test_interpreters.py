@@ -3,6 +3,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,6 +69,46 @@ def test_the_nearest_node_is_used_and_said(programs: Path) -> None:
     found = find_interpreter("nodejs22.x")
     assert (found.path, found.version, found.exact) == (str(programs / "node"), "20.1.0", False)
     assert found.note == ("nodejs22.x is not installed here: its functions run on Node.js 20.1.0")
+
+
+OWN_MINOR = sys.version_info[1]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "there", "used"),
+    [
+        (OWN_MINOR + 1, [OWN_MINOR + 2], OWN_MINOR + 2),
+        (OWN_MINOR + 1, [OWN_MINOR + 3], OWN_MINOR),
+        (OWN_MINOR + 3, [OWN_MINOR + 1, OWN_MINOR + 2], OWN_MINOR + 2),
+        (OWN_MINOR + 3, [OWN_MINOR + 2, OWN_MINOR + 4], OWN_MINOR + 4),
+        (OWN_MINOR - 1, [OWN_MINOR - 2], OWN_MINOR),
+        (OWN_MINOR - 2, [OWN_MINOR - 3], OWN_MINOR - 3),
+    ],
+)
+@pytest.mark.rule("LR-340")
+def test_the_nearest_python_is_used_and_said(
+    programs: Path, wanted: int, there: list[int], used: int
+) -> None:
+    for minor in there:
+        (programs / f"python3.{minor}").symlink_to("/bin/true")
+    found = find_interpreter(f"python3.{wanted}")
+    assert (found.version.split(".")[1], found.exact) == (str(used), False)
+    assert f"python3.{wanted} is not installed here: its functions run on Python 3." in found.note
+
+
+@pytest.mark.rule("LR-340")
+def test_the_nearest_of_two_nodes_is_used(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = 'case "$1" in -p) echo "$0";; *) echo v%d.1.0;; esac'
+    script(programs / "node", answers % 18)
+    wheel = tmp_path / "wheel"
+    (wheel / "bin").mkdir(parents=True)
+    script(wheel / "bin" / "node", answers % 24)
+    spec = SimpleNamespace(origin=str(wheel / "__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    assert find_interpreter("nodejs22.x").version == "24.1.0"
+    assert find_interpreter("nodejs20.x").version == "18.1.0"
 
 
 @pytest.mark.usefixtures("programs")

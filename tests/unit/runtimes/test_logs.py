@@ -1,19 +1,18 @@
+from pathlib import Path
+
 import pytest
 
 from edgeproxy.clock import Clock
-from edgeproxy.runtimes.invocation import LogRecord
-from edgeproxy.runtimes.logs import (
-    LARGEST_LOG,
-    InvocationLog,
-    init_report_line,
-    report_line,
-    timeout_line,
-)
+from edgeproxy.runtimes.invocation import FunctionSpec, LogRecord
+from edgeproxy.runtimes.logs import LARGEST_LOG, InvocationLog
+from edgeproxy.runtimes.platform_events import Started
+
+SPEC = FunctionSpec("f", "python3.12", "app.handler", Path(), "arn:aws:lambda:f")
 
 
 def make_log() -> tuple[InvocationLog, list[LogRecord]]:
     seen: list[LogRecord] = []
-    return InvocationLog(Clock(), seen.append, "id"), seen
+    return InvocationLog(SPEC, Clock(), seen.append, "stream", "id"), seen
 
 
 def texts(log: InvocationLog) -> list[tuple[str, str]]:
@@ -57,26 +56,11 @@ def test_output_without_end_is_cut(end: bytes) -> None:
     assert "truncated" in platform[0]
 
 
-@pytest.mark.rule("LR-253", "LR-255")
-def test_the_report() -> None:
-    assert report_line("id", 3.011, 128, 36, 110.1, "") == (
-        "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t"
-        "Max Memory Used: 36 MB\tInit Duration: 110.10 ms\t"
-    )
-    assert report_line("id", 3000, 128, 36, None, "timeout").endswith(
-        "Max Memory Used: 36 MB\tStatus: timeout\t"
-    )
-
-
-@pytest.mark.rule("LR-256")
-def test_the_init_report() -> None:
-    assert init_report_line(1236.04, "init", "timeout") == (
-        "INIT_REPORT Init Duration: 1236.04 ms\tPhase: init\tStatus: timeout"
-    )
-
-
-@pytest.mark.rule("LR-257")
-def test_the_timeout_line() -> None:
-    time, _, rest = timeout_line(Clock(), "id", 3).partition(" ")
-    assert len(time) == len("2026-11-21T03:50:32.123Z")
-    assert rest == "id Task timed out after 3.00 seconds"
+def test_events_of_the_platform_are_told() -> None:
+    log, _ = make_log()
+    log.feed("stdout", b"no end")
+    log.tell(Started("id"))
+    assert texts(log) == [
+        ("stdout", "no end"),
+        ("platform", "START RequestId: id Version: $LATEST"),
+    ]

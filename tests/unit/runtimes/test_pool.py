@@ -6,9 +6,9 @@ import pytest
 
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
-from edgeproxy.runtimes.environment import Surroundings
 from edgeproxy.runtimes.invocation import FunctionSpec, Invocation, InvocationResult
 from edgeproxy.runtimes.pool import Pool
+from edgeproxy.runtimes.sandbox import Surroundings
 from edgeproxy.runtimes.warden import Warden
 from edgeproxy.tasks import Tasks
 from tests.unit.runtimes.account import until

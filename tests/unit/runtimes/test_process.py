@@ -1,4 +1,5 @@
 import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,17 @@ def start(warden: Warden, folder: Path, code: str) -> tuple[Owner, Worker]:
     owner = Owner()
     command = [sys.executable, "-S", "-c", f"import os, sys\n{code}"]
     return owner, Worker(owner, command, folder, {"A": "b"}, warden)
+
+
+async def test_the_end_is_seen_without_process_descriptors(
+    tmp_path: Path, warden: Warden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(pid: int) -> int:
+        raise PermissionError(f"a sandbox does not let anybody open {pid}")
+
+    monkeypatch.setattr(os, "pidfd_open", refused, raising=False)
+    owner, _ = start(warden, tmp_path, "sys.exit(3)")
+    assert await owner.status == 3
 
 
 async def test_a_worker_has_a_channel_streams_a_folder_and_variables(

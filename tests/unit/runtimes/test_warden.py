@@ -72,6 +72,38 @@ def handler(event, context):
         other.wait()
 
 
+HOPPER = """
+import os
+for _ in range(20000):
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+"""
+CROWD = """
+import os, time
+for _ in range(6):
+    os.fork()
+    os.setsid() if os.getpid() != os.getsid(0) else None
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows others' variables")
+@pytest.mark.parametrize("bomb", [HOPPER, CROWD], ids=["hopper", "crowd"])
+async def test_who_forks_again_and_again_does_not_get_away(tmp_path: Path, bomb: str) -> None:
+    code = f"""
+import os, subprocess, sys
+def handler(event, context):
+    subprocess.Popen([sys.executable, "-S", "-c", {bomb!r}], start_new_session=True)
+    return os.environ[{MARK!r}]
+"""
+    async with Account(tmp_path) as account:
+        mark = f"{MARK}={value_of(await account.run(code))}"
+        await until(lambda: _count(mark) > 1)
+    # By itself it would go on for longer.
+    await until(lambda: not _count(mark), within_s=5)
+
+
 def _mark(pid: int) -> str:
     """The mark that a process got; none as long as it is between two programs."""
     variables = Path(f"/proc/{pid}/environ").read_text().split("\0")
@@ -80,9 +112,14 @@ def _mark(pid: int) -> str:
 
 def _sleeping(mark: str) -> int:
     """How many ``sleep`` processes have the mark."""
+    return _count(mark, "sleep\n")
+
+
+def _count(mark: str, program: str = "") -> int:
+    """How many processes have the mark and, if one is named, run the program."""
     found = 0
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             text = (folder / "environ").read_text(errors="replace")
-            found += mark in text and (folder / "comm").read_text() == "sleep\n"
+            found += mark in text and program in ("", (folder / "comm").read_text())
     return found

@@ -121,9 +121,10 @@
       if (token.length > MAX_BYTES) throw new Error("the token is longer than 1 KB");
       const input = reader(token);
       let message = input.read();
-      while (message instanceof Tagged && (message.tag === CWT_TAG || message.tag === MAC0_TAG)) message = message.value;
-      if (!input.ended() || !Array.isArray(message) || message.length !== 4) throw new Error("the token is not a COSE MAC0 message");
-      const [protectedHeader, unprotectedHeaders, payload, mac] = message;
+      if (message instanceof Tagged && message.tag === CWT_TAG) message = message.value;
+      const parts = message instanceof Tagged && message.tag === MAC0_TAG ? message.value : null;
+      if (!input.ended() || !Array.isArray(parts) || parts.length !== 4) throw new Error("the token is not a COSE MAC0 message");
+      const [protectedHeader, unprotectedHeaders, payload, mac] = parts;
       if (![protectedHeader, payload, mac].every((part) => part instanceof Uint8Array)) throw new Error("the token is not a COSE MAC0 message");
       const protectedHeaders = protectedHeader.length === 0 ? {} : reader(protectedHeader).read();
       if (protectedHeaders[ALGORITHM] !== HS256) throw new Error("the token's algorithm is not HS256");
@@ -136,7 +137,10 @@
       const [context, given] = first && first.key !== undefined ? [first, second] : [second, first];
       const key = keyOf(context);
       if (!given || typeof given.payload !== "object") throw new TypeError("the token to generate has no payload");
-      const header = Buffer.from(write([], { ...(given.protectedHeaders || given.protected), [ALGORITHM]: HS256 }));
+      if (context.coseTag !== undefined && context.coseTag !== "MAC0") throw new Error("the only coseTag is MAC0");
+      const headers = { [ALGORITHM]: HS256, ...(given.protectedHeaders || given.protected) };
+      if (+headers[ALGORITHM] !== HS256) throw new Error("the token's algorithm is not HS256");
+      const header = Buffer.from(write([], { ...headers, [ALGORITHM]: HS256 }));
       const payload = Buffer.from(write([], given.payload));
       const open = given.unprotectedHeaders || given.unprotected || {};
       const message = new Tagged(MAC0_TAG, [header, open, payload, Buffer.from(tag(header, payload, key))]);

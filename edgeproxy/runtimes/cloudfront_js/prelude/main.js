@@ -5,14 +5,16 @@
 // read-only: such a realm may serve many runs, and an attempt to change it shows as a TypeError,
 // which `run.tainted` reports even if the function swallowed it. Host code stands below `hostLine`,
 // so a stack frame from there is not the user's; the user's line 1 is the engine's line 2.
-(function (factory, version, texts, imports, frozen, hostLine) {
+(function (factory, version, texts, imports, frozen, hostLine, handlerName) {
   "use strict";
   const G = globalThis, compile = G.eval, RealDate = Date, RealPromise = Promise;
   const { parse, stringify } = JSON;
-  const { construct, ownKeys } = Reflect;
+  const { construct, ownKeys, get: getOf, defineProperty: defineOf } = Reflect;
   const { defineProperty: define, freeze, getOwnPropertyDescriptor, getPrototypeOf, hasOwn } = Object;
   const { Error, TypeError, ReferenceError, InternalError, String, Set, Object: RealObject } = G;
   const { isArray } = Array;
+  const { ArrayBuffer, Proxy } = G, SPARE_BYTES = 65536;
+  const delayed = ["headers", "cookies"], UNREAD = [Symbol(), Symbol(), Symbol(), Symbol()];
   const then = RealPromise.prototype.then;
   const kinds = [function () {}, async function () {}, function* () {}, async function* () {}];
   // Built-ins that no global name leads to.
@@ -193,7 +195,7 @@
         throw named("KVSNamespaceNotFound", "No key value store is associated with the function");
       }
       if (id !== undefined && !run.store.includes(id)) {
-        throw named("KVSNamespaceNotFound", `The key value store "${id}" is not associated with the function`);
+        throw named("KVSNamespaceNotFound", `The function is associated with the key value store "${run.store[0]}", not with "${id}"`);
       }
       return store;
     },
@@ -263,11 +265,51 @@
       return { name: "Error", message: "the thrown value cannot be shown" };
     }
   }
+  // Headers and cookies are most of an event, and many functions look at neither. So their texts are
+  // read when somebody looks; what was never read is not written again but named in `unread`. No
+  // code can tell: only [[Get]] and [[GetOwnProperty]] show a value, and before a message can have
+  // code of its own (a getter), all is read.
+  function admit(message, member) {
+    const at = run.plain.includes(message) ? UNREAD.indexOf(message[member]) : -1;
+    if (at >= 0) message[member] = parse(run.texts[at]);
+  }
+  const reading = {
+    get(message, key, receiver) {
+      admit(message, key);
+      return getOf(message, key, receiver);
+    },
+    getOwnPropertyDescriptor(message, key) {
+      admit(message, key);
+      return getOwnPropertyDescriptor(message, key);
+    },
+    defineProperty(message, key, property) {
+      if (!("value" in property)) {
+        for (const each of run.plain) delayed.forEach((member) => admit(each, member));
+        run.plain = [];
+      }
+      return defineOf(message, key, property);
+    },
+  };
+  function delay(part, at) {
+    const message = run.event[part];
+    message.headers = UNREAD[at];
+    message.cookies = UNREAD[at + 1];
+    run.plain.push(message);
+    run.message = message;
+    run.shown = run.event[part] = new Proxy(message, reading);
+  }
+  function unread(value) {
+    const { message, shown } = run;
+    if (value !== shown || !run.plain.includes(message) || message.toJSON !== undefined) return [];
+    return delayed.filter((member) => UNREAD.includes(message[member]));
+  }
   function outcome() {
-    const { done, logs, notices, origin, custom } = run;
+    const { done, logs, notices, origin, custom, verdict } = run;
     if (hasOwn(done, "error")) return stringify({ error: described(done.error), logs, notices, tainted: run.tainted });
     try {
-      return stringify({ result: done.value, logs, notices, origin, custom, tainted: run.tainted });
+      const value = verdict === undefined ? done.value : verdict, members = unread(value);
+      const result = members.length === 0 ? value : run.message;
+      return stringify({ result, unread: members, logs, notices, origin, custom, tainted: run.tainted });
     } catch (error) {
       if (error === null || error instanceof InternalError) {
         return stringify({ error: described(error), logs, notices, tainted: run.tainted });
@@ -275,7 +317,14 @@
       return stringify({ invalid: described(error).message, logs, notices, tainted: false });
     }
   }
-  function begin(text) {
+  // The connection that a connection function judges (CFF-CONN-02). Who has denied once has denied.
+  function judging(connection) {
+    run.verdict = null;
+    set(connection, "allow", function allow() { run.verdict = run.verdict || "allow"; });
+    set(connection, "deny", function deny() { run.verdict = "deny"; });
+    set(connection, "logCustomData", cf.logCustomData);
+  }
+  function begin(text, ...apart) {
     run = null;
     run = parse(text);
     run.logs = [];
@@ -285,14 +334,19 @@
     run.origin = null;
     run.custom = "";
     run.tainted = false;
+    run.texts = apart;
+    run.plain = [];
     const { event } = run;
     if (version === 2 && event.request) {
       const raw = run.rawQuery === null ? undefined : run.rawQuery;
       set(event.request, "rawQueryString", function rawQueryString() { return raw; });
     }
+    if (apart.length > 0) delay("request", 0);
+    if (apart.length > 2) delay("response", 2);
     try {
+      if (handlerName === "connectionHandler") judging(event);
       const handler = factory(...imported);
-      if (typeof handler !== "function") throw new ReferenceError("handler is not defined");
+      if (typeof handler !== "function") throw new ReferenceError(`${handlerName} is not defined`);
       const value = handler(event);
       if (version === 2 && value instanceof RealPromise) {
         run.done = null;
@@ -310,6 +364,8 @@
     if (run.done !== null) return outcome();
     if (run.reads.length === 0) {
       run.done = { error: new Error("the promise that the handler returned can never be settled") };
+      // A job that finds no memory ends without a word (CFF-JS2-06).
+      try { new ArrayBuffer(SPARE_BYTES); } catch (error) { run.done = { error }; }
       return outcome();
     }
     const { reads } = run;
@@ -328,5 +384,5 @@
     return "";
   }
   const operations = { begin, poll, answer };
-  return (operation, text) => operations[operation](text);
+  return (operation, ...texts) => operations[operation](...texts);
 })

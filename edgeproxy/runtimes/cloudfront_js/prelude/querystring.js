@@ -26,7 +26,7 @@
   function parse(text, separator, equals, options) {
     const result = {};
     if (typeof text !== "string" || text === "") return result;
-    const decode = (options && options.decodeURIComponent) || unescape;
+    const decode = (options && options.decodeURIComponent) || querystring.unescape;
     const limit = options && options.maxKeys !== undefined ? options.maxKeys : 1000;
     const sign = equals || "=";
     let pairs = text.split(separator || "&");
@@ -46,7 +46,7 @@
   }
   function stringify(object, separator, equals, options) {
     if (object === null || typeof object !== "object") return "";
-    const encode = (options && options.encodeURIComponent) || escape;
+    const encode = (options && options.encodeURIComponent) || querystring.escape;
     const text = (value) => (["string", "number", "boolean"].includes(typeof value) ? encode(String(value)) : "");
     const pairs = [];
     for (const name of Object.keys(object)) {
@@ -55,5 +55,6 @@
     }
     return pairs.join(separator || "&");
   }
-  return { parse, decode: parse, stringify, encode: stringify, escape, unescape };
+  const querystring = { parse, decode: parse, stringify, encode: stringify, escape, unescape };
+  return querystring;
 })

@@ -2,7 +2,7 @@
 // so everything that is not in these tables is taken away.
 (function (load, version) {
   "use strict";
-  const { deleteProperty, ownKeys } = Reflect;
+  const { apply, defineProperty, deleteProperty, getOwnPropertyDescriptor, ownKeys } = Reflect;
   const ES5 = {
     Object: "create defineProperties defineProperty freeze getOwnPropertyDescriptor getOwnPropertyNames getPrototypeOf isExtensible isFrozen isSealed keys preventExtensions seal assign is setPrototypeOf entries values",
     "Object.prototype": "hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf __proto__",
@@ -34,9 +34,11 @@
     "RegExp.prototype": "sticky flags",
     Symbol: "for keyFor asyncIterator hasInstance isConcatSpreadable iterator match matchAll replace search species split toPrimitive toStringTag unscopables",
     "Symbol.prototype": "toString valueOf description",
+    "DataView.prototype": "buffer byteLength byteOffset getFloat32 getFloat64 getInt16 getInt32 getInt8 getUint16 getUint32 getUint8 setFloat32 setFloat64 setInt16 setInt32 setInt8 setUint16 setUint32 setUint8",
   };
   const GLOBALS = "Object Function Error EvalError RangeError ReferenceError SyntaxError TypeError URIError InternalError Array ArrayBuffer parseInt parseFloat isNaN isFinite decodeURI decodeURIComponent encodeURI encodeURIComponent Infinity NaN undefined eval Number Boolean String Math globalThis Date RegExp JSON Promise Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float32Array Float64Array";
   const NEWER_GLOBALS = "AggregateError DataView Symbol atob btoa";
+  const FLAGS = { hasIndices: "d", global: "g", ignoreCase: "i", multiline: "m", dotAll: "s", unicode: "u", unicodeSets: "v", sticky: "y" };
   const ALWAYS = ["length", "name", "prototype", "constructor"];
 
   function keep(target, names) {
@@ -45,7 +47,21 @@
       if (typeof key === "string" && !kept.has(key)) deleteProperty(target, key);
     }
   }
+  // The engine's replace, match and split ask for `flags`, and its getter for each flag, of which
+  // some are taken away. So there is a getter that needs none of them, in 1.0 as well.
+  function flagsGetter(prototype) {
+    const getters = ownKeys(FLAGS).map((name) => [getOwnPropertyDescriptor(prototype, name).get, FLAGS[name]]);
+    const { get } = getOwnPropertyDescriptor({
+      get flags() {
+        let text = "";
+        for (let i = 0; i < getters.length; i++) if (apply(getters[i][0], this, [])) text += getters[i][1];
+        return text;
+      },
+    }, "flags");
+    return get;
+  }
   function prune(G) {
+    const get = flagsGetter(G.RegExp.prototype);
     const typed = Object.getPrototypeOf(Uint8Array);
     keep(typed, TYPED[version][0]);
     keep(typed.prototype, TYPED[version][1]);
@@ -55,7 +71,28 @@
       const target = path.split(".").reduce((owner, name) => owner[name], G);
       keep(target, `${ES5[path] || ""} ${version === 2 ? NEWER[path] || "" : ""}`);
     }
+    bound(G.Array.prototype);
+    defineProperty(G.RegExp.prototype, "flags", { get, configurable: true });
     keep(G, version === 1 ? GLOBALS : `${GLOBALS} ${NEWER_GLOBALS}`);
+  }
+
+  // The engine does not look at the time within these, and an array may be long without taking any
+  // memory: what would go on for minutes waits for the end of its time here (CFF-LIM-03).
+  const LONGEST = 1e6;
+  const UNTIMED = ["join", "toString", "toLocaleString", "reverse", "sort", "splice", "slice", "concat", "copyWithin", "shift", "unshift"];
+  const isLong = (value) => typeof value === "object" && value !== null && value.length > LONGEST;
+  function bound(prototype) {
+    for (const name of UNTIMED) {
+      const native = prototype[name];
+      const { [name]: method } = {
+        [name](...values) {
+          while (isLong(this) || (name === "concat" && values.some(isLong)));
+          return apply(native, this, values);
+        },
+      };
+      defineProperty(method, "length", { value: native.length });
+      defineProperty(prototype, name, { value: method });
+    }
   }
   return { prune };
 })

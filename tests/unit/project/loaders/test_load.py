@@ -110,7 +110,7 @@ def test_functions_of_options(tmp_path: Path, function_file: Path) -> None:
 @pytest.mark.rule("LE-ASSOC-03")
 def test_options_are_checked_too(tmp_path: Path, function_file: Path) -> None:
     cff = tmp_path / "stamp.js"
-    cff.write_text("")
+    cff.write_text("function handler(event) { return event.response; }")
     options = LoadOptions(
         edge_functions={EventType.VIEWER_REQUEST: FunctionFile(function_file)},
         cloudfront_functions={EventType.VIEWER_RESPONSE: cff},

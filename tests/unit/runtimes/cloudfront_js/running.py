@@ -44,9 +44,17 @@ def function(
     now: Callable[[], float] = lambda: NOW,
     monotonic: Callable[[], float] = time.perf_counter,
     fraction: Callable[[], float] | None = None,
+    handler: str = "handler",
 ) -> CloudFrontJs:
     return CloudFrontJs(
-        "f", runtime, code, kvs=kvs, now=now, monotonic=monotonic, fraction=fraction
+        "f",
+        runtime,
+        code,
+        kvs=kvs,
+        now=now,
+        monotonic=monotonic,
+        fraction=fraction,
+        handler=handler,
     )
 
 

@@ -242,3 +242,64 @@ def test_waste_of_earlier_runs_is_not_held_against_a_run() -> None:
     for _ in range(8):
         outcome = wasteful.run(b"{}")
         assert isinstance(outcome, Completed), outcome
+
+
+MESSAGE_EVENT = {
+    **EVENT,
+    "request": {
+        **EVENT["request"],
+        "headers": {"host": {"value": "www.example.com"}, "x-a": {"value": "1"}},
+        "cookies": {"c": {"value": "2"}},
+    },
+}
+
+
+@pytest.mark.rule("CFF-RT-07")
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return r;",
+        "r.uri = '/b'; return r;",
+        "r.uri += r.headers.host.value; return r;",
+        "r.headers['x-b'] = {value: 'b'}; return r;",
+        "delete r.headers['x-a']; return r;",
+        "delete r.headers; r.x = typeof r.headers; return r;",
+        "delete r.headers; r.headers = {}; return r;",
+        "r.headers = {}; r.cookies = null; return r;",
+        "r.copy = Object.assign({}, r); return r;",
+        "return event;",
+        "return {statusCode: 200, headers: r.headers};",
+        "r.keys = Object.keys(r); r.has = 'headers' in r; return r;",
+        "var seen = []; for (var key in r) seen.push(key, r[key]); return {seen: seen};",
+        "r.text = JSON.stringify(r); r.same = event.request === r; return r;",
+        "r.kind = Object.prototype.toString.call(r); r.text = String(r); return r;",
+        "r.toJSON = function () { return {h: this.headers, c: this.cookies}; }; return r;",
+        "Object.setPrototypeOf(r, {toJSON: function () { return this.cookies; }}); return r;",
+        "var get = () => r.cookies; Object.defineProperty(r, 'x', {get, enumerable: 1}); return r;",
+        "var n = 0, get = () => ++n; Object.defineProperty(r, 'headers', {get}); return r;",
+        "Object.defineProperty(r, 'headers', {enumerable: false}); return r;",
+        "Object.defineProperty(r, 'headers', {value: null}); r.h = r.headers; return r;",
+        "r.querystring = {toJSON: function () { delete r.headers.host; return 1; }}; return r;",
+        "Object.freeze(r); try { r.uri = '/b'; } catch (e) { return {m: e.message}; }",
+        "Object.freeze(r); return r;",
+        "Object.preventExtensions(r); return {v: Object.getOwnPropertyNames(r), h: r.headers};",
+        "var d = Object['getOwn' + 'PropertyDescriptor'](r, 'headers'); return d;",
+        "var heir = Object.create(r); heir.headers.host.value = 'h'; return r;",
+        "var heir = Object.create(r); heir.headers = 'own'; return {h: heir, r: r};",
+    ],
+)
+def test_no_code_can_tell_when_headers_and_cookies_were_read(body: str) -> None:
+    code = f"function handler(event) {{ var r = event.request; {body} }}"
+    whole = function(code).run(json.dumps(MESSAGE_EVENT).encode())
+    assert isinstance(whole, Completed), whole
+    outcome = function(code).run(MESSAGE_EVENT)
+    assert isinstance(outcome, Completed), outcome
+    assert outcome.result == whole.result
+    response = {**MESSAGE_EVENT["request"], "statusCode": 200}
+    answered = {**MESSAGE_EVENT, "response": response}
+    code = f"function handler(event) {{ var r = event.response; {body} }}"
+    whole = function(code).run(json.dumps(answered).encode())
+    outcome = function(code).run(answered)
+    assert isinstance(whole, Completed)
+    assert isinstance(outcome, Completed)
+    assert outcome.result == whole.result

@@ -85,3 +85,17 @@ def test_the_id_stays_the_same_for_a_name() -> None:
     first, second = (KeyValues("s", {}, now=lambda: 0) for _ in range(2))
     assert first.id == second.id != KeyValues("t", {}, now=lambda: 0).id
     assert KeyValues("s", {}, now=lambda: 0, store_id="mine").id == "mine"
+
+
+def test_an_edit_happens_whole_or_not_at_all() -> None:
+    store = KeyValues("s", {"a": "1", "b": "2"}, now=lambda: 0)
+    before = store.etag
+    store.edit({"c": "3", "b": "4"}, ["a"])
+    assert dict(store.data) == {"b": "4", "c": "3"}
+    assert store.size == 4
+    assert store.etag not in ("", before)
+    after = store.etag
+    with pytest.raises(DefinitionError):
+        store.edit({"d": "x" * 1025}, ["b"])
+    assert dict(store.data) == {"b": "4", "c": "3"}
+    assert store.etag == after

@@ -14,7 +14,8 @@ from edgeproxy.runtimes.cloudfront_js import Completed, KeyValues, load_import_f
 from tests.unit.runtimes.cloudfront_js.running import JS1, JS2, function
 
 FOLDER = Path(__file__).parents[4] / "functions" / "cloudfront"
-SAMPLES = sorted(path.parent.name for path in FOLDER.glob("*/function.js"))
+CONNECTION = "revoked_certificates"
+SAMPLES = sorted({path.parent.name for path in FOLDER.glob("*/function.js")} - {CONNECTION})
 
 
 def outcome(name: str, runtime: str = JS2, *, fraction: float = 0.5, **changes: Any) -> Any:
@@ -102,3 +103,19 @@ def test_kv_weights() -> None:
     ]
     assert 45 < drawn.count("a") < 64
     assert set(drawn) == {"a", "b"}
+
+
+@pytest.mark.parametrize(("serial", "decision"), [("", "deny"), ("01:02", "allow")])
+def test_revoked_certificates(serial: str, decision: str) -> None:
+    folder = FOLDER / CONNECTION
+    assert f"({CONNECTION}/)" in (FOLDER / "README.md").read_text()
+    event = json.loads((folder / "event.json").read_text())
+    leaf = event["clientCertificate"]["certificates"]["leaf"]
+    leaf["serialNumber"] = serial or leaf["serialNumber"]
+    kvs = KeyValues("revoked", load_import_file(folder / "kvs.json"), now=lambda: 0)
+    code = (folder / "function.js").read_text()
+    sample = function(code, JS2, kvs=kvs, handler="connectionHandler")
+    assert sample.check() == []
+    done = sample.run(json.dumps(event).encode())
+    assert isinstance(done, Completed), done
+    assert done.result == decision

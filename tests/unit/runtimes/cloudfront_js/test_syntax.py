@@ -64,6 +64,7 @@ def test_characters_of_several_bytes_do_not_shift_anything() -> None:
         "for (const key in {}) {}",
         "async function handler() { const a = await f(g(1)); return a; }",
         "async function handler() { if (await f()) { return [await g()]; } }",
+        "const f = async () => await g(); const o = {g: async function () { await f(); }};",
         "const f = function () { return (x) => ({x}); };",
         "var a = 1_000 + 0x1f + 1e3;",
         "label: for (;;) break label;",

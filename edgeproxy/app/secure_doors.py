@@ -1,0 +1,141 @@
+"""The HTTPS listeners of a running program: ``--https-port``, and one more a distribution."""
+
+import ssl
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from edgeproxy.app.connection_functions import ConnectionFunctions
+from edgeproxy.app.doors import Doors
+from edgeproxy.chance import Chance
+from edgeproxy.clock import Clock
+from edgeproxy.distribution.matching import match_host
+from edgeproxy.distribution.model import Distribution
+from edgeproxy.edge.admission import HTTPS_PORT
+from edgeproxy.edge.location import EdgeLocation
+from edgeproxy.http.messages import Handler
+from edgeproxy.settings import Settings
+
+if TYPE_CHECKING:
+    from edgeproxy.app.mutual_tls import DistributionOf, Gate
+    from edgeproxy.server.authority import Authority, Presentation
+
+__all__ = ["SecureDoors", "secure_doors"]
+
+_VIEWER: Final = "https viewer"
+_MINIMUM: Final = {
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
+def secure_doors(
+    settings: Settings,
+    clock: Clock,
+    chance: Chance,
+    functions: ConnectionFunctions,
+    tell: Callable[[str], None],
+) -> "SecureDoors | None":
+    """What opens the HTTPS listeners, None when there are none.
+
+    Raises ``UsageError`` when the local certificate authority can be neither read nor made.
+    """
+    if settings.https_port is None:
+        return None
+    # Only who serves HTTPS pays for these imports.
+    import platformdirs
+
+    from edgeproxy.app.mutual_tls import Gate
+    from edgeproxy.server.authority import Authority
+
+    folder = platformdirs.user_data_path("edgeproxy", appauthor=False) / "authority"
+    gate = Gate(functions, chance, settings.viewer_ip, tell)
+    return SecureDoors(Authority(folder, clock.utc()), gate, settings.host, settings.https_port)
+
+
+class SecureDoors:
+    """Opens the HTTPS listeners and tells each location where viewers find it over TLS."""
+
+    def __init__(self, authority: "Authority", gate: "Gate", host: str, port: int) -> None:
+        self._authority = authority
+        self._gate = gate
+        self._names = list(dict.fromkeys(["localhost", "127.0.0.1", "::1", *_names_of(host)]))
+        self._port = port
+        self._presented: dict[str, Presentation] = {}
+        self._distributions: Mapping[str, Distribution] = {}
+
+    @property
+    def authority(self) -> Path:
+        """The file of the authority's certificate."""
+        return self._authority.certificate
+
+    async def open(
+        self,
+        doors: Doors,
+        viewer: Handler,
+        locations: Mapping[str, EdgeLocation],
+        distributions: Mapping[str, Distribution],
+    ) -> dict[str, str]:
+        """The URLs by the doors' keys. ``viewer`` is behind ``--https-port`` itself.
+
+        ``distributions`` are what ``locations`` serve from now on.
+        """
+        self._distributions = distributions
+        urls = {_VIEWER: await self._open(doors, _VIEWER, viewer, self._named, "--https-port")}
+        for logical_id, location in locations.items():
+            key = f"https distribution {logical_id}"
+            url = urls[_VIEWER]
+            if len(locations) > 1:
+                which = partial(self._of, logical_id)
+                url = await self._open(doors, key, location, which, logical_id)
+            urls[key] = url
+            location.https_port = urlsplit(url).port or HTTPS_PORT
+        return urls
+
+    async def _open(
+        self, doors: Doors, key: str, handler: Handler, which: "DistributionOf", name: str
+    ) -> str:
+        port = self._port if key == _VIEWER else None
+        tls = self._context(key, which)
+        return await doors.open(key, handler, name, port, tls=tls, admit=self._gate.admit(which))
+
+    def _named(self, name: str) -> Distribution | None:
+        """Who is meant on the listener of all distributions."""
+        distributions = list(self._distributions.values())
+        return distributions[0] if len(distributions) == 1 else match_host(distributions, name)
+
+    def _of(self, logical_id: str, name: str) -> Distribution | None:
+        """Who is meant on the listener of that distribution, whatever name is asked for."""
+        return self._distributions.get(logical_id)
+
+    def _context(self, key: str, which: "DistributionOf") -> ssl.SSLContext:
+        """With the oldest protocol that any of the distributions behind it takes (CDN-CFG-153)."""
+        from edgeproxy.app.mutual_tls import ask
+        from edgeproxy.server.authority import Presentation
+
+        if key not in self._presented:
+            self._presented[key] = Presentation(self._authority, self._names, self._gate.tell)
+        presented = self._presented[key]
+        # Who is meant is known only after the handshake has begun.
+        own = which("")
+        distributions = [own] if key != _VIEWER and own else list(self._distributions.values())
+        ask(presented, distributions, which)
+        with warnings.catch_warnings():
+            # Python would rather not speak TLS 1.1; whoever asks for it means it.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            presented.context.minimum_version = min(map(_minimum, distributions))
+        return presented.context
+
+
+def _names_of(host: str) -> list[str]:
+    """The names of a listener's host; ``0.0.0.0`` and ``::`` stand for whatever is asked for."""
+    return [] if host in ("", "0.0.0.0", "::") else [host]
+
+
+def _minimum(distribution: Distribution) -> ssl.TLSVersion:
+    policy = distribution.minimum_protocol_version.partition("_")[0]
+    return _MINIMUM.get(policy, ssl.TLSVersion.MINIMUM_SUPPORTED)

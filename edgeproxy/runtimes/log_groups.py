@@ -1,0 +1,55 @@
+"""The newest lines of the log, by log group, as CloudWatch Logs would have them.
+
+Memory is bounded: a group keeps its newest 1000 lines, and fewer when they are long (4 MB). There
+are as many groups as functions and distributions.
+"""
+
+from collections import deque
+from typing import Final
+
+from edgeproxy.runtimes.invocation import LogRecord
+
+__all__ = ["LINES_KEPT", "LogGroups", "NewestLines"]
+
+LINES_KEPT: Final = 1000
+_CHARACTERS_KEPT: Final = 4 * 1024 * 1024
+
+
+class NewestLines:
+    """Lines in the order of arrival; the oldest make room."""
+
+    def __init__(self) -> None:
+        self._lines: deque[LogRecord] = deque()
+        self._size = 0
+
+    def add(self, line: LogRecord) -> None:
+        self._lines.append(line)
+        self._size += len(line.message)
+        while len(self._lines) > LINES_KEPT or self._size > _CHARACTERS_KEPT:
+            self._size -= len(self._lines.popleft().message)
+
+    def newest(self, limit: int) -> list[LogRecord]:
+        """The newest ``limit`` lines, oldest first."""
+        return list(self._lines)[-limit:] if limit > 0 else []
+
+
+class LogGroups:
+    """All log groups that something was written to."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, NewestLines] = {}
+
+    def write(self, group: str, line: LogRecord) -> None:
+        lines = self._groups.get(group)
+        if lines is None:
+            lines = self._groups[group] = NewestLines()
+        lines.add(line)
+
+    def names(self) -> list[str]:
+        """The names of all groups, sorted."""
+        return sorted(self._groups)
+
+    def newest(self, group: str, limit: int) -> list[LogRecord]:
+        """The newest ``limit`` lines of a group, oldest first; none of an unknown one."""
+        lines = self._groups.get(group)
+        return lines.newest(limit) if lines is not None else []

@@ -1,0 +1,172 @@
+"""The local certificate authority: what stands in for a distribution's certificate (CDN-CFG-154).
+
+- It is made on first use and kept, so that a browser or ``curl --cacert`` is told of it once. Its
+  private key can be read by the user alone and never leaves its folder.
+- Viewers see a certificate for the name they ask for, made when it is first asked for and kept in
+  memory; one that names nobody (an IP address) sees that of the listener's own names.
+- OpenSSL takes whether a viewer is asked for a certificate, and whether its expiry counts, from the
+  listener's context; whom to trust it takes from that of the name (CDN-CFG-040).
+"""
+
+import ssl
+import tempfile
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import trustme
+from cachetools import LRUCache
+
+from edgeproxy.errors import Place, UsageError
+
+__all__ = ["Authority", "NamedContext", "Presentation"]
+
+_CERTIFICATE: Final = "authority.pem"
+_KEY: Final = "authority-key.pem"
+_BEFORE: Final = timedelta(days=1)
+_LIFE: Final = timedelta(days=397)
+"""The longest that every browser accepts."""
+_NAMES_KEPT: Final = 256
+_NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which Python has no name."""
+
+
+class NamedContext(ssl.SSLContext):
+    """What a viewer sees that asks for ``name``; empty for one that names nobody."""
+
+    name: str = ""
+
+
+class _Watched(ssl.SSLObject):
+    """A connection that tells why a viewer's certificate was not taken: nobody else hears of it."""
+
+    tell: Callable[[str], None]
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            self.tell(f"a viewer's certificate was refused: {error.verify_message}")
+            raise
+        except ssl.SSLError as error:
+            if error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+                self.tell("a viewer was turned away: it has shown no certificate")
+            raise
+
+
+class Authority:
+    """Certificates for whatever name a viewer asks for. ``now`` is real time."""
+
+    def __init__(self, folder: Path, now: datetime) -> None:
+        """Raises :class:`UsageError` when the authority can be neither read nor made."""
+        self.certificate = folder / _CERTIFICATE
+        try:
+            self._made = _kept_in(folder)
+        except OSError as error:
+            raise UsageError(
+                f"the local certificate authority cannot be used: {error.strerror}",
+                place=Place(folder),
+                remedy="make that folder readable and writable, or set XDG_DATA_HOME to another",
+            ) from error
+        except ValueError as error:
+            raise UsageError(
+                f"this is no certificate authority: {error}",
+                place=Place(folder),
+                remedy="remove the folder: a new authority is made, to be trusted anew",
+            ) from error
+        self._from = now - _BEFORE
+
+    def present(self, names: Sequence[str]) -> NamedContext:
+        """A context with a certificate for ``names``. Raises ``ValueError`` for what is no name."""
+        context = NamedContext(ssl.PROTOCOL_TLS_SERVER)
+        context.set_ciphers("DEFAULT@SECLEVEL=0")  # which TLS 1.0 and 1.1 need
+        context.set_alpn_protocols(["http/1.1"])
+        leaf = self._made.issue_cert(
+            *names,
+            organization_name="edgeproxy",
+            not_before=self._from,
+            not_after=self._from + _LIFE,
+        )
+        leaf.configure_cert(context)
+        return context
+
+
+class Presentation:
+    """What the viewers of one listener see; ``names`` are its own.
+
+    ``tell`` hears of certificates that are refused.
+    """
+
+    def __init__(
+        self, authority: Authority, names: Sequence[str], tell: Callable[[str], None]
+    ) -> None:
+        self._authority = authority
+        self._names = names
+        self._kept: LRUCache[str, NamedContext] = LRUCache(_NAMES_KEPT)
+        self._anchors: Callable[[str], str] = lambda name: ""
+        self.context = authority.present(names)
+        """For the listener. Its ``minimum_version`` holds for all names."""
+        self.context.sni_callback = self._choose
+        self._watched = type("Watched", (_Watched,), {"tell": staticmethod(tell)})
+
+    def ask_for_certificates(
+        self, mode: ssl.VerifyMode, anchors: Callable[[str], str], *, ignore_expiry: bool
+    ) -> None:
+        """From the next connection on.
+
+        ``anchors`` gives, for the name that a viewer asks for, the certificates in PEM that its
+        own has to come from.
+        """
+        context = self.context
+        context.verify_mode = mode
+        context.sslobject_class = ssl.SSLObject if mode is ssl.CERT_NONE else self._watched
+        # Each connection of mutual TLS begins with the certificate: no session is resumed.
+        context.num_tickets = 2 if mode is ssl.CERT_NONE else 0
+        if mode is not ssl.CERT_NONE:
+            context.options |= ssl.OP_NO_TICKET
+        context.verify_flags &= ~_NO_CHECK_TIME
+        if ignore_expiry:
+            context.verify_flags |= _NO_CHECK_TIME
+        self._anchors = anchors
+        self._kept.clear()
+
+    def _choose(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+        asked = name or ""
+        if asked not in self._kept:
+            try:
+                context = self._authority.present([asked] if asked else self._names)
+            except ValueError:
+                return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+            context.name = asked
+            if anchors := self._anchors(asked):
+                context.load_verify_locations(cadata=anchors)
+            self._kept[asked] = context
+        connection.context = self._kept[asked]
+        return None
+
+
+def _kept_in(folder: Path) -> trustme.CA:
+    if not (folder / _CERTIFICATE).exists():
+        _make(folder)
+    return trustme.CA.from_pem((folder / _CERTIFICATE).read_bytes(), (folder / _KEY).read_bytes())
+
+
+def _make(folder: Path) -> None:
+    """Both files at once: two edges that start together share one authority."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = trustme.CA(
+        organization_name="edgeproxy", organization_unit_name="local certificate authority"
+    )
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
+        ready = Path(name, folder.name)
+        ready.mkdir(mode=0o700)
+        (ready / _CERTIFICATE).write_bytes(made.cert_pem.bytes())
+        key = ready / _KEY
+        key.touch(mode=0o600)
+        key.write_bytes(made.private_key_pem.bytes())
+        try:
+            ready.rename(folder)
+        except OSError:
+            if not (folder / _CERTIFICATE).exists():
+                raise
