@@ -7,6 +7,7 @@ types that edgeproxy does not run get the general forms: their name for ``Ref``,
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from edgeproxy.project import identifiers
 from edgeproxy.project.identifiers import Identity, hex_id
@@ -122,64 +123,23 @@ def _bucket_host(form: str) -> Value:
     return lambda resource: form.format(bucket=resource.name, region=resource.identity.region)
 
 
-def _distribution_id(resource: Named) -> str:
-    return identifiers.distribution_id(resource.logical_id)
+def _made(make: Callable[[str], str]) -> Value:
+    """What ``make`` gives for the logical ID."""
+    return lambda resource: make(resource.logical_id)
 
 
-def _distribution_domain(resource: Named) -> str:
-    return identifiers.distribution_domain_name(resource.logical_id)
+def _cloudfront_arn(kind: str, make_id: Callable[[str], str]) -> Value:
+    return lambda resource: resource.identity.arn(
+        "cloudfront", f"{kind}/{make_id(resource.logical_id)}", is_global=True
+    )
 
 
-def _public_key_id(resource: Named) -> str:
-    return identifiers.public_key_id(resource.logical_id)
-
-
-def _trust_store_id(resource: Named) -> str:
-    return identifiers.trust_store_id(resource.logical_id)
-
-
-def _trust_store_arn(resource: Named) -> str:
-    path = f"trust-store/{_trust_store_id(resource)}"
-    return resource.identity.arn("cloudfront", path, is_global=True)
-
-
-def _connection_function_id(resource: Named) -> str:
-    return identifiers.connection_function_id(resource.logical_id)
-
-
-def _connection_function_arn(resource: Named) -> str:
-    path = f"connection-function/{_connection_function_id(resource)}"
-    return resource.identity.arn("cloudfront", path, is_global=True)
-
-
-def _tenant_id(resource: Named) -> str:
-    return identifiers.distribution_tenant_id(resource.logical_id)
-
-
-def _tenant_arn(resource: Named) -> str:
-    path = f"distribution-tenant/{_tenant_id(resource)}"
-    return resource.identity.arn("cloudfront", path, is_global=True)
-
-
-def _connection_group_id(resource: Named) -> str:
-    return identifiers.connection_group_id(resource.logical_id)
-
-
-def _connection_group_arn(resource: Named) -> str:
-    path = f"connection-group/{_connection_group_id(resource)}"
-    return resource.identity.arn("cloudfront", path, is_global=True)
-
-
-def _connection_group_endpoint(resource: Named) -> str:
-    return identifiers.connection_group_endpoint(_connection_group_id(resource))
-
-
-def _api_id(resource: Named) -> str:
-    return identifiers.api_id(resource.logical_id)
+def _connection_group_endpoint(logical_id: str) -> str:
+    return identifiers.connection_group_endpoint(identifiers.connection_group_id(logical_id))
 
 
 def _api_endpoint(resource: Named) -> str:
-    return f"https://{_api_id(resource)}.execute-api.{resource.identity.region}.amazonaws.com"
+    return f"https://{identifiers.api_id(resource.logical_id)}.execute-api.{resource.identity.region}.amazonaws.com"
 
 
 def _queue_url(resource: Named) -> str:
@@ -226,6 +186,14 @@ APIS = (
 _FUNCTIONS = ("AWS::Lambda::Function", "AWS::Serverless::Function")
 _ELB = "AWS::ElasticLoadBalancingV2::"
 
+_distribution_id: Final = _made(identifiers.distribution_id)
+_public_key_id: Final = _made(identifiers.public_key_id)
+_trust_store_id: Final = _made(identifiers.trust_store_id)
+_connection_function_id: Final = _made(identifiers.connection_function_id)
+_tenant_id: Final = _made(identifiers.distribution_tenant_id)
+_connection_group_id: Final = _made(identifiers.connection_group_id)
+_api_id: Final = _made(identifiers.api_id)
+
 REFERENCES: Mapping[str, Value] = {
     f"{_CF}Distribution": _distribution_id,
     **{f"{_CF}{kind}": _uuid for kind in _WITH_UUID},
@@ -250,7 +218,10 @@ REFERENCES: Mapping[str, Value] = {
 """``Ref`` by resource type; every other type gives its name."""
 
 ATTRIBUTES: Mapping[str, Mapping[str, Value]] = {
-    f"{_CF}Distribution": {"Id": _distribution_id, "DomainName": _distribution_domain},
+    f"{_CF}Distribution": {
+        "Id": _distribution_id,
+        "DomainName": _made(identifiers.distribution_domain_name),
+    },
     **{f"{_CF}{kind}": {"Id": _uuid, "LastModifiedTime": _constant("")} for kind in _WITH_UUID},
     f"{_CF}PublicKey": {"Id": _public_key_id},
     f"{_CF}OriginAccessControl": {"Id": _distribution_id},
@@ -265,19 +236,24 @@ ATTRIBUTES: Mapping[str, Mapping[str, Value]] = {
     },
     f"{_CF}ConnectionFunction": {
         "Id": _connection_function_id,
-        "ConnectionFunctionArn": _connection_function_arn,
+        "ConnectionFunctionArn": _cloudfront_arn(
+            "connection-function", identifiers.connection_function_id
+        ),
         "Stage": _constant("LIVE"),
     },
-    f"{_CF}TrustStore": {"Id": _trust_store_id, "Arn": _trust_store_arn},
+    f"{_CF}TrustStore": {
+        "Id": _trust_store_id,
+        "Arn": _cloudfront_arn("trust-store", identifiers.trust_store_id),
+    },
     f"{_CF}DistributionTenant": {
         "Id": _tenant_id,
-        "Arn": _tenant_arn,
+        "Arn": _cloudfront_arn("distribution-tenant", identifiers.distribution_tenant_id),
         "Status": _constant("Deployed"),
     },
     f"{_CF}ConnectionGroup": {
         "Id": _connection_group_id,
-        "Arn": _connection_group_arn,
-        "RoutingEndpoint": _connection_group_endpoint,
+        "Arn": _cloudfront_arn("connection-group", identifiers.connection_group_id),
+        "RoutingEndpoint": _made(_connection_group_endpoint),
         "IsDefault": _constant("false"),
         "Status": _constant("Deployed"),
     },
