@@ -119,8 +119,9 @@ def _of_cloudfront(function: CloudFrontFunction, run: FunctionRun) -> Iterator[C
 
 
 def _of_lambda(definition: FunctionDefinition, run: FunctionRun) -> Iterator[CheckFinding]:
-    yield from _judged(run, lambda_place(definition))
-    if run.error == "Throttled":
+    if run.error != "Throttled":
+        yield from _judged(run, lambda_place(definition))
+    else:
         yield _finding(
             "LE-ERR-03",
             lambda_place(definition),

@@ -165,7 +165,9 @@ class Console:
 
     def _failure(self, run: FunctionRun) -> Iterable[str]:
         document = run.error_document
-        if isinstance(document, dict) and not self._verbose:
+        # Lambda's own lines tell it too; a CloudFront Function's log says nothing of its end.
+        told = self._verbose and run.kind == "lambda"
+        if isinstance(document, dict) and not told:
             kind = document.get("errorType", "Error")
             message = f"{run.name} failed: {kind}: {document.get('errorMessage', '')}"
             for text in message.removesuffix(": ").splitlines():

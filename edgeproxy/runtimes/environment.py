@@ -275,7 +275,7 @@ class Environment:
             duration_ms = run.timeout_s * 1000  # as recent reports show it (LR-257)
         else:
             duration_ms = (self._clock.monotonic() - run.started) * 1000
-        memory_mb = self._sandbox.peak_mb
+        memory_mb = min(self._sandbox.peak_mb, self._spec.memory_mb)  # AWS gives no more
         init_ms, self._init_ms = self._init_ms, None
         log = self._log
         log.tell(Ended(request_id, duration_ms, memory_mb, init_ms, status, error_type, handled))

@@ -1,7 +1,7 @@
 """What functions write, cut into lines, and the platform's own lines between them.
 
 A function's output is bounded: what one invocation writes beyond 256 KB is dropped and a
-platform line says so. Nothing a function writes can fill the memory or block the function.
+line says so. Nothing a function writes can fill the memory or block the function.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ class InvocationLog:
         if self._room < 0:
             self._line(stream, rest)
             self._pending = {"stdout": b"", "stderr": b""}
-            self.platform(f"Output truncated: one invocation may write {LARGEST_LOG} bytes.")
+            self.explain(f"output dropped: one invocation may write {LARGEST_LOG} bytes")
         else:
             self._pending[stream] = rest
 

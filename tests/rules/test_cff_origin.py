@@ -94,6 +94,12 @@ def test_all_members() -> None:
             UpdateOrigin(access_control=AccessControl(False)),
             marks=rule("CFF-ORG-10"),
         ),
+        pytest.param(
+            "{originAccessControlConfig: {enabled: true, region: 'us-east-1', signingBehavior: "
+            "'always', signingProtocol: 'sigv4', originType: 's3'}}",
+            UpdateOrigin(access_control=AccessControl(True, "always", "sigv4", "s3")),
+            marks=rule("CFF-ORG-10"),
+        ),
         pytest.param("{originPath: ''}", UpdateOrigin(origin_path=""), marks=rule("CFF-ORG-03")),
         pytest.param(
             "{originPath: '/' + 'p'.repeat(254)}",

@@ -576,6 +576,13 @@ def test_a_file_that_is_no_import_file(text: str, tmp_path: Path) -> None:
         load_resources(tmp_path, {"Kvs": STORE}, key_value_stores={"store": file})
 
 
+def test_an_import_file_has_no_key_twice(tmp_path: Path) -> None:
+    file = tmp_path / "data.json"
+    file.write_text('{"data": [{"key": "a", "value": "1"}, {"key": "a", "value": "2"}]}')
+    with pytest.raises(DefinitionError, match="the key 'a' is there twice"):
+        load_resources(tmp_path, {"Kvs": STORE}, key_value_stores={"store": file})
+
+
 def test_a_store_that_is_not_declared(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="declares no key-value store 'other'"):
         load_resources(tmp_path, {"Kvs": STORE}, key_value_stores={"other": tmp_path})

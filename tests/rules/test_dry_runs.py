@@ -109,6 +109,13 @@ async def test_functions_that_fail(
     assert finding.place.file == Path(tmp_path / "template.json")
 
 
+async def test_a_function_without_concurrency_is_one_warning(tmp_path: Path) -> None:
+    source = RETURNS + "cf['request']"
+    site = site_with(tmp_path, source, "viewer-request", ReservedConcurrentExecutions=0)
+    _, [finding] = await dry(site)
+    assert (finding.rule, finding.severity) == ("LE-ERR-03", "warning")
+
+
 async def test_a_module_that_only_lambda_has_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,12 +159,19 @@ def read_key_value_data(file: Path) -> Mapping[str, str]:
     pairs = value.get("data") if isinstance(value, Table) else None
     if not isinstance(pairs, Items):
         raise _not_import_format(file)
-    data = {}
+    data: dict[str, str] = {}
     for pair in pairs:
         key = pair.get("key") if isinstance(pair, Table) else None
         text = pair.get("value") if isinstance(pair, Table) else None
         if not isinstance(key, str) or text is None or isinstance(text, bool):
             raise _not_import_format(file)
+        if key in data:
+            raise DefinitionError(
+                f"the key {key!r} is there twice",
+                place=Place(file),
+                rule="CDN-CFG-214",
+                remedy="AWS imports no file with duplicate keys: remove one of them",
+            )
         # The console's own files hold JSON values as objects; AWS stores their text.
         data[key] = text if isinstance(text, str) else json.dumps(text, separators=(",", ":"))
     return data

@@ -133,8 +133,8 @@ _UPDATE_MEMBERS: Final = frozenset(
 _MEMBERS_BELOW: Final = {
     "customOriginConfig": ("port protocol sslProtocols ipAddressType", "CFF-ORG-11"),
     "failoverCriteria": ("statusCodes", "CFF-ORG-17"),
-    "originAccessControlConfig": (
-        "enabled signingBehavior signingProtocol originType",
+    "originAccessControlConfig": (  # region: in no list of AWS's, yet in its example by country
+        "enabled region signingBehavior signingProtocol originType",
         "CFF-ORG-10",
     ),
     "originShield": ("enabled region", "CFF-ORG-10"),

@@ -87,6 +87,14 @@ class TestRequests:
             "         | line 3",
         ]
 
+    def test_verbose_tells_what_no_log_of_a_cloudfront_function_does(self) -> None:
+        document = {"errorType": "FunctionExecutionError", "errorMessage": "TypeError (line 3)"}
+        steps = [ran(error="Unhandled", error_document=document, kind="cloudfront")]
+        below = "         | auth failed: FunctionExecutionError: TypeError (line 3)"
+        assert shown(exchange(steps=steps), verbose=True)[2:] == [below]
+        steps = [ran(error="Unhandled", error_document=document)]
+        assert shown(exchange(steps=steps), verbose=True)[2:] == []
+
     def test_a_failure_without_a_message_is_its_type(self) -> None:
         document = {"errorType": "BdbQuit", "errorMessage": ""}
         steps = [ran(error="Unhandled", error_document=document)]

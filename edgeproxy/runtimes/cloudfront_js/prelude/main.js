@@ -9,7 +9,7 @@
   "use strict";
   const G = globalThis, compile = G.eval, RealDate = Date, RealPromise = Promise;
   const { parse, stringify } = JSON;
-  const { construct, ownKeys, get: getOf, defineProperty: defineOf } = Reflect;
+  const { construct, ownKeys, get: getOf, defineProperty: defineOf, setPrototypeOf: inheritOf } = Reflect;
   const { defineProperty: define, freeze, getOwnPropertyDescriptor, getPrototypeOf, hasOwn } = Object;
   const { Error, TypeError, ReferenceError, InternalError, String, Set, Object: RealObject } = G;
   const { isArray } = Array;
@@ -195,7 +195,7 @@
         throw named("KVSNamespaceNotFound", "No key value store is associated with the function");
       }
       if (id !== undefined && !run.store.includes(id)) {
-        throw named("KVSNamespaceNotFound", `The function is associated with the key value store "${run.store[0]}", not with "${id}"`);
+        throw named("KVSNamespaceNotFound", `The function is associated with the key value store "${run.store[0]}", not with "${id}": leave the ID out, or let the template put it in`);
       }
       return store;
     },
@@ -268,10 +268,14 @@
   // Headers and cookies are most of an event, and many functions look at neither. So their texts are
   // read when somebody looks; what was never read is not written again but named in `unread`. No
   // code can tell: only [[Get]] and [[GetOwnProperty]] show a value, and before a message can have
-  // code of its own (a getter), all is read.
+  // code of its own (a getter, a prototype), all is read.
   function admit(message, member) {
     const at = run.plain.includes(message) ? UNREAD.indexOf(message[member]) : -1;
     if (at >= 0) message[member] = parse(run.texts[at]);
+  }
+  function admitAll() {
+    for (const each of run.plain) delayed.forEach((member) => admit(each, member));
+    run.plain = [];
   }
   const reading = {
     get(message, key, receiver) {
@@ -283,11 +287,14 @@
       return getOwnPropertyDescriptor(message, key);
     },
     defineProperty(message, key, property) {
-      if (!("value" in property)) {
-        for (const each of run.plain) delayed.forEach((member) => admit(each, member));
-        run.plain = [];
-      }
-      return defineOf(message, key, property);
+      if (!("value" in property)) admitAll();
+      const defined = defineOf(message, key, property);
+      if (!defined) run.tainted = true; // The engine's proxy lets a refused assignment pass.
+      return defined;
+    },
+    setPrototypeOf(message, prototype) {
+      admitAll();
+      return inheritOf(message, prototype);
     },
   };
   function delay(part, at) {
@@ -309,7 +316,11 @@
     try {
       const value = verdict === undefined ? done.value : verdict, members = unread(value);
       const result = members.length === 0 ? value : run.message;
-      return stringify({ result, unread: members, logs, notices, origin, custom, tainted: run.tainted });
+      return stringify({
+        result, unread: members, logs, notices, origin, custom,
+        // Last: writing the result may run code, which may even touch what was taken for unread.
+        get tainted() { return run.tainted || members.some((member) => !UNREAD.includes(run.message[member])); },
+      });
     } catch (error) {
       if (error === null || error instanceof InternalError) {
         return stringify({ error: described(error), logs, notices, tainted: run.tainted });
