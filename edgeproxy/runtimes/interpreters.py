@@ -6,7 +6,6 @@ for the older. Results are kept, since asking a program for its version takes ti
 """
 
 import importlib.util
-import os
 import re
 import shutil
 import subprocess
@@ -94,10 +93,8 @@ def _other_python(wanted: str) -> str:
     path = shutil.which(f"python{wanted}")
     if path is None or not _is_script(path):
         return path or ""
-    # Version managers put scripts on the path, which may find no version to run. That of pyenv does
-    # so for each version but the chosen one, unless another is named.
-    command = [path, "-c", "import sys; print(sys.executable)"]
-    return _ask(command) or _ask(command, PYENV_VERSION=wanted)
+    # Version managers put scripts on the path, which may find no version to run.
+    return _ask([path, "-c", "import sys; print(sys.executable)"])
 
 
 def _node(runtime: str, wanted: str) -> Interpreter:
@@ -146,16 +143,11 @@ def _is_script(path: str) -> bool:
         return file.read(2) == b"#!"
 
 
-def _ask(command: list[str], **environment: str) -> str:
+def _ask(command: list[str]) -> str:
     """What the program prints; nothing if it fails."""
     try:
         answer = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=_ANSWER_S,
-            env=os.environ | environment,
+            command, capture_output=True, text=True, check=True, timeout=_ANSWER_S
         )
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -248,7 +248,7 @@ async def test_output_is_bounded_and_says_so(account: Account, runtime: str) -> 
     result = await account.call("floods")
     assert isinstance(result, Returned)
     assert sum(len(line) for line in messages(result, "stdout")) == 256 * 1024
-    assert any("truncated" in line for line in messages(result, "platform"))
+    assert any("output dropped" in line for line in messages(result, "stderr"))
     assert not messages(await account.call("nothing"), "stdout")
 
 

@@ -305,11 +305,17 @@ def test_a_body_that_cannot_be_read(serve_cff: Serve, origin: Origin, body: str)
     site = serve_cff(
         {"viewer-response": function(f"event.response.body = {body};", result="event.response")}
     )
-    for _ in range(2):
+
+    def is_answered_from_cache() -> bool:
+        asked = len(origin.targets)
         response = site.get("/a")
         assert x_cache(response) == (502, "FunctionValidationError")
         assert f"{INVALID}: response.body" in response.text
-    assert origin.targets == ["/a"]  # What the origin sent is stored all the same.
+        return len(origin.targets) == asked
+
+    assert not is_answered_from_cache()
+    # What the origin sent is stored all the same, though maybe after the error page has left.
+    assert any(is_answered_from_cache() for _ in range(50))
 
 
 @pytest.mark.rule("CFF-ERR-06")

@@ -55,13 +55,6 @@ def test_a_version_managers_script_is_asked(programs: Path) -> None:
 
 
 @pytest.mark.rule("LR-340")
-def test_a_version_that_pyenv_has_but_did_not_choose_is_used(programs: Path) -> None:
-    script(programs / "python3.99", '[ "$PYENV_VERSION" = 3.99 ] && echo /real/python3.99')
-    found = find_interpreter("python3.99")
-    assert (found.path, found.exact, found.note) == ("/real/python3.99", True, "")
-
-
-@pytest.mark.rule("LR-340")
 def test_a_script_that_finds_no_version_is_not_used(programs: Path) -> None:
     script(programs / "python3.99", "exit 127")
     found = find_interpreter("python3.99")
