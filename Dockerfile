@@ -6,7 +6,7 @@ WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY edgeproxy ./edgeproxy
 RUN python -m venv /opt/edgeproxy \
- && /opt/edgeproxy/bin/pip install --no-cache-dir '.[node,uvloop]'
+ && /opt/edgeproxy/bin/pip install --no-cache-dir '.[geo,node,redis,uvloop]'
 
 FROM python:3.13-slim
 COPY --from=build /opt/edgeproxy /opt/edgeproxy

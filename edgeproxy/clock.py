@@ -6,6 +6,7 @@ waits (timeouts, durations) use :meth:`Clock.monotonic`, which nobody can move.
 """
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,6 +21,12 @@ class Clock:
 
     def __init__(self) -> None:
         self._offset_s = 0.0
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, moved: Callable[[], None]) -> Callable[[], None]:
+        """Have ``moved`` called, in any thread, whenever time is moved; the result ends that."""
+        self._watchers.append(moved)
+        return lambda: self._watchers.remove(moved)
 
     @property
     def offset_s(self) -> float:
@@ -41,10 +48,16 @@ class Clock:
         if self.now() + seconds > _LATEST:
             raise ValueError("the clock ends with the year 9000")
         self._offset_s += seconds
+        self._moved()
 
     def reset(self) -> None:
         """Go back to real time. What was stored under the later time keeps its times."""
         self._offset_s = 0.0
+        self._moved()
+
+    def _moved(self) -> None:
+        for moved in list(self._watchers):
+            moved()
 
     @staticmethod
     def monotonic() -> float:

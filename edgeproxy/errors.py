@@ -8,7 +8,7 @@ nothing else in the project prints an error message.
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["DefinitionError", "EdgeproxyError", "Place", "PortInUse", "UsageError"]
+__all__ = ["DefinitionError", "EdgeproxyError", "Place", "PortInUse", "UsageError", "reason"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,11 @@ class Place:
             if self.column is not None:
                 where += f":{self.column}"
         return " ".join(part for part in (where, self.path) if part)
+
+
+def reason(error: OSError | ValueError) -> str:
+    """Why a file cannot be read, without the system's number and the name of the file."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 class EdgeproxyError(Exception):

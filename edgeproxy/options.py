@@ -102,6 +102,34 @@ OPTIONS: tuple[Option, ...] = (
         _DISTRIBUTION,
     ),
     Option(
+        "list-folders",
+        Kind.FLAG,
+        "folders answer 404 for a missing key, as a bucket does that may be listed (default 403)",
+        group=_DISTRIBUTION,
+    ),
+    Option(
+        "aws-endpoint",
+        Kind.LIST,
+        "the buckets of S3 origins are there, at a server that speaks S3 (default "
+        "$AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, else AWS)",
+        "S3=URL",
+        _DISTRIBUTION,
+    ),
+    Option(
+        "origin-certificate",
+        Kind.LIST,
+        "show this certificate to origins with mutual TLS; the file also holds its private key",
+        "ARN_OR_ID=PEM_FILE",
+        _DISTRIBUTION,
+    ),
+    Option(
+        "image",
+        Kind.LIST,
+        "run a container image's function from this folder, with the command of its ImageConfig",
+        "FUNCTION=FOLDER",
+        _DISTRIBUTION,
+    ),
+    Option(
         "kvs",
         Kind.LIST,
         "load a key-value store from AWS's import JSON",
@@ -120,6 +148,13 @@ OPTIONS: tuple[Option, ...] = (
         Kind.LIST,
         "the certificates of the authorities in a trust store, for viewer mutual TLS",
         "ID_OR_NAME=PEM_FILE",
+        _DISTRIBUTION,
+    ),
+    Option(
+        "field-level-encryption",
+        Kind.LIST,
+        "the configuration behind a FieldLevelEncryptionId, as the AWS CLI prints it",
+        "ID=FILE",
         _DISTRIBUTION,
     ),
     Option(
@@ -185,10 +220,65 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("viewer-ip", Kind.TEXT, "IP address of the viewer", "IP", _VIEWER),
     Option(
+        "viewer-location",
+        Kind.LIST,
+        "place and network of the viewer for the CloudFront-Viewer-* headers: country-region, "
+        "country-region-name, city, latitude, longitude, metro-code, postal-code, time-zone, asn",
+        "NAME=VALUE",
+        _VIEWER,
+    ),
+    Option(
+        "geo-database",
+        Kind.LIST,
+        "look up country, place and network of viewers by IP address in a MaxMind database (.mmdb)",
+        "FILE",
+        _VIEWER,
+    ),
+    Option(
         "access-log",
         Kind.PATH,
         "append CloudFront's standard log (W3C) to a file",
         "FILE",
+        _CONSOLE,
+    ),
+    Option(
+        "access-log-format",
+        Kind.TEXT,
+        "how --access-log is written (default w3c)",
+        "w3c|plain|json",
+        _CONSOLE,
+        ("w3c", "plain", "json"),
+    ),
+    Option(
+        "access-log-fields",
+        Kind.TEXT,
+        "fields of --access-log in their order, by CloudFront's names, with commas between them "
+        "(default the 33 of standard logs)",
+        "FIELD,...",
+        _CONSOLE,
+    ),
+    Option(
+        "standard-logs",
+        Kind.PATH,
+        "write the standard logs that the definition asks for below a folder, which stands for "
+        "their buckets, log groups and streams",
+        "DIR",
+        _CONSOLE,
+    ),
+    Option(
+        "realtime-logs",
+        Kind.PATH,
+        "write the real-time logs that the definition asks for to a folder, a file for each "
+        "configuration",
+        "DIR",
+        _CONSOLE,
+    ),
+    Option(
+        "otlp-endpoint",
+        Kind.TEXT,
+        "send traces of requests and functions to an OpenTelemetry collector (OTLP over HTTP), "
+        "such as http://localhost:4318",
+        "URL",
         _CONSOLE,
     ),
     Option(
@@ -214,6 +304,23 @@ OPTIONS: tuple[Option, ...] = (
         "NAME[=PORT]",
         _PROCESS,
     ),
+    Option(
+        "iam",
+        Kind.TEXT,
+        "whether signatures and resource policies are checked on function URLs, load balancers and "
+        "the Lambda API (default off)",
+        "off|enforce",
+        _PROCESS,
+        ("off", "enforce"),
+    ),
+    Option(
+        "access-key",
+        Kind.LIST,
+        "a caller that --iam enforce knows; ARN is whose key it is (default user/edgeproxy of the "
+        "functions' account)",
+        "ID=SECRET[@ARN]",
+        _PROCESS,
+    ),
     Option("no-reload", Kind.FLAG, "do not watch files", group=_PROCESS),
     Option(
         "state-dir",
@@ -225,17 +332,25 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "cache-store",
         Kind.TEXT,
-        "where cached objects lie: in memory, or on disk in the state folder, where they outlive a "
-        "restart (default memory)",
-        "memory|disk",
+        "where cached objects lie: in memory, on disk in the state folder, where they outlive a "
+        "restart, or in Redis or Valkey, for several edges (default memory)",
+        "memory|disk|redis://HOST:PORT/DB",
         _PROCESS,
-        ("memory", "disk"),
     ),
     Option(
         "cache-size-mb",
         Kind.INTEGER,
-        "memory or disk space for cached objects in MB (default 256)",
+        "memory or disk space for cached objects in MB; in Redis the most that one may take "
+        "(default 256)",
         "MB",
+        _PROCESS,
+    ),
+    Option(
+        "regional-cache",
+        Kind.TEXT,
+        "a regional edge cache behind the edge location's, of the same size; several edges share "
+        "one in Redis or Valkey (default off)",
+        "off|memory|redis://HOST:PORT/DB",
         _PROCESS,
     ),
     Option(

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeproxy.distribution.logs import DELIVERY_FIELDS
 from edgeproxy.errors import Place, UsageError
+from edgeproxy.http.location import objection
 from edgeproxy.options import OPTIONS, Kind, Option
 
 __all__ = ["Settings", "read_settings_file", "settings_from"]
@@ -32,9 +34,14 @@ class Settings:
     origin_request_policy: str = ""
     origin: tuple[str, ...] = ()
     origin_host: tuple[str, ...] = ()
+    origin_certificate: tuple[str, ...] = ()
+    list_folders: bool = False
+    aws_endpoint: tuple[str, ...] = ()
     kvs: tuple[str, ...] = ()
+    image: tuple[str, ...] = ()
     public_key: tuple[str, ...] = ()
     trust_store: tuple[str, ...] = ()
+    field_level_encryption: tuple[str, ...] = ()
     function_url: tuple[str, ...] = ()
     alb: tuple[str, ...] = ()
     multi_value_headers: bool = False
@@ -46,15 +53,25 @@ class Settings:
     endpoints_file: Path | None = None
     viewer_country: str = ""
     viewer_ip: str = ""
+    viewer_location: tuple[str, ...] = ()
+    geo_database: tuple[str, ...] = ()
     access_log: Path | None = None
+    access_log_format: str = "w3c"
+    access_log_fields: str = ""
+    standard_logs: Path | None = None
+    realtime_logs: Path | None = None
+    otlp_endpoint: str = ""
     log_format: str = "text"
     verbose: bool = False
     quiet: bool = False
     debug_function: tuple[str, ...] = ()
+    iam: str = "off"
+    access_key: tuple[str, ...] = ()
     no_reload: bool = False
     state_dir: Path = Path(".edgeproxy")
     cache_store: str = "memory"
     cache_size_mb: int = 256
+    regional_cache: str = "off"
     account_concurrency: int = 1000
     seed: int | None = None
     lenient: bool = False
@@ -161,6 +178,17 @@ def _amounts_are_positive(settings: Settings) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1")
 
 
+def _store_can_be_chosen(settings: Settings) -> None:
+    schemes = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
+    choice = settings.cache_store
+    if choice not in ("memory", "disk") and not choice.startswith(schemes):
+        raise UsageError(
+            # Its value is not told: there may be a password in it.
+            "--cache-store is not memory, disk or the URL of a Redis server",
+            remedy="such as redis://localhost:6379/0; rediss:// is over TLS, unix:// a socket",
+        )
+
+
 def _flags_do_not_clash(settings: Settings) -> None:
     for name, opposite in _OPPOSITES.items():
         if getattr(settings, name) and getattr(settings, opposite):
@@ -179,11 +207,50 @@ def _viewer_is_possible(settings: Settings) -> None:
             f"--viewer-country {country!r} is not a country code",
             remedy="two letters of ISO 3166-1, such as DE",
         )
+    told: set[str] = set()
+    for text in settings.viewer_location:
+        name, equals, value = text.partition("=")
+        wrong = objection(name, value) or ("is told twice" if name in told else "")
+        if not equals:
+            wrong = "is not of the form NAME=VALUE"
+        if wrong:
+            raise UsageError(
+                f"--viewer-location {text!r} {wrong}",
+                remedy="such as city=Detroit; --viewer-country says the country",
+            )
+        told.add(name)
+
+
+def _log_fields_are_known(settings: Settings) -> None:
+    for name in settings.access_log_fields.split(",") if settings.access_log_fields else ():
+        if name not in DELIVERY_FIELDS:
+            near = difflib.get_close_matches(name, DELIVERY_FIELDS, 1)
+            raise UsageError(
+                f"--access-log-fields: CloudFront's standard logs have no field {name!r}",
+                rule="CDN-LOG-05",
+                remedy=f"did you mean {near[0]!r}?" if near else ", ".join(DELIVERY_FIELDS),
+            )
+    if settings.access_log is None:
+        for option in ("access_log_fields", "access_log_format"):
+            if getattr(settings, option) != getattr(Settings, option):
+                raise UsageError(f"--{option.replace('_', '-')} needs --access-log FILE")
+
+
+def _collector_can_be_asked(settings: Settings) -> None:
+    endpoint = settings.otlp_endpoint
+    if endpoint and not endpoint.startswith(("http://", "https://")):
+        raise UsageError(
+            f"--otlp-endpoint {endpoint!r} is not a URL of HTTP",
+            remedy="such as http://localhost:4318; OTLP over gRPC is not spoken",
+        )
 
 
 _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _listeners_are_possible,
     _amounts_are_positive,
+    _store_can_be_chosen,
     _flags_do_not_clash,
     _viewer_is_possible,
+    _log_fields_are_known,
+    _collector_can_be_asked,
 )

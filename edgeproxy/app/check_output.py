@@ -107,8 +107,8 @@ def _place(place: Place, names: set[str]) -> dict[str, object]:
         path = inner.removeprefix("Properties").removeprefix(".")
     elif place.path in names:
         resource, path = place.path, ""
-    else:
-        resource, path = "", place.path
+    else:  # Terraform's places are "address: attribute".
+        resource, _, path = place.path.rpartition(": ")
     return {
         "file": str(place.file) if place.file is not None else None,
         "line": place.line,

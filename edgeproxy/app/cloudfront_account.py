@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry
+from edgeproxy.app.continuous_deployment import DefinitionChanges
 from edgeproxy.app.invalidations import CacheInvalidations
 from edgeproxy.app.key_value_stores import KeyValueStores
-from edgeproxy.cache.cache import Cache
 from edgeproxy.clock import Clock
+from edgeproxy.distribution.deployment import ContinuousDeploymentPolicy
 from edgeproxy.distribution.model import Distribution
-from edgeproxy.entrypoints.cloudfront_api.account import Deployed
+from edgeproxy.edge.tiers import Tiers
+from edgeproxy.entrypoints.cloudfront_api.account import Deployed, DeployedPolicy
 from edgeproxy.project.identifiers import DEFAULT_ACCOUNT, etag
 
 __all__ = ["CloudFrontAccount"]
@@ -21,15 +23,18 @@ class CloudFrontAccount:
         self,
         functions: CloudFrontFunctionRegistry,
         connection_functions: CloudFrontFunctionRegistry,
-        cache: Cache,
+        tiers: Tiers,
         clock: Clock,
+        changes: DefinitionChanges,
     ) -> None:
         self.id = DEFAULT_ACCOUNT
         self.functions = functions
         self.connection_functions = connection_functions
-        self.invalidations = CacheInvalidations(cache, clock, self._tenants_of)
+        self.invalidations = CacheInvalidations(tiers, clock, self._tenants_of)
         self._clock = clock
+        self.changes = changes
         self._deployed: dict[str, Deployed] = {}
+        self._policies: dict[str, DeployedPolicy] = {}
 
     @property
     def stores(self) -> KeyValueStores:
@@ -44,7 +49,15 @@ class CloudFrontAccount:
     def tenants(self) -> Sequence[Deployed]:
         return [each for each in self._deployed.values() if each.distribution.tenant is not None]
 
-    def deploy(self, distributions: Iterable[Distribution]) -> None:
+    @property
+    def policies(self) -> Sequence[DeployedPolicy]:
+        return list(self._policies.values())
+
+    def deploy(
+        self,
+        distributions: Iterable[Distribution],
+        policies: Iterable[ContinuousDeploymentPolicy] = (),
+    ) -> None:
         """Say what serves now; what did not change keeps its ETag and its time."""
         deployed = {}
         for distribution in distributions:
@@ -54,6 +67,14 @@ class CloudFrontAccount:
                 held = Deployed(distribution, version, now)
             deployed[distribution.id] = held
         self._deployed = deployed
+        now = self._clock.now()
+        held_policies = {}
+        for policy in policies:
+            known = self._policies.get(policy.id)
+            if known is None or known.policy != policy:
+                known = DeployedPolicy(policy, etag(f"policy/{policy.id}/{now}"), now)
+            held_policies[policy.id] = known
+        self._policies = held_policies
 
     def _tenants_of(self, distribution_id: str) -> list[str]:
         tenants = (each.distribution for each in self.tenants)

@@ -8,15 +8,19 @@ from typing import Final
 from aiohttp import web
 
 from edgeproxy.app.program import Program
+from edgeproxy.awslambda.account import LambdaAccount
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.edge.explain import Question
 from edgeproxy.entrypoints.cloudfront_api import api as cloudfront
 from edgeproxy.entrypoints.cloudfront_api import key_values
+from edgeproxy.entrypoints.lambda_api import api as lambda_api
+from edgeproxy.entrypoints.lambda_api.signed import SignedApi
 from edgeproxy.errors import PortInUse, UsageError
 from edgeproxy.http.body import StreamBody
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Handler, Request
+from edgeproxy.http.messages import Delivered, Handler, Request, Response
 from edgeproxy.inspector.api import ControlApi
 from edgeproxy.observe.history import History
 from edgeproxy.observe.metrics import Metrics
@@ -40,6 +44,8 @@ class ControlListener:
             cloudfront.PREFIX: cloudfront.CloudFrontApi(account, request_id),
             key_values.PREFIX: key_values.KeyValueStoreApi(account, request_id),
         }
+        lambdas = lambda_api.LambdaApi(program.account, program.recorder)
+        apis[lambda_api.PREFIX] = SignedApi(lambdas, program.access, program.account.chance.uuid)
         for prefix, api in apis.items():
             application.router.add_route("*", f"{prefix}/{{rest:.*}}", _serving(api))
         self._runner = web.AppRunner(
@@ -60,6 +66,10 @@ class ControlListener:
         return self._program.lambdas
 
     @property
+    def account(self) -> LambdaAccount:
+        return self._program.account
+
+    @property
     def log_groups(self) -> LogGroups:
         return self._program.log_groups
 
@@ -74,11 +84,14 @@ class ControlListener:
     def endpoints(self) -> dict[str, object]:
         return self._program.endpoints(self.url)
 
+    def target_health(self) -> dict[str, object]:
+        return self._program.load_balancers.target_health()
+
     async def invalidate(self, distribution: str, paths: list[str]) -> int:
         return await self._program.invalidate(distribution, paths)
 
-    def explain(self, url: str, method: str, headers: list[tuple[str, str]]) -> dict[str, object]:
-        return self._program.explain(url, method, headers)
+    async def explain(self, question: Question) -> dict[str, object]:
+        return await self._program.explain(question)
 
     async def start(self, host: str, port: int) -> None:
         """Accept from now on. Raises :class:`PortInUse` or :class:`UsageError`."""
@@ -101,10 +114,10 @@ class ControlListener:
         await self._runner.cleanup()
 
 
-def _serving(api: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _serving(api: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """``api`` behind aiohttp; it sees path and query as they stand in the request line."""
 
-    async def serve(request: web.Request) -> web.Response:
+    async def serve(request: web.Request) -> web.StreamResponse:
         path, mark, query = _AUTHORITY.sub("", request.raw_path).partition("?")
         response = await api(
             Request(
@@ -115,8 +128,29 @@ def _serving(api: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
                 body=StreamBody(request.content.iter_any(), request.content_length),
             )
         )
-        chunks = [chunk async for chunk in response.body]
-        lines = response.headers.lines()
-        return web.Response(status=response.status, headers=list(lines), body=b"".join(chunks))
+        sent = 0
+        if response.body.length is None:
+            answer = web.StreamResponse(status=response.status, headers=_lines(response))
+        else:
+            whole = b"".join([chunk async for chunk in response.body])
+            answer = web.Response(status=response.status, headers=_lines(response), body=whole)
+            sent = len(whole)
+        is_whole = False
+        try:
+            if response.body.length is None:
+                await answer.prepare(request)
+                async for chunk in response.body:
+                    await answer.write(chunk)
+                    sent += len(chunk)
+            is_whole = True
+        finally:
+            await response.body.close()
+            if response.on_delivered is not None:
+                response.on_delivered(Delivered(sent, aborted=not is_whole))
+        return answer
 
     return serve
+
+
+def _lines(response: Response) -> list[tuple[str, str]]:
+    return list(response.headers.lines())

@@ -1,20 +1,17 @@
 """The listeners of a running program: opened once, kept over reloads, closed when not wanted."""
 
 import asyncio
-import ipaddress
-import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from edgeproxy.errors import PortInUse
-from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Handler, Request, Response, Viewer
-from edgeproxy.server.listener import Admit, Listener, Refuse
-from edgeproxy.server.reading import Refused
+from edgeproxy.http.messages import Handler, Request, Response
+from edgeproxy.server.limits import Limits
+from edgeproxy.server.listener import Admit, Listener, Refuse, ViewerFrom
 
-__all__ = ["Doors", "viewer_from"]
+__all__ = ["Doors"]
 
 _PORTS_TO_TRY: Final = 100
 _LAST_PORT: Final = 65535
@@ -30,6 +27,7 @@ class _Door:
     refuse: Refuse
     tls: ssl.SSLContext | None
     admit: Admit | None
+    limits: Limits | None
     listener: Listener | None = None
 
     async def __call__(self, request: Request) -> Response:
@@ -43,7 +41,7 @@ class Doors:
         self,
         host: str,
         refuse: Refuse,
-        viewer: Callable[[str, int, Headers], Viewer],
+        viewer: ViewerFrom,
         first_free_port: int,
     ) -> None:
         self._host = host
@@ -61,12 +59,13 @@ class Doors:
         refuse: Refuse | None = None,
         tls: ssl.SSLContext | None = None,
         admit: Admit | None = None,
+        limits: Limits | None = None,
     ) -> str:
         """The URL under which ``handler`` is served, without a final slash.
 
         Without ``refuse``, what is no request gets the page that all doors share; with ``tls``
         viewers speak HTTPS, and ``admit`` may turn them away. A key that is served again keeps its
-        own.
+        own, and its ``limits``.
 
         Without ``port`` the next free one after the listeners' own is taken, or any if those are
         all in use. Raises :class:`PortInUse`.
@@ -75,7 +74,7 @@ class Doors:
         if door is not None and door.listener is not None:
             door.handler = handler
             return door.listener.url
-        door = _Door(handler, refuse or self._refuse, tls, admit)
+        door = _Door(handler, refuse or self._refuse, tls, admit, limits)
         if port is None:
             door.listener = await self._listen_on_next_port(door, name)
         else:
@@ -111,34 +110,8 @@ class Doors:
             viewer=self._viewer,
             ssl_context=door.tls,
             admit=door.admit,
+            limits=door.limits,
             name=name,
         )
         await listener.start()
         return listener
-
-
-def viewer_from(ip: str, country: str) -> Callable[[str, int, Headers], Viewer]:
-    """Who the viewer is: a request's own headers, then the options, then the connection.
-
-    ``ip`` and ``country`` are the options' values, empty when not given. A header that is no
-    address or no country code makes a bad request.
-    """
-
-    def viewer(peer_ip: str, peer_port: int, headers: Headers) -> Viewer:
-        own_ip = headers.get("x-edgeproxy-viewer-ip")
-        own_country = headers.get("x-edgeproxy-viewer-country")
-        if own_ip and not _is_address(own_ip):
-            raise Refused(400, "x-edgeproxy-viewer-ip is not an IP address")
-        if own_country and not re.fullmatch("[A-Za-z]{2}", own_country):
-            raise Refused(400, "x-edgeproxy-viewer-country is not a country code")
-        return Viewer(own_ip or ip or peer_ip, peer_port, country=(own_country or country).upper())
-
-    return viewer
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -104,7 +104,7 @@ class _Rehearsal:
             *(
                 self._behavior(distribution, behavior, until)
                 for distribution in project.distributions.values()
-                for behavior in (distribution.default_behavior, *distribution.behaviors)
+                for behavior in distribution.all_behaviors
             )
         )
         return DryRuns(tuple(run for each in runs for run in each), failed, slow)

@@ -61,7 +61,7 @@ def find_trigger(
 ) -> Trigger | None:
     """The first association of the function, with ``event_type`` the first one on that event."""
     for distribution in distributions:
-        for behavior in (distribution.default_behavior, *distribution.behaviors):
+        for behavior in distribution.all_behaviors:
             for each in behavior.functions:
                 is_it = (each.kind, each.function) == (kind, function)
                 if is_it and event_type in (None, each.event_type):

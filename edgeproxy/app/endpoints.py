@@ -58,7 +58,8 @@ def endpoints_document(
             logical_id: {
                 "id": distribution.id,
                 "domain_name": distribution.domain_name,
-                "url": urls[f"distribution {logical_id}"],
+                # A staging distribution has no door of its own (CDN-CD-01).
+                "url": urls.get(f"distribution {logical_id}"),
                 "https_url": urls.get(f"https distribution {logical_id}"),
             }
             for logical_id, distribution in project.distributions.items()

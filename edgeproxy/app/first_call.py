@@ -28,7 +28,7 @@ def first_call(project: Project, name: str) -> tuple[str | None, str]:
         if door.function == name:
             return door.qualifier, ""
     for distribution in project.distributions.values():
-        for behavior in (distribution.default_behavior, *distribution.behaviors):
+        for behavior in distribution.all_behaviors:
             if region := _region(distribution, behavior, name):
                 return None, region
     return None, ""

@@ -2,15 +2,11 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edgeproxy.distribution.matching import local_name
-from edgeproxy.distribution.model import (
-    CachePolicy,
-    Distribution,
-    ViewerMtlsMode,
-    ViewerProtocolPolicy,
-)
+from edgeproxy.distribution.model import CachePolicy, Distribution, ViewerProtocolPolicy
+from edgeproxy.distribution.mutual_tls import ViewerMtlsMode
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Treatment
 from edgeproxy.project.report import Severity
@@ -28,20 +24,21 @@ def greeting(
     """What a person reads first. ``authority`` is the certificate that HTTPS viewers must trust."""
     project = loaded.project
     lines = ["edgeproxy is ready"]
-    if len(project.distributions) > 1:
-        host = local_name(next(iter(project.distributions.values())))
+    public = project.public_distributions
+    if len(public) > 1:
+        host = local_name(next(iter(public.values())))
         lines.append(f"{endpoints['viewer']}  the distribution that the Host header names,")
         lines.append(f"    for example: curl -H 'Host: {host}' {endpoints['viewer']}/")
         if endpoints["https_viewer"]:
             lines.append(f"    over HTTPS: {endpoints['https_viewer']}")
     for logical_id, distribution in project.distributions.items():
         url = endpoints["distributions"][logical_id]["url"]
-        lines.append(f"{url}  {_title(distribution)}")
+        lines.append(f"{url or _STAGING}  {_title(distribution)}")
         lines.append(f"    {_policies(distribution)}")
         lines += [f"    {line}" for line in _functions(distribution)]
         if https_url := endpoints["distributions"][logical_id]["https_url"]:
             lines.append(f"    over HTTPS: {https_url}")
-        else:
+        elif url:
             lines += _without_https(distribution)
         lines += _mutual_tls(distribution)
         lines += _signed(distribution)
@@ -57,6 +54,9 @@ def greeting(
     lines += _report(loaded, verbose=settings.verbose)
     lines += _refused(loaded)
     return "\n".join(lines)
+
+
+_STAGING: Final = "behind its primary distribution:"
 
 
 def _title(distribution: Distribution) -> str:
@@ -82,7 +82,7 @@ def _without_https(distribution: Distribution) -> list[str]:
     """What cannot be reached as long as viewers are served over HTTP only."""
     patterns = [
         behavior.path_pattern
-        for behavior in (*distribution.behaviors, distribution.default_behavior)
+        for behavior in distribution.all_behaviors
         if behavior.viewer_protocol_policy is not ViewerProtocolPolicy.ALLOW_ALL
     ]
     if not patterns:
@@ -117,7 +117,7 @@ def _signed(distribution: Distribution) -> list[str]:
     """Who has to come with a signature, and the signers whose keys are not here."""
     patterns = [
         behavior.path_pattern
-        for behavior in (*distribution.behaviors, distribution.default_behavior)
+        for behavior in distribution.all_behaviors
         if behavior.trusted_key_groups
     ]
     if not patterns:
@@ -134,7 +134,7 @@ def _signed(distribution: Distribution) -> list[str]:
 
 def _functions(distribution: Distribution) -> list[str]:
     lines = []
-    for behavior in (distribution.default_behavior, *distribution.behaviors):
+    for behavior in distribution.all_behaviors:
         names = [f"{f.event_type} {f.function}" for f in behavior.functions]
         if names:
             lines.append(f"{behavior.path_pattern}: {', '.join(names)}")

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
+from edgeproxy.app.continuous_deployment import Entrance
 from edgeproxy.distribution.matching import local_name, match_host
 from edgeproxy.distribution.model import Distribution
-from edgeproxy.edge.location import EdgeLocation
 from edgeproxy.http.messages import Request, Response
 
 __all__ = ["HostRouter"]
@@ -18,23 +18,23 @@ class HostRouter:
 
     def __init__(
         self,
-        locations: Mapping[str, EdgeLocation],
+        entrances: Mapping[str, Entrance],
         urls: Mapping[str, str],
         refuse: Callable[[int, str, str], Response],
     ) -> None:
-        self._locations = locations
+        self._entrances = entrances
         self._urls = urls
         self._refuse = refuse
 
     async def __call__(self, request: Request) -> Response:
-        distributions = [location.distribution for location in self._locations.values()]
+        distributions = [each.distribution for each in self._entrances.values()]
         distribution = match_host(distributions, request.host)
         if distribution is None:
             return self._refuse(403, "", self._why_not(request.host, distributions))
         if _came_in_for_another(request, distribution):
             why = f"the connection was not opened for {request.host}, which has mutual TLS"
             return self._refuse(421, "", why)
-        return await self._locations[distribution.logical_id](request)
+        return await self._entrances[distribution.logical_id](request)
 
     def _why_not(self, host: str, distributions: list[Distribution]) -> str:
         ways = [

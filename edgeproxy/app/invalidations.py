@@ -4,9 +4,10 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from edgeproxy.cache.cache import Cache
+from edgeproxy.cache.invalidation import NO_TAG, is_tag
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import Distribution
+from edgeproxy.edge.tiers import Tiers
 from edgeproxy.entrypoints.cloudfront_api.account import Invalidation
 from edgeproxy.errors import UsageError
 from edgeproxy.project.identifiers import invalidation_id
@@ -24,9 +25,9 @@ class CacheInvalidations:
     """
 
     def __init__(
-        self, cache: Cache, clock: Clock, tenants_of: Callable[[str], Sequence[str]]
+        self, tiers: Tiers, clock: Clock, tenants_of: Callable[[str], Sequence[str]]
     ) -> None:
-        self._cache = cache
+        self._tiers = tiers
         self._clock = clock
         self._tenants_of = tenants_of
         self._made: defaultdict[str, deque[Invalidation]] = defaultdict(lambda: deque(maxlen=_KEPT))
@@ -48,21 +49,35 @@ class CacheInvalidations:
         return invalidation
 
     async def drop(self, distribution: Distribution, paths: Sequence[str]) -> int:
-        """Drop objects of a distribution; the number dropped.
+        """Drop objects of a distribution, by paths and by tags (``#tag``); the number dropped.
 
         Those of a multi-tenant distribution are its tenants'. ``/`` also names the default root
         object, and the reverse (CDN-INV-11). Raises :class:`UsageError` for a path without its
-        leading slash.
+        leading slash, and for what cannot be a tag here.
         """
         for path in paths:
-            if not path.startswith("/"):
-                raise UsageError(
-                    f"{path!r} does not begin with /", rule="CDN-INV-01", remedy=f"try /{path}"
-                )
+            _check(distribution, path)
         root = f"/{distribution.default_root_object}"
         wanted = list(paths)
         if distribution.default_root_object and ("/" in paths or root in paths):
             wanted += ["/", root]
         shared = distribution.is_multi_tenant
         ids = self._tenants_of(distribution.id) if shared else [distribution.id]
-        return sum([await self._cache.invalidate(each, wanted) for each in ids])
+        return sum([await self._tiers.invalidate(each, wanted) for each in ids])
+
+
+def _check(distribution: Distribution, item: str) -> None:
+    if item.startswith("/"):
+        return
+    if not item.startswith("#"):
+        raise UsageError(
+            f"{item!r} does not begin with /", rule="CDN-INV-01", remedy=f"try /{item}"
+        )
+    if not distribution.cache_tag_header:
+        raise UsageError(
+            f"{item!r} is a cache tag; {distribution.logical_id} has no CacheTagConfig",
+            rule="CDN-INV-17",
+            remedy="name the header with the tags in CacheTagConfig.HeaderName",
+        )
+    if not is_tag(item[1:]):
+        raise UsageError(f"{item!r}: the tag {NO_TAG}", rule="CDN-INV-18")

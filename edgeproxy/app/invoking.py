@@ -33,6 +33,7 @@ from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.functions import CloudFrontFunction
 from edgeproxy.distribution.model import EdgeFunctionKind, EventType
+from edgeproxy.edge.explain import Question
 from edgeproxy.errors import UsageError
 from edgeproxy.exchange.model import Finding
 from edgeproxy.exchange.text import visible
@@ -55,15 +56,14 @@ from edgeproxy.tasks import Tasks
 __all__ = ["explain_target", "invoke_function"]
 
 _SOURCE_SUFFIXES: Final = (".py", ".js", ".mjs", ".cjs")
+_BOOTSTRAP: Final = "bootstrap"
 
 
-def explain_target(
-    target: str, settings: Settings, url: str, method: str, headers: list[tuple[str, str]]
-) -> dict[str, object]:
+def explain_target(target: str, settings: Settings, question: Question) -> dict[str, object]:
     """What an edge that runs ``target`` would do with a request."""
     program = Program(settings, Hub(), lambda text: None)
     program.project = load_target(target, settings).project
-    return program.explain(url, method, headers)
+    return asyncio.run(program.explain(question, running=False))
 
 
 def invoke_function(
@@ -86,6 +86,8 @@ def invoke_function(
         document = orjson.loads(event)
     except orjson.JSONDecodeError as error:
         raise UsageError(f"the event is not JSON: {error}") from error
+    if target is None and parse_function_file(name).file.name == _BOOTSTRAP:
+        return asyncio.run(_run_lambda(load_function_file(name, settings), event, chance))
     if target is None and parse_function_file(name).file.suffix in _SOURCE_SUFFIXES:
         is_connection = _is_connection_event(document)
         if is_connection or _is_viewer_event(document):
@@ -110,8 +112,8 @@ def _sample(
     chance: Chance,
 ) -> bytes:
     trigger, kind = None, EdgeFunctionKind.LAMBDA
-    is_file = target is None and parse_function_file(name).file.suffix in _SOURCE_SUFFIXES
-    if is_file:
+    file = parse_function_file(name).file
+    if target is None and (file.suffix in _SOURCE_SUFFIXES or file.name == _BOOTSTRAP):
         if _exports_nothing(parse_function_file(name).file):
             _print_log(f"edgeproxy: {name} exports nothing: it is run as a CloudFront Function")
             kind, event_type = EdgeFunctionKind.CLOUDFRONT, event_type or EventType.VIEWER_REQUEST
@@ -200,7 +202,9 @@ async def _run_lambda(definition: FunctionDefinition, event: bytes, chance: Chan
             raise AssertionError("one invocation cannot reach a concurrency limit")
         case Returned():
             payload, status = result.payload, 0
-        case FunctionError() | TimedOut() | InitFailed():
+        case FunctionError() | InitFailed():
+            payload, status = result.body or orjson.dumps(result.document), 1
+        case TimedOut():
             payload, status = orjson.dumps(result.document), 1
         case _:
             assert_never(result)

@@ -1,8 +1,10 @@
 """From a target and settings to a loaded project."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
+from edgeproxy.app.load_balancers import with_local_targets
 from edgeproxy.awslambda.model import FunctionDefinition
 from edgeproxy.distribution.model import EventType
 from edgeproxy.errors import UsageError
@@ -22,7 +24,8 @@ __all__ = ["load_cloudfront_function_file", "load_function_file", "load_target"]
 
 def load_target(target: str | None, settings: Settings) -> Loaded:
     """What ``target`` and the options declare. Raises ``UsageError`` and ``DefinitionError``."""
-    return load(target, load_options(settings))
+    loaded = load(target, load_options(settings))
+    return replace(loaded, project=with_local_targets(loaded.project, settings))
 
 
 def load_function_file(text: str, settings: Settings) -> FunctionDefinition:
@@ -69,6 +72,10 @@ def load_options(settings: Settings) -> LoadOptions:
         key_value_stores=_named_files("--kvs", settings.kvs),
         public_keys=_named_files("--public-key", settings.public_key),
         trust_stores=_named_files("--trust-store", settings.trust_store),
+        field_level_encryption=_named_files(
+            "--field-level-encryption", settings.field_level_encryption
+        ),
+        images=_named_files("--image", settings.image),
         state_dir=settings.state_dir,
     )
 

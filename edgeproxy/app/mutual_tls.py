@@ -16,7 +16,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from edgeproxy.app.connection_functions import ConnectionFunctions
 from edgeproxy.chance import Chance
-from edgeproxy.distribution.model import Distribution, ViewerMtls, ViewerMtlsMode
+from edgeproxy.distribution.model import Distribution
+from edgeproxy.distribution.mutual_tls import ViewerMtls, ViewerMtlsMode
 from edgeproxy.events.connection import certificate_headers, connection_event
 from edgeproxy.http.messages import MutualTls, Viewer
 from edgeproxy.server.authority import NamedContext, Presentation
@@ -84,15 +85,21 @@ class Gate:
                 self.tell("a viewer was turned away: it has shown no certificate")
                 return None
             headers = certificate_headers(chain[0] if chain else None)
-            if not self._function_lets_in(distribution, chain, viewer):
+            connection_id = self._chance.request_id()
+            if not self._function_lets_in(distribution, chain, viewer, connection_id):
                 return None
         except (ValueError, UnsupportedAlgorithm) as error:
             self.tell(f"a viewer's certificate cannot be read: {error}")
             return None
-        return replace(viewer, mutual_tls=MutualTls(distribution.logical_id, headers))
+        mutual_tls = MutualTls(distribution.logical_id, headers, connection_id)
+        return replace(viewer, mutual_tls=mutual_tls)
 
     def _function_lets_in(
-        self, distribution: Distribution, chain: list[x509.Certificate], viewer: Viewer
+        self,
+        distribution: Distribution,
+        chain: list[x509.Certificate],
+        viewer: Viewer,
+        connection_id: str,
     ) -> bool:
         if not distribution.connection_function:
             return True
@@ -102,7 +109,7 @@ class Gate:
             client_ip=self._viewer_ip or viewer.ip,
             endpoint=distribution.domain_name,
             distribution_id=distribution.id_in_events,
-            connection_id=self._chance.request_id(),
+            connection_id=connection_id,
         )
         return self._functions.lets_in(distribution.connection_function, event)
 

@@ -1,47 +1,61 @@
 """The running program: what a project declares, opened as doors, exchanged whole on reload."""
 
 import asyncio
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-from edgeproxy.app.caching import cache_from
+from edgeproxy.app.asynchronous import event_queue
 from edgeproxy.app.cloudfront_account import CloudFrontAccount
 from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry, told_finding
 from edgeproxy.app.connection_functions import ConnectionFunctions
-from edgeproxy.app.doors import Doors, viewer_from
+from edgeproxy.app.continuous_deployment import (
+    ContinuousDeployment,
+    DefinitionChanges,
+    Entrance,
+    explain_choice,
+)
+from edgeproxy.app.doors import Doors
 from edgeproxy.app.endpoints import endpoints_document
 from edgeproxy.app.explaining import request_for
 from edgeproxy.app.first_call import first_call
+from edgeproxy.app.geo_database import GeoDatabases
 from edgeproxy.app.host_router import HostRouter
+from edgeproxy.app.lambda_account import AccountFile, lambda_account
+from edgeproxy.app.load_balancers import LoadBalancers
 from edgeproxy.app.load_failures import load_failure
 from edgeproxy.app.mapping import destinations_of
+from edgeproxy.app.permissions import access_from, edge_keys
 from edgeproxy.app.secure_doors import secure_doors
-from edgeproxy.awslambda.model import FunctionDefinition
+from edgeproxy.app.tiers import tiers_from
+from edgeproxy.app.viewers import viewer_from
+from edgeproxy.app.which_distribution import distribution_at, distribution_named
+from edgeproxy.awslambda.access import Access
+from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
 from edgeproxy.awslambda.service import Deployed, DeployFailed, LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
-from edgeproxy.distribution.matching import match_host
-from edgeproxy.distribution.model import CustomOrigin, Distribution, Origin
-from edgeproxy.edge.explain import explain
+from edgeproxy.distribution.deployment import staging_of
+from edgeproxy.distribution.model import Distribution
+from edgeproxy.edge.explain import Question, explain
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.location import EdgeLocation
 from edgeproxy.edge.passage import Services
 from edgeproxy.edge.signature import Identity, refusals, told
-from edgeproxy.entrypoints.alb import AlbDoor
 from edgeproxy.entrypoints.function_url import FunctionUrlDoor
-from edgeproxy.errors import UsageError
 from edgeproxy.exchange.model import Recorder
 from edgeproxy.http.messages import Handler, Response
-from edgeproxy.loadbalancing.model import AlbListener, LoadBalancer
 from edgeproxy.origins.client import OriginClient
 from edgeproxy.origins.destinations import Destinations
+from edgeproxy.origins.signing import credentials_from
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Project
 from edgeproxy.runtimes.log_groups import LogGroups
 from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
+from edgeproxy.server.limits import Limits
 from edgeproxy.server.listener import Refuse
 from edgeproxy.settings import Settings
 from edgeproxy.tasks import Tasks
@@ -49,6 +63,8 @@ from edgeproxy.tasks import Tasks
 __all__ = ["Program"]
 
 _VIEWER: Final = "viewer"
+_URL_LIMITS: Final = Limits(max_head_bytes=10 * 1024)
+"""UNSURE how much a function URL takes (FU-127)."""
 
 
 class Program:
@@ -68,7 +84,7 @@ class Program:
         self.clock = Clock()
         self.chance = Chance(settings.seed)
         self.project = Project()
-        self._recorder = recorder
+        self.recorder = recorder
         self._tell = tell
         self._noted: set[str] = set()
         self._tasks = Tasks()
@@ -82,19 +98,39 @@ class Program:
             log_groups=self.log_groups,
             terminal=terminal,
         )
+        self.account = lambda_account(settings, self.lambdas, self.clock, self._tasks)
+        self._account_file = AccountFile(settings.state_dir, self.account, tell)
+        self.account.open_url = self._open_function_url
+        self.account.close_url = self._close_function_url
+        self.events = event_queue(settings, self.lambdas, self.clock, recorder, tell)
+        self.account.submit = self.events.submit
+        self.account.recursion_dropped = self.events.note_recursion
+        self.access = access_from(settings, self.account)
         self._cloudfront_functions = CloudFrontFunctionRegistry(self.clock, self.chance, tell)
         self.connection_functions = ConnectionFunctions(
             self._cloudfront_functions.stores, self.clock, self.chance, self.log_groups, tell
         )
-        cache = self._cache = cache_from(settings, self.clock, self._tasks, tell)
+        self._tiers = tiers_from(settings, self.clock, self._tasks, tell)
+        self._changes = DefinitionChanges(self._take)
         self.cloudfront = CloudFrontAccount(
-            self._cloudfront_functions, self.connection_functions.registry, cache, self.clock
+            self._cloudfront_functions,
+            self.connection_functions.registry,
+            self._tiers,
+            self.clock,
+            self._changes,
         )
-        self._origins = OriginClient(Destinations({}, handlers={}), self.clock, chance=self.chance)
+        self._origins = OriginClient(
+            Destinations({}, handlers={}),
+            self.clock,
+            chance=self.chance,
+            credentials=credentials_from(os.environ),
+            lists_folders=settings.list_folders,
+            is_debugging=lambda: bool(settings.debug_function) or terminal.is_lent,
+        )
         self.identity = Identity(via_host=f"{self.chance.hex(32)}.cloudfront.net")
         self._refuse = refusals(self.identity, self.clock, self.chance, tell)
         self._services = Services(
-            cache,
+            self._tiers,
             self._origins,
             Hooks(self.lambdas, self._cloudfront_functions, strict=not settings.lenient),
             self.clock,
@@ -102,16 +138,29 @@ class Program:
             recorder,
             self.identity,
         )
+        self.load_balancers = LoadBalancers(
+            settings,
+            self.lambdas,
+            self._origins,
+            self.clock,
+            self.chance,
+            recorder,
+            tell,
+            self.access,
+        )
+        self._geo_databases = GeoDatabases(settings.geo_database)
+        self._viewer = viewer_from(settings, self._geo_databases)
         self._doors = Doors(
             settings.host,
             self._refuse,
-            viewer_from(settings.viewer_ip, settings.viewer_country),
+            self._viewer,
             max(settings.port, settings.control_port) + 1 if settings.port else 0,
         )
         self._secure = secure_doors(
             settings, self.clock, self.chance, self.connection_functions, tell
         )
         self._locations: dict[str, EdgeLocation] = {}
+        self._deployments_of: dict[str, ContinuousDeployment] = {}
         self._opened: tuple[Project, dict[str, str]] = (Project(), {})
 
     async def apply(self, loaded: Loaded) -> None:
@@ -120,10 +169,14 @@ class Program:
         Doors, caches and functions that are the same as before are kept. Functions start in the
         background.
         """
-        project = loaded.project
+        project = self._changes.applied_to(loaded.project)
+        self._account_file.load()
+        declared_urls = project.function_urls.values()
+        made = self.account.function_urls(project.functions)
+        project = replace(project, function_urls={**project.function_urls, **made})
         # What can fail comes first: until it has not, everything goes on as it was.
-        await self._cache.open()
-        locations, urls = await self._open_doors(project)
+        await self._tiers.open()
+        locations, entrances, urls = await self._open_doors(project)
         self._origins.destinations = destinations_of(
             loaded, self.settings, partial(self._inner_door, project), self._tell
         )
@@ -133,21 +186,52 @@ class Program:
             self._tell(told_finding(name, finding))
         self.connection_functions.apply(project)
         earlier, self.project = self.project, project
+        self.account.declare(project.functions.values(), declared_urls)
         for definition in project.functions.values():
             work = self._deploy_if_declared(definition)
             _ = self._deployments.start(work, f"deploy {definition.name}")
         await asyncio.sleep(0)  # Each deployment makes its function known before it first waits.
-        for logical_id, location in locations.items():
-            location.distribution = project.distributions[logical_id]
+        self.load_balancers.apply(project.load_balancers)
         self._locations = locations
+        self._deployments_of = {
+            logical_id: entrance
+            for logical_id, entrance in entrances.items()
+            if isinstance(entrance, ContinuousDeployment)
+        }
         self._opened = (project, urls)
-        self.cloudfront.deploy(
-            [*project.distributions.values(), *project.multi_tenant_distributions.values()]
-        )
+        self._changes.declare(loaded.project)
         await self._doors.close_others(urls)
         # Only now does nothing lead to them any more.
         for name in earlier.functions.keys() - project.functions.keys():
             await self.lambdas.remove(name)
+        await self.events.resume()
+
+    def _take(self, project: Project) -> None:
+        """Have the locations that there are serve the distributions of ``project``."""
+        self.project = project
+        for logical_id, location in self._locations.items():
+            location.distribution = project.distributions[logical_id]
+        for entrance in self._deployments_of.values():
+            policy_id = entrance.distribution.continuous_deployment_policy_id
+            policy = project.continuous_deployment_policies.get(policy_id)
+            staging = policy and staging_of(policy, project.distributions.values())
+            entrance.deploy(policy, self._locations[staging.logical_id] if staging else None)
+        self.cloudfront.deploy(
+            [*project.distributions.values(), *project.multi_tenant_distributions.values()],
+            project.continuous_deployment_policies.values(),
+        )
+
+    def _entrances(
+        self, project: Project, locations: dict[str, EdgeLocation]
+    ) -> dict[str, Entrance]:
+        """Where viewers come in: not at a staging distribution (CDN-CD-01)."""
+        return {
+            logical_id: self._deployments_of.get(logical_id)
+            or ContinuousDeployment(locations[logical_id], self.clock, self.chance)
+            if distribution.continuous_deployment_policy_id
+            else locations[logical_id]
+            for logical_id, distribution in project.public_distributions.items()
+        }
 
     async def _deploy_if_declared(self, definition: FunctionDefinition) -> None:
         # The next definition may have come before this task had its turn.
@@ -162,7 +246,10 @@ class Program:
         """
         qualifier, region = first_call(self.project, definition.name)
         result = await self.lambdas.deploy(
-            definition, force=changed, qualifier=qualifier, replica_region=region
+            self.account.definition_of(definition),
+            force=changed,
+            qualifier=qualifier,
+            replica_region=region,
         )
         if result.note and result.note not in self._noted:
             self._noted.add(result.note)  # for the first function of its runtime
@@ -174,8 +261,10 @@ class Program:
                 self._tell(load_failure(definition, result))
                 return False
 
-    async def _open_doors(self, project: Project) -> tuple[dict[str, EdgeLocation], dict[str, str]]:
-        """Doors for everything in ``project``: its edge locations, and every door's URL by key.
+    async def _open_doors(
+        self, project: Project
+    ) -> tuple[dict[str, EdgeLocation], dict[str, Entrance], dict[str, str]]:
+        """Doors for everything in ``project``: locations, entrances, and every door's URL by key.
 
         Locations that there were before keep their distribution for now.
         """
@@ -186,79 +275,88 @@ class Program:
         }
         urls: dict[str, str] = {}
         own_urls: dict[str, str] = {}
-        if len(locations) > 1:
-            for logical_id, location in locations.items():
+        entrances = self._entrances(project, locations)
+        if len(entrances) > 1:
+            for logical_id, entrance in entrances.items():
                 key = f"distribution {logical_id}"
-                own_urls[logical_id] = await self._doors.open(key, location, logical_id)
-        if locations:
-            first = next(iter(locations.values()))
-            router = HostRouter(locations, own_urls, self._refuse) if own_urls else first
+                own_urls[logical_id] = await self._doors.open(key, entrance, logical_id)
+        if entrances:
+            first = next(iter(entrances.values()))
+            router = HostRouter(entrances, own_urls, self._refuse) if own_urls else first
             urls[_VIEWER] = await self._doors.open(_VIEWER, router, "--port", self.settings.port)
             if self._secure is not None:
                 urls |= await self._secure.open(
-                    self._doors, router, locations, project.distributions
+                    self._doors, router, entrances, project.public_distributions
                 )
-        for logical_id in locations:
+        for logical_id in entrances:
             urls[f"distribution {logical_id}"] = own_urls.get(logical_id, urls[_VIEWER])
         for logical_id in project.function_urls:
             key = f"function-url {logical_id}"
             door = self._function_url_door(project, logical_id)
             refuse = self._refusals(door.refuse)
-            urls[key] = await self._doors.open(key, door, logical_id, refuse=refuse)
-        for logical_id, balancer in project.load_balancers.items():
-            for index, listener in enumerate(balancer.listeners):
-                key = f"load-balancer {logical_id} {index}"
-                alb = self._alb_door(balancer, listener)
-                name, refuse = f"{logical_id} port {listener.port}", self._refusals(alb.refuse)
-                urls[key] = await self._doors.open(key, alb, name, refuse=refuse)
-        return locations, urls
+            urls[key] = await self._doors.open(
+                key, door, logical_id, refuse=refuse, limits=_URL_LIMITS
+            )
+        urls |= await self.load_balancers.open(
+            self._doors, project.load_balancers.values(), self._refusals, self._secure
+        )
+        return locations, entrances, urls
 
     def _refusals(self, page: Callable[[int], Response]) -> Refuse:
         """What a door that is not CloudFront's answers to what is no request."""
         return lambda status, reason, detail: told(page(status), detail, self._tell)
 
-    def _function_url_door(self, project: Project, logical_id: str) -> FunctionUrlDoor:
+    def _function_url_door(
+        self, project: Project, logical_id: str, access: Access | None = None
+    ) -> FunctionUrlDoor:
         return FunctionUrlDoor(
             project.function_urls[logical_id],
             self.lambdas,
             self.clock,
             self.chance,
-            self._recorder,
+            self.recorder,
+            self._tasks,
+            access=access or self.access,
             strict=not self.settings.lenient,
         )
 
-    def _alb_door(self, balancer: LoadBalancer, listener: AlbListener) -> AlbDoor:
-        return AlbDoor(
-            balancer,
-            listener,
-            self.lambdas,
-            self.clock,
-            self.chance,
-            self._recorder,
-            target=self._http_target,
-            strict=not self.settings.lenient,
+    async def _open_function_url(self, url: FunctionUrl) -> str:
+        """Open the door of a function URL that the API has made or changed."""
+        urls = {**self.project.function_urls, url.logical_id: url}
+        self.project = replace(self.project, function_urls=urls)
+        key = f"function-url {url.logical_id}"
+        door = self._function_url_door(self.project, url.logical_id)
+        refuse = self._refusals(door.refuse)
+        opened = await self._doors.open(
+            key, door, url.logical_id, refuse=refuse, limits=_URL_LIMITS
         )
+        self._opened = (self.project, {**self._opened[1], key: opened})
+        return f"{opened}/"
+
+    async def _close_function_url(self, url: FunctionUrl) -> None:
+        urls = {key: one for key, one in self.project.function_urls.items() if one != url}
+        self.project = replace(self.project, function_urls=urls)
+        opened = self._opened[1].copy()
+        opened.pop(f"function-url {url.logical_id}", None)
+        self._opened = (self.project, opened)
+        await self._doors.close_others(opened)
 
     def _inner_door(self, project: Project, target: str) -> Handler | None:
         """The door that ``function-url:<LogicalId>`` or ``load-balancer:<LogicalId>`` names."""
         kind, _, logical_id = target.partition(":")
         if kind == "function-url":
-            return self._function_url_door(project, logical_id)
+            url = project.function_urls[logical_id]
+            signer = credentials_from(os.environ)
+            access = self.access.with_keys(edge_keys(project, url, signer))
+            return self._function_url_door(project, logical_id, access)
         if kind == "load-balancer":
             balancer = project.load_balancers[logical_id]
-            return self._alb_door(balancer, balancer.listeners[0])
+            return self.load_balancers.door(balancer, balancer.listeners[0])
         return None
 
-    def _http_target(self, address: str) -> Handler:
-        """A plain HTTP target of a load balancer, ``host:port``, asked as an origin is."""
-        host, _, port = address.rpartition(":")
-        origin = Origin(address, host, CustomOrigin(http_port=int(port)))
-        return lambda request: self._origins.fetch(request, origin)
-
-    def domain_name(self, logical_id: str) -> str:
-        """The ``*.cloudfront.net`` name of a distribution; ``-`` when it is gone."""
-        distribution = self.project.distributions.get(logical_id)
-        return distribution.domain_name if distribution is not None else "-"
+    def distribution(self, logical_id: str) -> Distribution | None:
+        """The distribution that serves under this logical ID; None when it is gone."""
+        return self.project.distributions.get(logical_id)
 
     def distribution_id(self, logical_id: str) -> str:
         """The ID (``E…``) in events and logs; the logical ID of a distribution that is gone."""
@@ -276,54 +374,36 @@ class Program:
 
     async def invalidate(self, name: str, paths: list[str]) -> int:
         """Drop objects of a distribution; the number dropped. ``name`` may be empty if only one."""
-        return await self.cloudfront.invalidations.drop(self._distribution(name), paths)
+        distribution = distribution_named(name, self.project)
+        return await self.cloudfront.invalidations.drop(distribution, paths)
 
-    def explain(self, url: str, method: str, headers: list[tuple[str, str]]) -> dict[str, object]:
-        """What the edge would do with a request for ``url``, a whole URL or a path.
+    async def explain(self, question: Question, *, running: bool = True) -> dict[str, object]:
+        """What the edge would do with such a request; ``running``, what its cache holds for it.
 
         Raises :class:`UsageError`.
         """
-        request = request_for(url, method, headers, self.settings)
-        return explain(self._distribution_for(request.host), request, self.clock.now())
-
-    def _distribution_for(self, host: str) -> Distribution:
-        distributions = list(self.project.distributions.values())
-        if len(distributions) == 1:
-            return distributions[0]
-        _, urls = self._opened
-        for logical_id, distribution in self.project.distributions.items():
-            if urlsplit(urls.get(f"distribution {logical_id}", "")).netloc == host:
-                return distribution
-        found = match_host(distributions, host)
-        if found is None:
-            raise UsageError(
-                f"no distribution answers to {host!r}",
-                rule="CDN-BEH-04",
-                remedy=_named(distributions),
-            )
-        return found
-
-    def _distribution(self, name: str) -> Distribution:
-        distributions = list(self.project.distributions.values())
-        for distribution in (*distributions, *self.project.multi_tenant_distributions.values()):
-            if name in (distribution.logical_id, distribution.id):
-                return distribution
-        if not name and len(distributions) == 1:
-            return distributions[0]
-        what = f"no distribution is called {name!r}" if name else "which distribution?"
-        raise UsageError(what, remedy=_named(distributions))
+        request = request_for(question, self._viewer)
+        now = self.clock.now()
+        asked = distribution_at(request.host, self.project, self._opened[1])
+        distribution, choice = explain_choice(self.project, asked, request, now)
+        document = await explain(
+            distribution,
+            request,
+            now,
+            cache=self._tiers.edge if running else None,
+            answer=question.answer,
+        )
+        return document if choice is None else {"continuous_deployment": choice, **document}
 
     async def close(self) -> None:
         """Close every door, end every function's processes, drop every connection."""
         await self._doors.close_others(())
         # One that is under way would go on to start processes that nobody ends.
         await self._deployments.close()
+        await self.load_balancers.close()
+        await self.events.close()
         await self.lambdas.close()
         await self._origins.close()
         await self._tasks.close()
-        await self._cache.close()
-
-
-def _named(distributions: list[Distribution]) -> str:
-    names = ", ".join(distribution.logical_id for distribution in distributions)
-    return f"there is {names}" if names else "the definition declares none"
+        await self._tiers.close()
+        self._geo_databases.close()

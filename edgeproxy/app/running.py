@@ -4,10 +4,10 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeproxy.app.control import ControlListener
 from edgeproxy.app.debugging import Debugging, how_to_attach
@@ -16,8 +16,6 @@ from edgeproxy.app.greeting import greeting
 from edgeproxy.app.loading import load_target
 from edgeproxy.app.program import Program
 from edgeproxy.app.reload import Reloader
-from edgeproxy.errors import Place, UsageError
-from edgeproxy.observe.access_log import AccessLog
 from edgeproxy.observe.console import Console
 from edgeproxy.observe.edge_logs import EdgeLogs
 from edgeproxy.observe.history import History
@@ -26,6 +24,9 @@ from edgeproxy.observe.metrics import Metrics
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
 from edgeproxy.settings import Settings
+
+if TYPE_CHECKING:
+    from edgeproxy.app.request_logs import RequestLog
 
 __all__ = ["LogToConsole", "Running", "loop_factory", "run_until_signal"]
 
@@ -101,6 +102,7 @@ class Running:
         self._console = console
         self._stack = AsyncExitStack()
         self.history = History()
+        self._logs: list[RequestLog] = []
         self._hub = Hub()
         self.program = Program(settings, self._hub, console.problem, terminal)
         self._debugging = Debugging(settings)
@@ -108,6 +110,9 @@ class Running:
         metrics = Metrics(program.distribution_id)
         program.lambdas.on_entered = lambda name, in_flight: metrics.entered(
             name, in_flight, program.clock.now()
+        )
+        program.events.counted = lambda count: metrics.counted(
+            count.metric, count.function, count.qualifier, count.value, program.clock.now()
         )
         logs = EdgeLogs(program.log_groups, program.distribution_id, program.chance.uuid())
         for reader in (metrics, logs, self.history, console):
@@ -118,9 +123,9 @@ class Running:
         settings = self._settings
         async with AsyncExitStack() as stack:
             loaded = self._load()
-            if settings.access_log is not None:
-                log = self._open_access_log(settings.access_log)
-                stack.callback(log.close)
+            for log in self._open_logs(loaded):
+                stack.push_async_callback(log.close)
+                self._logs.append(log)
                 self._hub.add(log)
             stack.push_async_callback(self.program.close)
             stack.push_async_callback(self.control.stop)
@@ -149,10 +154,14 @@ class Running:
         loaded = load_target(self._target, self._settings)
         return replace(loaded, project=self._debugging.applied_to(loaded.project))
 
-    def _open_access_log(self, path: Path) -> AccessLog:
-        try:
-            return AccessLog(path, self.program.identity.pop, self.program.domain_name)
-        except OSError as error:
-            raise UsageError(
-                f"the access log cannot be written: {error.strerror}", place=Place(path)
-            ) from error
+    def _open_logs(self, loaded: Loaded) -> Iterator["RequestLog"]:
+        settings = self._settings
+        if settings.access_log or settings.standard_logs or settings.realtime_logs:
+            from edgeproxy.app.request_logs import request_logs
+
+            yield from request_logs(settings, self.program, loaded)
+
+    async def flush_logs(self) -> None:
+        """Wait until all that has been recorded is in the files of the logs."""
+        for log in self._logs:
+            await log.flush()

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from edgeproxy.app.connection_functions import ConnectionFunctions
+from edgeproxy.app.continuous_deployment import Entrance
 from edgeproxy.app.doors import Doors
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.distribution.forwarded import plan_of
 from edgeproxy.distribution.matching import match_host
 from edgeproxy.distribution.model import Distribution
+from edgeproxy.distribution.viewer_headers import FINGERPRINTS
 from edgeproxy.edge.admission import HTTPS_PORT
-from edgeproxy.edge.location import EdgeLocation
 from edgeproxy.http.messages import Handler
 from edgeproxy.settings import Settings
 
@@ -77,7 +79,7 @@ class SecureDoors:
         self,
         doors: Doors,
         viewer: Handler,
-        locations: Mapping[str, EdgeLocation],
+        locations: Mapping[str, Entrance],
         distributions: Mapping[str, Distribution],
     ) -> dict[str, str]:
         """The URLs by the doors' keys. ``viewer`` is behind ``--https-port`` itself.
@@ -95,6 +97,14 @@ class SecureDoors:
             urls[key] = url
             location.https_port = urlsplit(url).port or HTTPS_PORT
         return urls
+
+    def context(self, key: str) -> ssl.SSLContext:
+        """For a door that is no distribution's: a certificate for whatever name is asked for."""
+        from edgeproxy.server.authority import Presentation
+
+        if key not in self._presented:
+            self._presented[key] = Presentation(self._authority, self._names, self._gate.tell)
+        return self._presented[key].context
 
     async def _open(
         self, doors: Doors, key: str, handler: Handler, which: "DistributionOf", name: str
@@ -120,15 +130,24 @@ class SecureDoors:
         if key not in self._presented:
             self._presented[key] = Presentation(self._authority, self._names, self._gate.tell)
         presented = self._presented[key]
+        # CDN-VPP-11: a name of no distribution has no certificate.
+        presented.answers = lambda name: name in self._names or which(name) is not None
         # Who is meant is known only after the handshake has begun.
         own = which("")
         distributions = [own] if key != _VIEWER and own else list(self._distributions.values())
         ask(presented, distributions, which)
+        if any(map(_asks_for_fingerprints, distributions)):
+            presented.keep_client_hello()
         with warnings.catch_warnings():
             # Python would rather not speak TLS 1.1; whoever asks for it means it.
             warnings.simplefilter("ignore", DeprecationWarning)
             presented.context.minimum_version = min(map(_minimum, distributions))
         return presented.context
+
+
+def _asks_for_fingerprints(distribution: Distribution) -> bool:
+    plans = map(plan_of, distribution.all_behaviors)
+    return any(not FINGERPRINTS.isdisjoint(plan.generated) for plan in plans)
 
 
 def _names_of(host: str) -> list[str]:

@@ -3,11 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from edgeproxy.errors import Place
 from edgeproxy.runtimes.invocation import FunctionSpec
 
-__all__ = ["Cors", "FunctionDefinition", "FunctionUrl"]
+__all__ = ["Cors", "EventInvokeConfig", "FunctionDefinition", "FunctionUrl"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventInvokeConfig:
+    """How asynchronous invocations are tried again, and who is told how they ended, by ARN."""
+
+    retries: int = 2
+    """``MaximumRetryAttempts``."""
+    max_age_s: int = 21_600
+    """``MaximumEventAgeInSeconds``."""
+    on_success: str = ""
+    on_failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +32,19 @@ class FunctionDefinition:
     logical_id: str = ""
     reserved_concurrency: int | None = None
     versions: tuple[str, ...] = ("1",)
-    """Numbers of the published versions that the definition names; all run the same code."""
+    """Numbers of the published versions; they run ``spec`` where ``frozen`` has nothing else."""
+    frozen: Mapping[str, FunctionSpec] = field(default_factory=dict)
+    """What versions run that were published with code and configuration of their own (LI-100)."""
     aliases: Mapping[str, str] = field(default_factory=dict)
     """Alias name to version number."""
+    weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Of aliases with two versions: alias name to the other version and its share (LI-105)."""
+    event_invoke: Mapping[str, EventInvokeConfig] = field(default_factory=dict)
+    """Configurations of asynchronous invocation by qualifier, ``$LATEST`` for none (LI-155)."""
+    allows_recursion: bool = False
+    """``RecursiveLoop`` is ``Allow`` (LI-230)."""
+    policies: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
+    """Statements of resource-based policies by qualifier, empty for none (LI-212)."""
     watch: tuple[Path, ...] = ()
     """Files and folders whose change means new code."""
     inline: bool = False

@@ -59,6 +59,7 @@ def function_run(
         document,
         qualifier=qualifier,
         version=result.version,
+        trace_id=result.trace_id,
     )
 
 

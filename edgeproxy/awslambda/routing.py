@@ -3,9 +3,10 @@
 import re
 
 from edgeproxy.awslambda.model import FunctionDefinition
+from edgeproxy.chance import Chance
 from edgeproxy.errors import EdgeproxyError
 
-__all__ = ["LATEST", "FunctionNotFound", "find_version", "qualified_arn"]
+__all__ = ["LATEST", "FunctionNotFound", "choose_version", "find_version", "qualified_arn"]
 
 LATEST = "$LATEST"
 
@@ -19,8 +20,20 @@ def qualified_arn(arn: str, qualifier: str) -> str:
     return f"{arn}:{qualifier}" if qualifier else arn
 
 
+def choose_version(definition: FunctionDefinition, qualifier: str, chance: Chance) -> str:
+    """The version that one invocation runs: an alias may share them out (LI-105, LI-108).
+
+    Raises :class:`FunctionNotFound`.
+    """
+    version = find_version(definition, qualifier)
+    for other, weight in definition.weights.get(qualifier, {}).items():
+        if chance.fraction() < weight:
+            return other
+    return version
+
+
 def find_version(definition: FunctionDefinition, qualifier: str) -> str:
-    """The version behind a version number, an alias, ``$LATEST`` or nothing.
+    """The version behind a version number, an alias (the main one), ``$LATEST`` or nothing.
 
     Raises :class:`FunctionNotFound`.
     """

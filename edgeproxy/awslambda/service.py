@@ -15,17 +15,26 @@ from typing import Final, TypeAlias, assert_never
 from edgeproxy.awslambda.concurrency import Concurrency, InFlight
 from edgeproxy.awslambda.model import FunctionDefinition
 from edgeproxy.awslambda.replicas import replica_spec
-from edgeproxy.awslambda.routing import LATEST, FunctionNotFound, find_version, qualified_arn
+from edgeproxy.awslambda.routing import (
+    LATEST,
+    FunctionNotFound,
+    choose_version,
+    find_version,
+    qualified_arn,
+)
+from edgeproxy.awslambda.tracing import Tracing
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.errors import DefinitionError
 from edgeproxy.runtimes.interpreters import find_interpreter
 from edgeproxy.runtimes.invocation import (
     FunctionError,
+    FunctionSpec,
     InitFailed,
     Invocation,
     InvocationResult,
     LogRecord,
+    ResponseSink,
     Returned,
     Throttled,
     TimedOut,
@@ -121,6 +130,7 @@ class LambdaService:
         self._clock = clock
         self._chance = chance
         self._tasks = tasks
+        self._tracing = Tracing(clock, chance)
         self._concurrency = Concurrency(account_concurrency)
         self._log_groups = log_groups or LogGroups()
         self._functions: dict[str, _Function] = {}
@@ -196,13 +206,15 @@ class LambdaService:
         for key in {first} if unchanged else {first, *in_use}:
             if key not in pools:
                 pools[key] = self._new_pool(function, definition, key)
+        serving = function.definition
         try:
-            results = await asyncio.gather(*(pool.start() for pool in list(pools.values())))
+            results = await asyncio.gather(*(pool.load() for pool in list(pools.values())))
         except asyncio.CancelledError:
             if pools is not function.pools:
                 self._retire(pools)
             raise
-        if self._is_gone(function):
+        if self._is_gone(function) or function.definition is not serving:
+            # Something newer was put into service meanwhile, or nothing is wanted any more.
             if pools is not function.pools:
                 self._retire(pools)
             return None
@@ -228,8 +240,7 @@ class LambdaService:
                 self._clock, self._chance, Warden(folder), folder, self._terminal
             )
             _ = self._tasks.start(self._end_idle(), "end idle environments")
-        version, region = key
-        spec = replica_spec(replace(definition.spec, version=version), region)
+        spec = _spec_of(definition, key)
         group = log_group(spec.name, spec.log, edge=spec.edge)
         return Pool(
             spec,
@@ -239,6 +250,22 @@ class LambdaService:
             partial(self._ended, function),
             function.turn if spec.debug_port is not None else None,
         )
+
+    def put(self, definition: FunctionDefinition) -> None:
+        """Serve this from the next invocation on, whether or not its code loads.
+
+        Environments whose version is as it was go on serving.
+        """
+        function = self._functions.setdefault(definition.name, _Function(definition))
+        kept = {
+            key: pool
+            for key, pool in function.pools.items()
+            if pool.spec == _spec_of(definition, key)
+        }
+        self._retire({key: pool for key, pool in function.pools.items() if key not in kept})
+        function.pools, function.definition = kept, definition
+        function.has_loaded = True  # AWS never goes back to earlier code by itself.
+        self._concurrency.reserve(definition.name, definition.reserved_concurrency)
 
     def _write(self, function: _Function, group: str, line: LogRecord) -> None:
         function.lines.add(line)
@@ -268,13 +295,14 @@ class LambdaService:
         client_context: str = "",
         request_id: str = "",
         replica_region: str = "",
+        sink: ResponseSink | None = None,
     ) -> InvocationResult:
         """Run a function on an event, given as JSON text in UTF-8.
 
         ``request_id`` is made up when the event names none itself. ``timeout_s`` shortens the
         function's own timeout. ``replica_region`` asks for Lambda@Edge's replica in that Region
-        instead of the function itself. A caller that is cancelled leaves the function running.
-        Raises :class:`FunctionNotFound`.
+        instead of the function itself. ``sink`` takes a streamed response. A caller that is
+        cancelled leaves the function running. Raises :class:`FunctionNotFound`.
         """
         function = self._functions.get(name)
         if function is None:
@@ -282,7 +310,7 @@ class LambdaService:
                 f"Function not found: {name}:{qualifier or LATEST}", rule="LI-006"
             )
         definition = function.definition
-        key = (find_version(definition, qualifier), replica_region)
+        key = (choose_version(definition, qualifier, self._chance), replica_region)
         if definition.spec.debug_port is not None:
             key = next(iter(function.pools), key)  # its one environment runs whatever is asked for
         request_id = request_id or self._chance.uuid()
@@ -303,8 +331,9 @@ class LambdaService:
                 payload,
                 qualified_arn(pool.spec.arn, qualifier),
                 timeout_s,
-                trace_id,
+                self._tracing.entered(trace_id, active=pool.spec.traced),
                 client_context,
+                sink=sink,
             )
         )
 
@@ -324,6 +353,11 @@ class LambdaService:
         """The newest log lines of a function, oldest first; none for an unknown one."""
         function = self._functions.get(name)
         return function.lines.newest(limit) if function is not None else []
+
+    def definition(self, name: str) -> FunctionDefinition | None:
+        """The function as it is in service; None when there is none."""
+        function = self._functions.get(name)
+        return function.definition if function is not None else None
 
     def describe(self) -> list[FunctionStatus]:
         """All functions."""
@@ -349,6 +383,13 @@ def _first_version(definition: FunctionDefinition, qualifier: str | None) -> str
     if qualifier is not None:
         return find_version(definition, qualifier)
     return definition.versions[-1] if definition.versions else LATEST
+
+
+def _spec_of(definition: FunctionDefinition, key: _PoolKey) -> FunctionSpec:
+    """What runs in the pool of ``key``."""
+    version, region = key
+    spec = definition.frozen.get(version, definition.spec)
+    return replica_spec(replace(spec, version=version), region)
 
 
 def _describe(document: Mapping[str, object]) -> str:

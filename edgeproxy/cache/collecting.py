@@ -110,7 +110,7 @@ class CollectingBody:
         finally:
             if not self._ended and self._error is None:
                 self._error = BodyBroken("the rest of the body is not fetched any more")
-            self._pumping = None
+            self._pumping = self._keep = None
             if self._draft is not None:
                 self._draft.discard()
             self._arrived.set()
@@ -209,25 +209,29 @@ class CollectingBody:
 
 
 class _Reader:
-    """One reader's view of the body: a Body that is read once."""
+    """One reader's view of the body: a Body that is read once.
 
-    __slots__ = ("_shared", "next_chunk", "passed")
+    What a request's record holds of it when it is over is no more than its beginning.
+    """
+
+    __slots__ = ("_preview", "_shared", "length", "next_chunk", "passed")
 
     def __init__(self, shared: CollectingBody) -> None:
-        self._shared = shared
+        self._shared: CollectingBody | None = shared
+        self._preview = b""
+        self.length = shared._source.length
         self.next_chunk = 0
         self.passed = 0
 
     @property
-    def length(self) -> int | None:
-        return self._shared._source.length
-
-    @property
     def preview(self) -> bytes:
-        return self._shared._preview[: self.passed]
+        preview = self._preview if self._shared is None else self._shared._preview
+        return preview[: self.passed]
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         shared = self._shared
+        if shared is None:
+            raise RuntimeError("the body is over")
         try:
             while True:
                 if self.next_chunk < shared._first:
@@ -245,7 +249,7 @@ class _Reader:
                 else:
                     await shared._arrived.wait()
         finally:
-            shared._leave(self)
+            await self.close()
 
     async def _from_draft(self, shared: CollectingBody) -> bytes:
         draft = shared._draft
@@ -257,4 +261,7 @@ class _Reader:
         return piece
 
     async def close(self) -> None:
-        self._shared._leave(self)
+        if self._shared is not None:
+            self._preview = self.preview
+            self._shared._leave(self)
+            self._shared = None

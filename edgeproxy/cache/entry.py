@@ -85,6 +85,8 @@ class Entry:
     initial_age_s: int = 0
     """The ``Age`` that came from the origin."""
     detail: str = ""
+    tags: tuple[str, ...] = ()
+    """Cache tags; an invalidation looks at them (CDN-INV-17)."""
 
     @property
     def headers(self) -> Headers:
@@ -178,6 +180,7 @@ def make_entry(
         _FOREVER if if_error_s is None else fresh_until + if_error_s,
         initial_age_s=initial_age(headers),
         detail=detail,
+        tags=storable.tags,
     )
 
 

@@ -1,10 +1,22 @@
-"""What a fill brings to the cache."""
+"""What a fill brings to the cache: from an origin, or from a cache that is nearer to it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from edgeproxy.http.messages import Response
 
-__all__ = ["Fetched"]
+__all__ = ["Fetched", "Layer", "Outcome"]
+
+Outcome: TypeAlias = Literal["Hit", "RefreshHit", "Miss"]
+
+
+class Layer(StrEnum):
+    """The caches between viewer and origin, as ``Server-Timing`` calls them (CDN-ST-07)."""
+
+    EDGE = "EDGE"
+    REGIONAL = "REC"
+    SHIELD = "Origin Shield"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +27,18 @@ class Fetched:
     (LE-ERR-11). ``detail`` is the detailed result type for the log when it is not the plain one
     (``OriginConnectError``, ``MissGeneratedResponse``); it is kept with a stored object. An
     origin's own answer has none.
+
+    A cache nearer to the origin answers like an origin, with its ``outcome``; ``received_at`` is
+    when it got the object, so that lifetime and age go on. ``layer`` is the cache that had the
+    object or asked the origin, None for the one that this is brought to.
     """
 
     response: Response
     may_store: bool = True
     detail: str = ""
+    outcome: Outcome = "Miss"
+    received_at: float | None = None
+    layer: Layer | None = None
 
     @property
     def is_edge_made(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from edgeproxy.cache.directives import CacheControl, parse_cache_control
+from edgeproxy.cache.invalidation import tags_in
 from edgeproxy.distribution.forwarded import forwards_cookies
 from edgeproxy.distribution.model import (
     Behavior,
@@ -61,6 +62,8 @@ class CacheRules:
     is_s3: bool = False
     forwards_all_headers: bool = False
     """The legacy header list is ``*``: nothing is cached (CDN-KEY-30)."""
+    tag_header: str = ""
+    """The header in which the origin names cache tags (CDN-INV-17)."""
 
     @property
     def disabled(self) -> bool:
@@ -103,6 +106,8 @@ class Storable:
     """Headers that the stored object goes without (CDN-TTL-11)."""
     releases: bool = False
     """Viewers who wait for this fetch must each ask the origin (CDN-COL-05)."""
+    tags: tuple[str, ...] = ()
+    """The object's cache tags, in small letters (CDN-INV-17)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,7 @@ def cache_rules(distribution: Distribution, behavior: Behavior) -> CacheRules:
         is_s3=distribution.origins[group.primary if group else target].is_s3,
         forwards_all_headers=isinstance(settings, LegacyCacheSettings)
         and settings.headers.kind is SelectionKind.ALL,
+        tag_header=distribution.cache_tag_header,
     )
 
 
@@ -160,6 +166,13 @@ def error_page_rules(
 
 def judge(status: int, headers: Headers, rules: CacheRules, now: float) -> Decision:
     """Whether an answer of the origin may be stored, for how long, and why."""
+    decision = _judge(status, headers, rules, now)
+    if isinstance(decision, Storable) and (tags := tags_in(headers, rules.tag_header)):
+        return replace(decision, tags=tags)
+    return decision
+
+
+def _judge(status: int, headers: Headers, rules: CacheRules, now: float) -> Decision:
     if rules.disabled:
         return NotStorable(rules.why_disabled)
     if status >= 400:

@@ -18,8 +18,9 @@ from edgeproxy.cache.freshness import (
     varies_on_everything,
 )
 from edgeproxy.cache.key import CacheKey
+from edgeproxy.cache.parts import is_table
 from edgeproxy.http.dates import format_date
-from edgeproxy.http.headers import Headers
+from edgeproxy.http.headers import EMPTY_HEADERS, Headers
 
 __all__ = ["after_failure", "look_up", "refresh", "validators"]
 
@@ -60,11 +61,14 @@ def look_up(entry: Entry | None, now: float) -> Lookup:
 def validators(entry: Entry, rules: CacheRules) -> Headers | None:
     """The conditional headers of a revalidation (CDN-VAL-01), or None for a full fetch.
 
-    None when cookies are forwarded (CDN-VAL-02), for ``Vary: *`` with MinTTL 0 (CDN-TTL-25), and
-    for an object without ``ETag`` and ``Last-Modified``.
+    None when cookies are forwarded (CDN-VAL-02), and for an object without ``ETag`` and
+    ``Last-Modified``. Empty for ``Vary: *`` with MinTTL 0: then the viewer's own do not go to the
+    origin either (CDN-TTL-25).
     """
     headers = entry.headers
-    if rules.forwards_cookies or (not rules.min_ttl_s and varies_on_everything(headers)):
+    if not rules.min_ttl_s and varies_on_everything(headers):
+        return EMPTY_HEADERS
+    if rules.forwards_cookies:
         return None
     lines = [
         (condition, headers.get(name))
@@ -86,7 +90,7 @@ def refresh(
     for name in dict(headers):
         if name.lower() not in _NOT_REFRESHED:
             merged = merged.with_set(name, *headers.get_all(name))
-    decision = judge(entry.status, merged, rules, now)
+    decision = judge(200 if is_table(entry) else entry.status, merged, rules, now)
     if isinstance(decision, NotStorable):
         storable = Storable(0, decision.why, stale_if_error_s=0)
     else:

@@ -12,11 +12,13 @@ def add_to(commands: Commands) -> None:
     parser = commands.add_parser(
         "invalidate",
         help="drop objects from a running edge's cache",
-        description="Invalidate paths on a running edge. A * at the end stands for any rest; "
-        "quote it from the shell.",
+        description="Invalidate paths on a running edge. A * at the end stands for any rest, a # "
+        "at the beginning for a cache tag; quote both from the shell.",
         allow_abbrev=False,
     )
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="such as /index.html or '/img/*'")
+    parser.add_argument(
+        "paths", nargs="+", metavar="PATH", help="such as /index.html, '/img/*' or '#tag'"
+    )
     parser.add_argument(
         "--distribution",
         default="",

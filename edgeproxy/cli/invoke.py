@@ -40,7 +40,7 @@ def add_to(commands: Commands) -> None:
         choices=[each.value for each in EventType],
         help="without --event: a sample event of this type",
     )
-    add_settings(parser, only=("state-dir", "kvs", "seed"))
+    add_settings(parser, only=("state-dir", "image", "kvs", "seed"))
     parser.set_defaults(run=run)
 
 

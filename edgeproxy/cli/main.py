@@ -4,20 +4,37 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from edgeproxy import __version__
-from edgeproxy.cli import check, dev, explain, invalidate, invoke
+from edgeproxy.cli import check, dev, event, explain, invalidate, invoke
 from edgeproxy.errors import EdgeproxyError
 from edgeproxy.exchange.text import visible
 
 __all__ = ["main", "parser"]
 
-_COMMANDS = (dev, check, invoke, explain, invalidate)
+_COMMANDS = (dev, check, invoke, event, explain, invalidate)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in two lines, where argparse would list every option first."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n  try: {self.prog} --help\n")
+
+    def parse_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: None = None
+    ) -> argparse.Namespace:
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            prog = f"{self.prog} {options.command}"
+            self.exit(2, f"{prog}: takes no {' '.join(unknown)}\n  try: {prog} --help\n")
+        return options
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line, for parsing and for the reference in the documentation."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="edgeproxy",
         description="CloudFront and Lambda@Edge on your own machine.",
         epilog="`edgeproxy COMMAND --help` tells more about a command.",

@@ -5,10 +5,10 @@ Everything in the key also goes to the origin (CDN-KEY-03); an origin request po
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 from edgeproxy.distribution.managed import (
     ALL_VIEWER_EXCEPT_HOST_HEADER_ID,
@@ -35,13 +35,18 @@ __all__ = [
     "NOTHING",
     "NameSet",
     "Names",
+    "Part",
     "Plan",
     "accept_encoding",
     "forwards_cookies",
     "plan_of",
+    "taken_by",
     "taken_cookies",
     "taken_query",
 ]
+
+
+Part: TypeAlias = Literal["headers", "cookies", "query strings"]
 
 
 class NameSet(Protocol):
@@ -246,6 +251,34 @@ def _key_headers(keyed: Names) -> tuple[str, ...]:
 def _generated(names: Iterable[str]) -> tuple[str, ...]:
     asked = {name.lower() for name in names} & GENERATED_NAMES
     return tuple(CANONICAL_NAMES[name] for name in sorted(asked))
+
+
+def taken_by(behavior: Behavior, part: Part, name: str) -> str:
+    """The setting that takes ``name`` to the origin, as the definition calls it; else empty."""
+    plan, settings = plan_of(behavior), behavior.cache
+    keyed: Container[str]
+    taken: Container[str]
+    match part:
+        case "headers":
+            name = name.lower()
+            keyed, taken = plan.key_headers, plan.headers
+            if CANONICAL_NAMES.get(name) in plan.generated:
+                taken = (name,)
+        case "cookies":
+            keyed, taken = plan.key_cookies, plan.cookies
+        case "query strings":
+            keyed, taken = plan.key_query, plan.query
+    if name not in taken:
+        return ""
+    if isinstance(settings, LegacyCacheSettings):
+        return f"ForwardedValues: {part}"
+    policy = settings if name in keyed else behavior.origin_request_policy or settings
+    selections = {
+        "headers": policy.headers,
+        "cookies": policy.cookies,
+        "query strings": policy.query_strings,
+    }
+    return f"{policy.name}: {part} {selections[part].kind}"
 
 
 def forwards_cookies(behavior: Behavior) -> bool:

@@ -8,13 +8,11 @@ from typing import Final, TypeVar
 
 from edgeproxy.distribution.model import (
     CachePolicy,
-    CorsConfig,
     OriginRequestPolicy,
-    PolicyHeader,
-    ResponseHeadersPolicy,
     Selection,
     SelectionKind,
 )
+from edgeproxy.distribution.response_headers import CorsConfig, PolicyHeader, ResponseHeadersPolicy
 
 __all__ = [
     "ALL_VIEWER_EXCEPT_HOST_HEADER_ID",
@@ -199,6 +197,7 @@ _PREFLIGHT_CORS: Final = CorsConfig(
     allow_credentials=False,
     origin_override=False,
     expose_headers=("*",),
+    exposes_to_preflights_only=True,
 )
 _SECURITY_HEADERS: Final = (
     PolicyHeader("Referrer-Policy", "strict-origin-when-cross-origin", override=False),

@@ -11,6 +11,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 
+from edgeproxy.distribution.field_encryption import FieldLevelEncryption
+from edgeproxy.distribution.logs import LogDelivery, RealtimeLogConfig, StandardLogging
+from edgeproxy.distribution.mutual_tls import ViewerMtls
+from edgeproxy.distribution.response_headers import ResponseHeadersPolicy
 from edgeproxy.distribution.tenants import DistributionTenant, ParameterDefinition
 from edgeproxy.http.headers import EMPTY_HEADERS, Headers
 
@@ -18,7 +22,6 @@ __all__ = [
     "Behavior",
     "CachePolicy",
     "CacheSettings",
-    "CorsConfig",
     "CustomErrorResponse",
     "CustomOrigin",
     "Distribution",
@@ -28,18 +31,14 @@ __all__ = [
     "GeoRestriction",
     "LegacyCacheSettings",
     "Origin",
+    "OriginAccessControl",
     "OriginGroup",
     "OriginRequestPolicy",
-    "PolicyHeader",
     "PublicKey",
-    "ResponseHeadersPolicy",
     "S3Origin",
     "Selection",
     "SelectionKind",
-    "ServerTiming",
-    "TrustStore",
-    "ViewerMtls",
-    "ViewerMtlsMode",
+    "SigningBehavior",
     "ViewerProtocolPolicy",
 ]
 
@@ -132,52 +131,6 @@ class OriginRequestPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyHeader:
-    """A header that a response headers policy adds, and whether it replaces the origin's."""
-
-    name: str
-    value: str
-    override: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CorsConfig:
-    """``CorsConfig`` (CDN-CFG-190). ``max_age_s`` is None when not configured."""
-
-    allow_origins: tuple[str, ...]
-    allow_headers: tuple[str, ...]
-    allow_methods: tuple[str, ...]
-    allow_credentials: bool
-    origin_override: bool
-    expose_headers: tuple[str, ...] = ()
-    max_age_s: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ServerTiming:
-    """``ServerTimingHeadersConfig``; ``sampling_rate`` is in percent."""
-
-    enabled: bool
-    sampling_rate: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseHeadersPolicy:
-    """``ResponseHeadersPolicyConfig``.
-
-    ``security_headers`` holds the security headers already in their final text form.
-    """
-
-    name: str
-    cors: CorsConfig | None = None
-    security_headers: tuple[PolicyHeader, ...] = ()
-    custom_headers: tuple[PolicyHeader, ...] = ()
-    remove_headers: tuple[str, ...] = ()
-    server_timing: ServerTiming = ServerTiming(enabled=False)
-    id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class CustomOrigin:
     """``CustomOriginConfig`` (and VPC origins, CDN-ORG-14); times in seconds."""
 
@@ -201,6 +154,27 @@ class S3Origin:
     read_timeout_s: float = 30
 
 
+class SigningBehavior(StrEnum):
+    """Which requests to the origin are signed (CDN-S3-10)."""
+
+    ALWAYS = "always"
+    NEVER = "never"
+    NO_OVERRIDE = "no-override"
+    ALWAYS_AMZ_AUTH = "always-amz-auth"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginAccessControl:
+    """``OriginAccessControlConfig`` (CDN-CFG-218)."""
+
+    id: str
+    origin_type: str = "s3"
+    """``s3``, ``lambda``, ``mediastore`` or ``mediapackagev2``."""
+    signing_behavior: SigningBehavior = SigningBehavior.ALWAYS
+    signing_protocol: str = "sigv4"
+    """``sigv4``, or ``sigv4a`` for a signature that holds in every Region."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """One origin of a distribution.
@@ -217,7 +191,7 @@ class Origin:
     connection_attempts: int = 3
     connection_timeout_s: float = 10
     response_completion_timeout_s: float | None = None
-    origin_access_control_id: str = ""
+    access_control: OriginAccessControl | None = None
     origin_shield_region: str = ""
     """Empty when Origin Shield is off."""
     server_name: str = ""
@@ -228,6 +202,10 @@ class Origin:
     @property
     def is_s3(self) -> bool:
         return isinstance(self.config, S3Origin)
+
+    @property
+    def is_signed_function_url(self) -> bool:
+        return self.access_control is not None and self.access_control.origin_type == "lambda"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +252,8 @@ class Behavior:
     functions: tuple[FunctionAssociation, ...] = ()
     trusted_key_groups: tuple[str, ...] = ()
     grpc_enabled: bool = False
+    field_level_encryption: FieldLevelEncryption | None = None
+    realtime_log: RealtimeLogConfig | None = None
 
     def function_for(self, event_type: EventType) -> FunctionAssociation | None:
         """The function associated with ``event_type``; there is at most one (LE-ASSOC-02)."""
@@ -309,33 +289,6 @@ class PublicKey:
     encoded_key: str
 
 
-class ViewerMtlsMode(StrEnum):
-    """Whether viewers show a certificate (CDN-CFG-040)."""
-
-    REQUIRED = "required"
-    OPTIONAL = "optional"
-    PASSTHROUGH = "passthrough"
-
-
-@dataclass(frozen=True, slots=True)
-class TrustStore:
-    """The authorities that viewers' certificates must come from."""
-
-    id: str
-    ca_bundle: str = ""
-    """Their certificates in PEM; empty when the bundle is not on this machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class ViewerMtls:
-    """``ViewerMtlsConfig``: mutual TLS between viewers and CloudFront."""
-
-    mode: ViewerMtlsMode
-    trust_store: TrustStore = TrustStore("")
-    advertises_ca_names: bool = False
-    ignores_certificate_expiry: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Distribution:
     """A distribution as deployed. ``logical_id`` is its name in the user's definition."""
@@ -356,9 +309,14 @@ class Distribution:
     minimum_protocol_version: str = "TLSv1"
     """The security policy's name (CDN-CFG-153); its first part is the oldest TLS for viewers."""
     enabled: bool = True
+    staging: bool = False
+    """Viewers reach it through a primary distribution's policy only (CDN-CD-01)."""
+    continuous_deployment_policy_id: str = ""
     viewer_mtls: ViewerMtls | None = None
     connection_function: str = ""
     """The name of the function that judges new connections with mutual TLS (CFF-CONN-04)."""
+    cache_tag_header: str = ""
+    """The header in which origins name an object's cache tags (CDN-INV-17)."""
     parameter_definitions: tuple[ParameterDefinition, ...] | None = None
     """Those of a multi-tenant distribution, which serves through its tenants only; else None."""
     tenant: DistributionTenant | None = None
@@ -366,7 +324,14 @@ class Distribution:
 
     AWS does not say what Lambda@Edge gets as ``distributionDomainName``: here it is that one too.
     """
+    logging: StandardLogging = StandardLogging()
+    log_deliveries: tuple[LogDelivery, ...] = ()
     source: Path | None = None
+
+    @property
+    def all_behaviors(self) -> tuple[Behavior, ...]:
+        """The default one first."""
+        return (self.default_behavior, *self.behaviors)
 
     @property
     def is_multi_tenant(self) -> bool:

@@ -1,7 +1,7 @@
 """The headers CloudFront makes up about a viewer (CDN-CFH), for keys and origin requests.
 
-Only what is really known is generated: a local viewer has no city, no autonomous system and no
-TLS fingerprint, and what CloudFront cannot determine it leaves out (CDN-CFH-31).
+Only what is really known is generated: nothing is derived from a country but its name, and what
+CloudFront cannot determine it leaves out (CDN-CFH-31).
 """
 
 import re
@@ -11,11 +11,14 @@ from typing import Final
 from urllib.parse import quote
 
 from edgeproxy.distribution.countries import COUNTRY_NAMES
+from edgeproxy.distribution.tls_fingerprints import ja3_fingerprint, ja4_fingerprint
+from edgeproxy.http.location import DETAILS, NOWHERE
 from edgeproxy.http.messages import Request, Viewer
 
 __all__ = [
     "CANONICAL_NAMES",
     "DEVICE_NAMES",
+    "FINGERPRINTS",
     "GENERATED_NAMES",
     "ORIGIN_REQUEST_POLICY_ONLY",
     "cloudfront_headers",
@@ -61,6 +64,11 @@ GENERATED_NAMES: Final = frozenset(CANONICAL_NAMES)
 
 DEVICE_NAMES: Final = frozenset(f"cloudfront-is-{device.lower()}-viewer" for device in _DEVICES)
 
+FINGERPRINTS: Final = frozenset(
+    {"CloudFront-Viewer-JA3-Fingerprint", "CloudFront-Viewer-JA4-Fingerprint"}
+)
+"""What needs the viewer's ClientHello."""
+
 ORIGIN_REQUEST_POLICY_ONLY: Final = frozenset(
     f"cloudfront-viewer-{what}"
     for what in (
@@ -76,6 +84,10 @@ ORIGIN_REQUEST_POLICY_ONLY: Final = frozenset(
 """Generated names that AWS refuses in a cache policy (CDN-KEY-17)."""
 
 _HEADER_ORDER_CHARACTERS: Final = 7_680
+
+_AMAZON: Final = frozenset({"16509", "14618"})
+"""Autonomous systems of the AWS network, of which CloudFront tells less (CDN-CFH-31)."""
+_TOLD_OF_AMAZON: Final = ("country", "city", "asn")
 
 _TV: Final = re.compile(
     r"smart-?tv|hbbtv|google ?tv|apple ?tv|android tv|netcast|web0s|roku|bravia|viera|crkey|"
@@ -99,12 +111,12 @@ def cloudfront_headers(request: Request) -> dict[str, str]:
     }
     if viewer.port:
         headers["CloudFront-Viewer-Address"] = f"{viewer.ip}:{viewer.port}"
-    if viewer.country:
-        headers["CloudFront-Viewer-Country"] = viewer.country
-        if name := COUNTRY_NAMES.get(viewer.country):
-            headers["CloudFront-Viewer-Country-Name"] = _ascii(name)
+    headers |= _location_headers(viewer)
     if tls := _tls(viewer):
         headers["CloudFront-Viewer-TLS"] = tls
+    if viewer.client_hello:
+        headers["CloudFront-Viewer-JA3-Fingerprint"] = ja3_fingerprint(viewer.client_hello)
+        headers["CloudFront-Viewer-JA4-Fingerprint"] = ja4_fingerprint(viewer.client_hello)
     if viewer.mutual_tls is not None:
         headers.update(viewer.mutual_tls.headers)
     return headers
@@ -114,11 +126,30 @@ def _header_order(request: Request) -> str:
     return ":".join(name for name, _ in request.headers)[:_HEADER_ORDER_CHARACTERS]
 
 
+def _location_headers(viewer: Viewer) -> dict[str, str]:
+    """Country, place and network (CDN-CFH-03 to 12)."""
+    place = viewer.location
+    found: dict[str, str] = {}
+    if viewer.country:
+        found = {"country": viewer.country, "country-name": COUNTRY_NAMES.get(viewer.country, "")}
+    if place != NOWHERE:
+        found |= {name: getattr(place, name.replace("-", "_")) for name in DETAILS}
+        if viewer.country != "US":
+            del found["metro-code"]
+        if place.asn in _AMAZON:
+            found = {name: found.get(name, "") for name in _TOLD_OF_AMAZON}
+    return {
+        CANONICAL_NAMES[f"cloudfront-viewer-{name}"]: _ascii(value)
+        for name, value in found.items()
+        if value
+    }
+
+
 def _tls(viewer: Viewer) -> str:
-    """CDN-CFH-15. The listener cannot see resumption; each handshake counts as a full one."""
+    """CDN-CFH-15"""
     if viewer.scheme == "http" or not (viewer.tls_protocol and viewer.tls_cipher):
         return ""
-    return f"{viewer.tls_protocol}:{viewer.tls_cipher}:fullHandshake"
+    return f"{viewer.tls_protocol}:{viewer.tls_cipher}:{viewer.tls_handshake}"
 
 
 def _ascii(text: str) -> str:

@@ -9,11 +9,12 @@ from typing import Final, TypeAlias
 
 from edgeproxy.distribution.model import Behavior, Distribution, ViewerProtocolPolicy
 from edgeproxy.distribution.quotas import MAX_DISTRIBUTIONS_IN_A_CHAIN
+from edgeproxy.distribution.root_object import fault_in_root_object
 from edgeproxy.distribution.signed_requests import judge_signature
 from edgeproxy.edge.pages import error_page, redirect_page, unsigned_page
 from edgeproxy.http.messages import Request, Response
 
-__all__ = ["HTTPS_PORT", "Admission", "Admitted", "Refused", "admit"]
+__all__ = ["HTTPS_PORT", "Admission", "Admitted", "Refused", "admit", "refused_root"]
 
 HTTPS_PORT: Final = 443
 _PORT: Final = re.compile(r":[0-9]*$")
@@ -149,6 +150,17 @@ def _judge_http(
                 result_type="Redirect",
                 detailed_result_type="Redirect",
             )
+
+
+def refused_root(distribution: Distribution, request: Request, request_id: str) -> Refused | None:
+    """The answer for ``/`` where the default root object cannot be one (CDN-ROOT-07)."""
+    if request.path != "/":
+        return None
+    fault = fault_in_root_object(distribution.default_root_object)
+    if not fault:
+        return None
+    page = error_page(400, "InvalidDefaultRootObject", request_id)
+    return Refused(page, f"DefaultRootObject: {fault} (CDN-ROOT-07)")
 
 
 def _distributions_passed(request: Request) -> int:

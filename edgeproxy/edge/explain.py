@@ -1,10 +1,10 @@
 """What an edge location would do with a request, without doing it."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 
-from edgeproxy.cache.freshness import cache_rules
-from edgeproxy.cache.key import cache_key
+from edgeproxy.cache.cache import Cache
+from edgeproxy.cache.freshness import CacheRules, NotStorable, Storable, cache_rules, judge
+from edgeproxy.cache.key import CacheKey, cache_key
 from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.distribution.model import (
     Behavior,
@@ -15,19 +15,42 @@ from edgeproxy.distribution.model import (
     Origin,
 )
 from edgeproxy.edge.admission import Refused, admit
+from edgeproxy.edge.delivery import without_vain_range
+from edgeproxy.edge.explain_forwarding import forwarded
+from edgeproxy.edge.lookup import why_uncacheable, with_default_root_object
 from edgeproxy.edge.outcomes import generated_headers
-from edgeproxy.edge.signature import Identity
-from edgeproxy.http.messages import Request
-from edgeproxy.origins.forwarding import origin_request, with_custom_headers
+from edgeproxy.http.headers import EMPTY_HEADERS
+from edgeproxy.http.messages import Request, Response
 
-__all__ = ["explain"]
+__all__ = ["Question", "explain"]
 
 
-def explain(distribution: Distribution, request: Request, now: float) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What ``explain`` is asked: ``url`` is a whole URL or a path.
+
+    ``answer`` is an answer that the origin might give; only its status and headers count.
+    """
+
+    url: str
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = ()
+    answer: Response | None = None
+
+
+async def explain(
+    distribution: Distribution,
+    request: Request,
+    now: float,
+    *,
+    cache: Cache | None = None,
+    answer: Response | None = None,
+) -> dict[str, object]:
     """Behavior, functions, cache key, TTLs and what the origin would get, as a JSON document.
 
-    ``now``, in seconds since 1970, decides about signatures. Functions are not run: what they would
-    change is not in the answer.
+    ``now``, in seconds since 1970, decides about signatures. With ``cache`` it says what lies there
+    for the request, with ``answer`` what would become of such an answer of the origin. Functions
+    are not run: what they would change is not in the document.
     """
     behavior = match_behavior(distribution, request.path)
     document: dict[str, object] = {
@@ -54,40 +77,25 @@ def explain(distribution: Distribution, request: Request, now: float) -> dict[st
         refusal = {"status": admission.response.status, "why": admission.why}
         return {**document, "admitted": False, "refused": refusal}
     document["admitted"] = True
+    request = without_vain_range(with_default_root_object(distribution, request))
     generated = generated_headers(behavior, request)
-    document["cache"] = _cache(distribution, behavior, request, generated)
-    origin = _first_origin(distribution, behavior)
-    sent = with_custom_headers(
-        origin_request(
-            request,
-            behavior,
-            origin,
-            generated=generated,
-            request_id="<request id>",
-            via=Identity().via(request.version),
-        ),
-        origin,
+    rules = cache_rules(distribution, behavior)
+    document["cache"] = await _cache(
+        rules, cache_key(distribution, behavior, request, generated), behavior, request, cache
     )
-    sent = replace(sent, path=origin.origin_path + sent.path)
-    document["forwarded"] = {
-        "origin": origin.id,
-        "domain_name": origin.domain_name,
-        "method": sent.method,
-        "target": sent.target,
-        "headers": [[name, value] for name, value in sent.headers],
-    }
+    if answer is not None:
+        document["answer"] = _judged(answer, rules, now)
+    origin = _first_origin(distribution, behavior)
+    document["forwarded"] = forwarded(request, behavior, origin, generated)
     return document
 
 
-def _cache(
-    distribution: Distribution, behavior: Behavior, request: Request, generated: Mapping[str, str]
+async def _cache(
+    rules: CacheRules, key: CacheKey, behavior: Behavior, request: Request, cache: Cache | None
 ) -> dict[str, object]:
-    rules = cache_rules(distribution, behavior)
-    if request.method not in behavior.cached_methods:
-        return {"cacheable": False, "why": f"{request.method} is not among CachedMethods"}
-    if rules.disabled:
-        return {"cacheable": False, "why": rules.why_disabled}
-    key = cache_key(distribution, behavior, request, generated)
+    why_not = why_uncacheable(behavior, request) or (rules.disabled and rules.why_disabled)
+    if why_not:
+        return {"cacheable": False, "why": why_not}
     return {
         "cacheable": True,
         "key": [
@@ -98,7 +106,32 @@ def _cache(
         "max_ttl_s": rules.max_ttl_s,
         "ttl_source": _ttl_source(behavior),
         "collapses_requests": rules.may_collapse,
+        "now": None if cache is None else await _found(cache, key, request),
     }
+
+
+async def _found(cache: Cache, key: CacheKey, request: Request) -> dict[str, object]:
+    """What a viewer would get of the cache right now."""
+    asked = request.headers if request.method == "GET" else EMPTY_HEADERS
+    entry, lookup = await cache.look(key, asked, has_body=request.method != "HEAD")
+    found: dict[str, object] = {"lookup": type(lookup).__name__, "why": lookup.why}
+    if entry is not None:
+        found |= {"status": entry.status, "stored_at": entry.stored_at}
+    return found
+
+
+def _judged(answer: Response, rules: CacheRules, now: float) -> dict[str, object]:
+    match judge(answer.status, answer.headers, rules, now):
+        case Storable(ttl_s=ttl_s, why=why) as storable:
+            return {
+                "stored": True,
+                "ttl_s": ttl_s,
+                "why": why,
+                "stale_while_revalidate_s": storable.stale_while_revalidate_s,
+                "stale_if_error_s": storable.stale_if_error_s,
+            }
+        case NotStorable(why=why):
+            return {"stored": False, "why": why}
 
 
 def _cache_settings_name(behavior: Behavior) -> str:

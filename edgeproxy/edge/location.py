@@ -10,10 +10,12 @@ from typing import Final
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge import pipeline
 from edgeproxy.edge.admission import HTTPS_PORT
-from edgeproxy.edge.passage import Passage, Services, Verdict
-from edgeproxy.edge.signature import LOCAL_PREFIX, signed
+from edgeproxy.edge.deployment import Choice
+from edgeproxy.edge.passage import Passage, Services
+from edgeproxy.edge.signature import signed
 from edgeproxy.exchange.delivery import record_delivery, record_end
-from edgeproxy.exchange.model import Exchange
+from edgeproxy.exchange.model import Decision, Exchange
+from edgeproxy.http.local_headers import explained, wants_explanation, without_local_headers
 from edgeproxy.http.messages import Delivered, Request, Response
 
 __all__ = ["EdgeLocation", "without_local_headers"]
@@ -37,10 +39,10 @@ class EdgeLocation:
         self.https_port = HTTPS_PORT
         self._services = services
 
-    async def __call__(self, received: Request) -> Response:
-        """Answer one viewer request."""
+    async def __call__(self, received: Request, choice: Choice | None = None) -> Response:
+        """Answer one viewer request; ``choice`` is what a deployment policy made of it."""
         services, distribution = self._services, self.distribution  # A reload changes the latter.
-        explain = received.headers.get(f"{LOCAL_PREFIX}explain") == "1"
+        explain = wants_explanation(received)
         request = without_local_headers(received)
         exchange = Exchange(
             services.chance.request_id(),
@@ -50,19 +52,24 @@ class EdgeLocation:
             services.clock.now(),
             services.clock,
         )
+        if choice is not None:
+            _note_choice(exchange, choice)
         try:
             verdict = await pipeline.viewer_facing(
                 Passage(distribution, services, exchange, self.https_port), request
             )
-        except BaseException:
+        except BaseException as error:
             # Its viewer has left, or the edge is closing: the record ends without an answer.
             exchange.result_type = exchange.response_result_type = "Error"
-            exchange.detailed_result_type = "Error"
+            hung_up = isinstance(error, ConnectionError)  # That of the viewer's upload.
+            exchange.detailed_result_type = "ClientHungUpRequest" if hung_up else "Error"
             record_end(exchange, Delivered(0, aborted=True), services.recorder)
             raise
         logged = _LOGGED_AS.get(verdict.result_type, verdict.result_type)
         exchange.result_type = exchange.response_result_type = logged
         exchange.detailed_result_type = verdict.detail or verdict.result_type
+        if verdict.outcome is not None:
+            exchange.layer = verdict.layer
         response = signed(
             verdict.response,
             verdict.result_type,
@@ -72,19 +79,20 @@ class EdgeLocation:
         )
         if distribution.http_version in _WITH_HTTP_3:
             response = replace(response, headers=response.headers.with_set("Alt-Svc", _ALT_SVC))
+        if choice is not None and choice.set_cookie:
+            headers = response.headers.with_added("Set-Cookie", choice.set_cookie)
+            response = replace(response, headers=headers)
         if explain:
-            response = _explained(exchange, verdict, response)
+            why = verdict.why
+            if choice is not None:
+                why = f"{distribution.logical_id} serves: {choice.why}; {why}"
+            response = explained(response, exchange.id, why)
         return record_delivery(exchange, response, services.recorder)
 
 
-def without_local_headers(request: Request) -> Request:
-    """``request`` without the headers that are for the local edge alone."""
-    local = [name for name in request.headers.names() if name.startswith(LOCAL_PREFIX)]
-    return replace(request, headers=request.headers.without(*local)) if local else request
-
-
-def _explained(exchange: Exchange, verdict: Verdict, response: Response) -> Response:
-    # It may quote what a function said: one line of visible ASCII, whatever that was.
-    why = verdict.why.encode("unicode_escape").decode("ascii")
-    headers = response.headers.with_set(f"{LOCAL_PREFIX}exchange", exchange.id)
-    return replace(response, headers=headers.with_set(f"{LOCAL_PREFIX}why", why))
+def _note_choice(exchange: Exchange, choice: Choice) -> None:
+    with exchange.step("continuous deployment", before=exchange.request) as step:
+        kind = "staging" if choice.is_staging else "primary"
+        step.decision = Decision(kind, choice.why, {"distribution": exchange.name})
+    if choice.is_staging:
+        exchange.primary = choice.primary

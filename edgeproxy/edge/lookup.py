@@ -1,28 +1,26 @@
 """Asks the cache for a request's object, and says what the viewer gets from it."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from edgeproxy.cache.cache import Obtained
-from edgeproxy.cache.fetched import Fetched
+from edgeproxy.cache.fetched import Layer
 from edgeproxy.cache.freshness import CacheRules, NotStorable, Storable
 from edgeproxy.cache.key import CacheKey, cache_key
-from edgeproxy.edge.cloudfront_hook import FUNCTION_FAILURES as CLOUDFRONT_FAILURES
+from edgeproxy.distribution.model import Behavior, Distribution
 from edgeproxy.edge.delivery import shape
-from edgeproxy.edge.lambda_hook import FUNCTION_FAILURES as LAMBDA_FAILURES
 from edgeproxy.edge.outcomes import Scene
 from edgeproxy.edge.pages import origin_error_page
 from edgeproxy.edge.passage import Passage, Verdict
+from edgeproxy.edge.tiers import FUNCTION_FAILURES, LAYER_NAMES, Asked, FillAsked
 from edgeproxy.exchange.model import Decision
-from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
 from edgeproxy.origins.errors import OriginFailureKind
 
-__all__ = ["look_up"]
+__all__ = ["look_up", "why_uncacheable", "with_default_root_object"]
 
 _ORIGIN_FAILURES: Final = frozenset(OriginFailureKind)
-_FUNCTION_FAILURES: Final = CLOUDFRONT_FAILURES | LAMBDA_FAILURES
 
 
 async def look_up(
@@ -30,22 +28,20 @@ async def look_up(
     scene: Scene,
     request: Request,
     rules: CacheRules,
-    fill: Callable[[Headers | None], Awaitable[Fetched]],
+    fill: FillAsked,
 ) -> Verdict:
     """The object for ``request``: from the cache, or brought by ``fill`` and kept by ``rules``."""
     with passage.exchange.step("cache", before=request) as step:
-        why_not = _why_uncacheable(scene, request)
+        why_not = why_uncacheable(scene.behavior, request)
         if why_not:
             key = None
-            fetched = await fill(None)
+            fetched = await fill(None, None)
             obtained = Obtained.uncached(fetched, why_not)
         else:
             key = cache_key(passage.distribution, scene.behavior, request, scene.generated)
-            obtained = await passage.services.cache.obtain(
-                key,
-                rules,
-                fill,
-                may_store=request.method != "HEAD",  # Its answer has no body (CDN-MTH-08).
+            asked = Asked(request, key, rules)
+            obtained = await passage.services.tiers.obtain(
+                passage.exchange, asked, partial(fill, asked)
             )
         obtained = _with_own_page(obtained, passage.exchange.id)
         step.decision = _decision(obtained, key)
@@ -54,9 +50,10 @@ async def look_up(
     return Verdict(
         response,
         _result_type(obtained, response.status),
-        obtained.detail,
-        _explain(obtained),
+        _detail(obtained, response.status),
+        _explain(obtained, passage),
         obtained.outcome,
+        obtained.layer or Layer.EDGE,
     )
 
 
@@ -69,28 +66,60 @@ def _with_own_page(obtained: Obtained, request_id: str) -> Obtained:
     return replace(obtained, response=replace(kept, body=page.body))
 
 
-def _why_uncacheable(scene: Scene, request: Request) -> str:
+def with_default_root_object(distribution: Distribution, request: Request) -> Request:
+    """``/`` is served as the default root object, after the viewer-request function (CDN-ROOT)."""
+    if request.path != "/" or not distribution.default_root_object:
+        return request
+    return replace(request, path=f"/{distribution.default_root_object}")
+
+
+def why_uncacheable(behavior: Behavior, request: Request) -> str:
+    """Why the cache is not asked for such a request; empty when it is."""
     if request.upgrade:
         return "an upgraded connection is never cached"
-    if request.method not in scene.behavior.cached_methods:
+    if request.method not in behavior.cached_methods:
         return f"{request.method} is not among CachedMethods"
     return ""
 
 
 def _result_type(obtained: Obtained, status: int) -> str:
     """The value of ``X-Cache`` (CDN-XC-01 to 10)."""
-    if obtained.detail in _FUNCTION_FAILURES:
+    if obtained.detail in FUNCTION_FAILURES:
         return obtained.detail
     if obtained.detail == "MissGeneratedResponse" and obtained.outcome == "Miss":
         return "LambdaGeneratedResponse"  # LE-GEN-17 (U)
-    return "Error" if status >= 400 else obtained.outcome
+    if status >= 400:
+        return "Error"
+    # A hit in Origin Shield has no value of its own (CDN-XC-12); the log tells (CDN-OSH-02).
+    return "Miss" if _is_shield_hit(obtained) else obtained.outcome
 
 
-def _explain(obtained: Obtained) -> str:
+def _detail(obtained: Obtained, status: int) -> str:
+    if status < 400 and _is_shield_hit(obtained):
+        return "OriginShieldHit"
+    return obtained.detail
+
+
+def _is_shield_hit(obtained: Obtained) -> bool:
+    return obtained.layer is Layer.SHIELD and obtained.outcome == "Hit"
+
+
+def _explain(obtained: Obtained, passage: Passage) -> str:
     parts = [f"{obtained.outcome}: {obtained.lookup.why}"]
+    if obtained.layer is not None:
+        name = LAYER_NAMES[obtained.layer]
+        how = f"{obtained.outcome} {'by' if obtained.outcome == 'Miss' else 'in'} {name}"
+        # Who waited for another viewer's request has asked no cache behind this one.
+        steps = [step for step in passage.exchange.steps if step.name == name]
+        parts = [f"{how}: {step.decision.why}" for step in steps[-1:] if step.decision]
+        parts.append(f"{'at the edge' if parts else how}: {obtained.lookup.why}")
     match obtained.stored:
         case Storable(ttl_s=ttl_s, why=why):
-            parts.append(f"stored for {ttl_s} s ({why})")
+            # Its lifetime began when a cache behind this one got it.
+            since = obtained.entry.stored_at if obtained.entry else obtained.received_at
+            if since is not None:
+                ttl_s -= max(0, int(passage.services.clock.now() - since))
+            parts.append(f"stored for {max(0, ttl_s)} s ({why})")
         case NotStorable(why=why):
             parts.append(f"not stored ({why})")
         case None:
@@ -99,7 +128,7 @@ def _explain(obtained: Obtained) -> str:
 
 
 def _decision(obtained: Obtained, key: CacheKey | None) -> Decision:
-    facts: dict[str, object] = {"outcome": obtained.outcome}
+    facts: dict[str, object] = {"outcome": obtained.outcome, "layer": obtained.layer or Layer.EDGE}
     if key is not None:
         facts["key"] = [
             {"part": part.label, "value": part.value, "because": part.because} for part in key.parts

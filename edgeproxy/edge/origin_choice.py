@@ -1,19 +1,29 @@
 """Which origin, or which two, a request goes to: the behavior's target, or a function's choice."""
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from edgeproxy.cache.fetched import Fetched
-from edgeproxy.distribution.model import Behavior, CustomOrigin, Distribution, Origin, S3Origin
+from edgeproxy.distribution.aws_names import bucket_of
+from edgeproxy.distribution.model import (
+    Behavior,
+    CustomOrigin,
+    Distribution,
+    Origin,
+    OriginAccessControl,
+    S3Origin,
+    SigningBehavior,
+)
 from edgeproxy.edge.outcomes import Scene
 from edgeproxy.exchange.model import Decision, Finding
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
-from edgeproxy.origins.errors import OriginFailure
+from edgeproxy.origins.errors import OriginFailureKind
 from edgeproxy.origins.failover import failover_status, may_fail_over
 from edgeproxy.origins.forwarding import own_host
 from edgeproxy.runtimes.cloudfront_js.origin import (
+    AccessControl,
     OriginChange,
     OriginGroupChange,
     SelectOrigin,
@@ -22,6 +32,8 @@ from edgeproxy.runtimes.cloudfront_js.origin import (
 
 __all__ = ["Choice", "Target", "ask_in_order", "choose", "judge_change"]
 
+_ORIGIN_FAILURES: Final = frozenset(OriginFailureKind)
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -29,6 +41,17 @@ class Target:
 
     origin: Origin
     host: str | None = None
+    gives_way_on: frozenset[int] = frozenset()
+    """The statuses of its answer for which another origin is asked instead."""
+
+    def gives_way(self, fetched: Fetched) -> bool:
+        """Whether another origin is asked because of what came from this one.
+
+        What a function made, or its failure, is no answer of an origin (LE-ERR-13).
+        """
+        if fetched.is_edge_made and fetched.detail not in _ORIGIN_FAILURES:
+            return False
+        return failover_status(fetched.response.status, fetched.detail) in self.gives_way_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,23 +143,18 @@ async def ask_in_order(
 ) -> Fetched:
     """The answer of the primary or, for a configured code, of the secondary (CDN-OG).
 
-    The secondary's answer is final, whatever it is; its ``OriginFailure`` is raised. What a
-    function made, or its failure, is no answer of an origin and starts no failover (LE-ERR-13).
+    The secondary's answer is final, whatever it is.
     """
     primary, secondary = choice.primary, choice.secondary
     if secondary is None or not may_fail_over(request, scene.behavior.cached_methods):
         return await ask(primary)
-    try:
-        fetched = await ask(primary)
-    except OriginFailure as failure:
-        status, why = failover_status(failure), failure.why
-        if status not in choice.status_codes:
-            raise
-    else:
-        status, why = fetched.response.status, f"{primary.origin.id} answered"
-        if fetched.is_edge_made or status not in choice.status_codes:
-            return fetched
-        await fetched.response.body.close()
+    primary = replace(primary, gives_way_on=choice.status_codes)
+    fetched = await ask(primary)
+    if not primary.gives_way(fetched):
+        return fetched
+    await fetched.response.body.close()
+    status = failover_status(fetched.response.status, fetched.detail)
+    why = fetched.response.why or f"{primary.origin.id} answered"
     with scene.exchange.step("failover", before=request) as step:
         step.decision = Decision(
             "failover", f"{why}: on to {secondary.origin.id}", {"status": status}
@@ -164,7 +182,7 @@ def _updated(origin: Origin, change: UpdateOrigin, viewer_scheme: str) -> Target
     """What the change names is replaced, the rest stays (CFF-ORG-02)."""
     config = origin.config
     custom = change.custom_origin
-    is_bucket = origin.is_s3 if change.domain_name is None else _is_bucket(change.domain_name)
+    is_bucket = origin.is_s3 if change.domain_name is None else bool(bucket_of(change.domain_name))
     if custom is not None and not is_bucket:  # CFF-ORG-11
         is_https = custom.protocol == "https"
         if isinstance(config, S3Origin):
@@ -196,6 +214,7 @@ def _updated(origin: Origin, change: UpdateOrigin, viewer_scheme: str) -> Target
         response_completion_timeout_s=(
             change.response_completion_timeout_s or origin.response_completion_timeout_s
         ),
+        access_control=_access_control(origin, change.access_control),
         origin_shield_region=_or(change.origin_shield_region, origin.origin_shield_region),
     )
     host = change.host_header
@@ -209,9 +228,14 @@ def _client_certificate(origin: Origin) -> str:
     return config.client_certificate_arn if isinstance(config, CustomOrigin) else ""
 
 
-def _is_bucket(domain_name: str) -> bool:
-    """Whether this is an S3 bucket's name; a website endpoint is an HTTP server like others."""
-    return bool(re.search(r"\.s3[.-](?!website)([a-z0-9-]+\.)*amazonaws\.com(\.cn)?$", domain_name))
+def _access_control(origin: Origin, change: AccessControl | None) -> OriginAccessControl | None:
+    """Who signs for the changed origin: as the change says, else as before (CFF-ORG-10)."""
+    if change is None:
+        return origin.access_control
+    if not change.enabled:
+        return None
+    behavior = SigningBehavior(change.signing_behavior)
+    return OriginAccessControl("", change.origin_type, behavior, change.signing_protocol)
 
 
 def _or(changed: str | None, kept: str) -> str:

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from edgeproxy.cache.cache import Cache
-from edgeproxy.cache.flight import Outcome
+from edgeproxy.cache.fetched import Layer, Outcome
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.signature import Identity
+from edgeproxy.edge.tiers import Tiers
 from edgeproxy.exchange.model import Exchange, Recorder
 from edgeproxy.http.messages import Response
 from edgeproxy.origins.client import OriginClient
@@ -21,7 +21,7 @@ __all__ = ["Passage", "Services", "Verdict"]
 class Services:
     """What all edge locations of a process share."""
 
-    cache: Cache
+    tiers: Tiers
     origins: OriginClient
     hooks: Hooks
     clock: Clock
@@ -46,7 +46,7 @@ class Verdict:
 
     ``result_type`` is the value of ``X-Cache`` without its suffix; ``detail`` is the detailed
     result type when it differs. ``outcome`` is what came of asking the cache, None when it was
-    not asked.
+    not asked; ``layer`` is the cache that had the object or asked the origin.
     """
 
     response: Response
@@ -54,3 +54,4 @@ class Verdict:
     detail: str = ""
     why: str = ""
     outcome: Outcome | None = None
+    layer: Layer = Layer.EDGE

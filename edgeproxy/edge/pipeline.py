@@ -9,15 +9,16 @@ its decision into the exchange.
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Final
 
 from edgeproxy.cache.fetched import Fetched
 from edgeproxy.cache.freshness import CacheRules, cache_rules
 from edgeproxy.distribution.matching import match_behavior
-from edgeproxy.distribution.model import Distribution, EventType, Origin
-from edgeproxy.edge import custom_errors, lookup, policy_headers
-from edgeproxy.edge.admission import Refused, admit
+from edgeproxy.distribution.model import EventType
+from edgeproxy.edge import custom_errors, lookup, origin_fetch, policy_headers
+from edgeproxy.edge.admission import Refused, admit, refused_root
 from edgeproxy.edge.compression import compress
+from edgeproxy.edge.delivery import refuse_oversized, without_vain_range
+from edgeproxy.edge.field_encryption import with_encrypted_fields
 from edgeproxy.edge.origin_choice import Target, ask_in_order, choose
 from edgeproxy.edge.outcomes import (
     Answered,
@@ -29,6 +30,7 @@ from edgeproxy.edge.outcomes import (
 )
 from edgeproxy.edge.pages import origin_error_page
 from edgeproxy.edge.passage import Passage, Verdict
+from edgeproxy.edge.tiers import Asked, revalidating
 from edgeproxy.exchange.model import Decision
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
@@ -36,15 +38,6 @@ from edgeproxy.origins import forwarding
 from edgeproxy.origins.errors import OriginFailure
 
 __all__ = ["origin_facing", "viewer_facing"]
-
-_VIEWERS_CONDITIONS: Final = (
-    "If-Match",
-    "If-Modified-Since",
-    "If-None-Match",
-    "If-Range",
-    "If-Unmodified-Since",
-    "Range",
-)
 
 
 async def viewer_facing(passage: Passage, request: Request) -> Verdict:
@@ -74,8 +67,18 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
         case Proceed():
             request = outcome.request
 
-    asked = _with_default_root_object(passage.distribution, outcome)
-    verdict = await _look_up(passage, scene, asked)
+    encryption = scene.behavior.field_level_encryption
+    if encryption is not None:
+        encrypted = await with_encrypted_fields(encryption, request, passage.exchange)
+        if isinstance(encrypted, Refused):
+            return await _refuse(passage, scene, request, encrypted)
+        outcome = replace(outcome, request=encrypted)
+
+    refused = refused_root(passage.distribution, request, passage.exchange.id)
+    if refused is not None:
+        return await _refuse(passage, scene, request, refused)
+    asked = lookup.with_default_root_object(passage.distribution, outcome.request)
+    verdict = await _look_up(passage, scene, outcome, asked)
     if verdict.response.status >= 400:
         return await _error(passage, scene, request, verdict)
 
@@ -92,26 +95,56 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
 
 
 async def origin_facing(
-    passage: Passage, scene: Scene, proceed: Proceed, validators: Headers | None
+    passage: Passage,
+    scene: Scene,
+    proceed: Proceed,
+    asked: Asked | None,
+    conditions: Headers | None,
 ) -> Fetched:
-    """From a cache miss, or a stale object with ``validators``, to an answer that may be stored."""
+    """From a cache miss, or a cache's own ``conditions``, to an answer that may be stored.
+
+    ``asked`` is None for what is not cacheable.
+    """
     choice = choose(
         passage.distribution,
         scene.behavior,
         proceed.origin_change,
         proceed.request.viewer.scheme,
     )
-    ask = partial(_ask_origin, passage, scene, proceed.request, validators)
+    shielded = passage.services.tiers.shielded
+
+    async def ask(target: Target) -> Fetched:
+        fill = partial(_ask_target, passage, scene, proceed.request, target, asked)
+        return await shielded(passage.exchange, asked, target.origin, fill, conditions)
+
+    return await ask_in_order(choice, proceed.request, scene, ask)
+
+
+async def _ask_target(
+    passage: Passage,
+    scene: Scene,
+    request: Request,
+    target: Target,
+    asked: Asked | None,
+    conditions: Headers | None,
+) -> Fetched:
+    """One origin's answer, or CloudFront's page for want of one (CDN-ERR-16).
+
+    The primary of a group is asked each time: no Origin Shield keeps what leads on to the
+    secondary, nor has a stale object stand in for it (CDN-OG-07, CDN-OG-17).
+    """
     try:
-        fetched = await ask_in_order(choice, proceed.request, scene, ask)
+        fetched = await _ask_origin(passage, scene, request, target, conditions)
+        if asked is not None and not asked.rules.disabled:
+            await refuse_oversized(fetched.response)
     except OriginFailure as failure:
         page = origin_error_page(failure.status, failure.kind, passage.exchange.id)
-        return Fetched(page, detail=failure.kind)
-    return compress(scene, proceed.request, fetched)
+        fetched = Fetched(replace(page, why=failure.why), detail=failure.kind)
+    return replace(fetched, may_store=False) if target.gives_way(fetched) else fetched
 
 
 async def _ask_origin(
-    passage: Passage, scene: Scene, request: Request, validators: Headers | None, target: Target
+    passage: Passage, scene: Scene, request: Request, target: Target, conditions: Headers | None
 ) -> Fetched:
     """One origin's answer, through the functions before and after it."""
     services = passage.services
@@ -124,54 +157,33 @@ async def _ask_origin(
         request_id=passage.exchange.id,
         via=services.identity.via(request.version),
     )
-    if validators is not None:
-        outgoing = replace(outgoing, headers=_revalidating(outgoing.headers, validators))
+    if conditions is not None:
+        outgoing = replace(outgoing, headers=revalidating(outgoing.headers, conditions))
     if target.host is not None:
         outgoing = replace(outgoing, headers=outgoing.headers.with_set("Host", target.host))
 
     if scene.behavior.function_for(EventType.ORIGIN_REQUEST) is not None:
-        await _resolve(passage, outgoing, origin)
+        await origin_fetch.resolve(passage, outgoing, origin)
     outcome = await services.hooks.origin_request(scene, outgoing, origin)
     match outcome:
         case Answered():
-            return Fetched(outcome.response, detail="MissGeneratedResponse")
+            generated = Fetched(outcome.response, detail="MissGeneratedResponse")
+            return compress(scene, request, generated)
         case Failed():
             return Fetched(outcome.response, may_store=False, detail=outcome.result_type)
         case Proceed():
             outgoing, origin = outcome.request, outcome.origin or origin
 
-    with scene.exchange.step("origin", before=outgoing) as step:
-        scene.exchange.origin_id = origin.id
-        try:
-            response = await services.origins.fetch(outgoing, origin)
-        except OriginFailure as failure:
-            step.decision = Decision(failure.kind, failure.why, {"origin": origin.id})
-            raise
-        except ConnectionError as error:
-            step.decision = Decision("request broke off", str(error), {"origin": origin.id})
-            raise
-        scene.exchange.origin_first_byte_s = scene.exchange.elapsed()
-        step.after = response
-        step.decision = Decision("answered", response.why, {"origin": origin.id})
+    response = await origin_fetch.fetch(passage, outgoing, origin)
     response = forwarding.from_origin(response, scene.behavior)
 
     changed = await services.hooks.origin_response(scene, outgoing, response, origin)
     match changed:
         case Changed():
-            return Fetched(forwarding.without_framing(changed.response))
+            fetched = Fetched(forwarding.without_framing(changed.response))
+            return compress(scene, request, fetched)
         case Failed():
             return Fetched(changed.response, may_store=False, detail=changed.result_type)
-
-
-async def _resolve(passage: Passage, request: Request, origin: Origin) -> None:
-    """Without a name that resolves there is nothing to run a function for (LE-ORDER-06)."""
-    try:
-        await passage.services.origins.look_up(origin, request.viewer.scheme)
-    except OriginFailure as failure:
-        passage.exchange.origin_id = origin.id
-        with passage.exchange.step("origin", before=request) as step:
-            step.decision = Decision(failure.kind, failure.why, {"origin": origin.id})
-        raise
 
 
 def _set_scene(passage: Passage, request: Request, more: Mapping[str, str] | None = None) -> Scene:
@@ -187,21 +199,20 @@ def _set_scene(passage: Passage, request: Request, more: Mapping[str, str] | Non
     return Scene(passage.exchange, passage.distribution, behavior, generated)
 
 
-def _with_default_root_object(distribution: Distribution, proceed: Proceed) -> Proceed:
-    """``/`` is served as the default root object, after the viewer-request function (CDN-ROOT)."""
-    if proceed.request.path != "/" or not distribution.default_root_object:
-        return proceed
-    root = replace(proceed.request, path=f"/{distribution.default_root_object}")
-    return replace(proceed, request=root)
-
-
 async def _look_up(
-    passage: Passage, scene: Scene, proceed: Proceed, rules: CacheRules | None = None
+    passage: Passage,
+    scene: Scene,
+    proceed: Proceed,
+    request: Request,
+    rules: CacheRules | None = None,
 ) -> Verdict:
-    """The object by the rules of the behavior, unless others are given."""
+    """The object for ``request`` by the rules of the behavior, unless others are given."""
     rules = rules or cache_rules(passage.distribution, scene.behavior)
+    request = without_vain_range(request)
+    if request is not proceed.request:
+        proceed = replace(proceed, request=request)
     fill = partial(origin_facing, passage, scene, proceed)
-    return await lookup.look_up(passage, scene, proceed.request, rules, fill)
+    return await lookup.look_up(passage, scene, request, rules, fill)
 
 
 async def _refuse(passage: Passage, scene: Scene, request: Request, refused: Refused) -> Verdict:
@@ -223,14 +234,7 @@ async def _error(passage: Passage, scene: Scene, request: Request, verdict: Verd
         page_scene = _set_scene(passage, page.request, page.about)
         now = passage.services.clock.now()
         rules = custom_errors.page_rules(scene, page_scene, verdict, now)
-        fetched = await _look_up(passage, page_scene, Proceed(page.request), rules)
+        proceed = Proceed(page.request)
+        fetched = await _look_up(passage, page_scene, proceed, page.request, rules)
         verdict = await custom_errors.replace_page(page, verdict, fetched)
     return policy_headers.put_on(passage, scene, request, verdict)
-
-
-def _revalidating(headers: Headers, validators: Headers) -> Headers:
-    """The validators of the stored object in place of the viewer's own conditions (CDN-VAL-01)."""
-    headers = headers.without(*_VIEWERS_CONDITIONS)
-    for name, value in validators:
-        headers = headers.with_set(name, value)
-    return headers

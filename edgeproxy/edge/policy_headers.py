@@ -30,14 +30,20 @@ def _timing(passage: Passage, verdict: Verdict) -> ServerTimingFacts | None:
     if verdict.outcome is None:
         return None
     exchange = passage.exchange
+    reached = exchange.origin_reached
     upstream = None
-    if exchange.origin_first_byte_s is not None:
-        # The client does not tell name look-up and connecting apart from waiting.
-        upstream = UpstreamTimes(0, 0, round(exchange.origin_first_byte_s * 1000))
+    if reached is not None:
+        # However quick, a new connection is not told as 0, which is a reused one (CDN-ST-08).
+        connect_s = reached.connect_s
+        connect_ms = 0 if connect_s is None else max(1, round(connect_s * 1000))
+        upstream = UpstreamTimes(
+            round(reached.look_up_s * 1000), connect_ms, round(reached.first_byte_s * 1000)
+        )
     return ServerTimingFacts(
         verdict.outcome,
         passage.services.identity.pop,
         exchange.id,
         round(exchange.elapsed() * 1000),
         upstream,
+        verdict.layer,
     )

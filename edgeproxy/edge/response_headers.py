@@ -7,10 +7,11 @@ headers, then Server-Timing (CDN-RHP-02); a header both removed and added ends u
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
 
+from edgeproxy.cache.fetched import Layer, Outcome
 from edgeproxy.chance import Chance
-from edgeproxy.distribution.model import CorsConfig, PolicyHeader, ResponseHeadersPolicy
+from edgeproxy.distribution.response_headers import CorsConfig, PolicyHeader, ResponseHeadersPolicy
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 
@@ -43,14 +44,14 @@ class UpstreamTimes:
 class ServerTimingFacts:
     """What a ``Server-Timing`` header tells about one answer (CDN-ST-05 to 09)."""
 
-    outcome: Literal["Hit", "RefreshHit", "Miss"]
+    outcome: Outcome
     pop: str
     request_id: str
     first_byte_ms: int
     """From the request's arrival to the first byte for the viewer."""
     upstream: UpstreamTimes | None = None
     """None when no origin was asked."""
-    layer: Literal["EDGE", "REC", "Origin Shield"] = "EDGE"
+    layer: Layer = Layer.EDGE
 
 
 def apply_policy(
@@ -98,9 +99,12 @@ def _with_cors(cors: CorsConfig, request: Request, headers: Headers) -> Headers:
         headers = headers.with_added("Vary", "Origin")  # CDN-RHP-14 (U)
     if cors.allow_credentials:
         headers = headers.with_set("Access-Control-Allow-Credentials", "true")
-    if cors.expose_headers:
+    is_preflight = (
+        request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+    )
+    if cors.expose_headers and (is_preflight or not cors.exposes_to_preflights_only):
         headers = headers.with_set("Access-Control-Expose-Headers", ", ".join(cors.expose_headers))
-    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+    if is_preflight:
         headers = _with_preflight(cors, request, headers)
     return headers
 
@@ -108,7 +112,8 @@ def _with_cors(cors: CorsConfig, request: Request, headers: Headers) -> Headers:
 def _with_preflight(cors: CorsConfig, request: Request, headers: Headers) -> Headers:
     """What only a preflight is told (CDN-RHP-08)."""
     methods = _ALL_METHODS if "ALL" in cors.allow_methods else ", ".join(cors.allow_methods)
-    headers = headers.with_set("Access-Control-Allow-Methods", methods)
+    if methods:
+        headers = headers.with_set("Access-Control-Allow-Methods", methods)
     allowed = _allowed_headers(cors.allow_headers, request.headers)
     if allowed:
         headers = headers.with_set("Access-Control-Allow-Headers", ", ".join(allowed))

@@ -2,19 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
 
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.edge.pages import error_page
 from edgeproxy.http.dates import format_date
 from edgeproxy.http.headers import Headers
+from edgeproxy.http.local_headers import LOCAL_PREFIX
 from edgeproxy.http.messages import Response
 
-__all__ = ["LOCAL_PREFIX", "Identity", "refusals", "signed", "told"]
-
-LOCAL_PREFIX: Final = "x-edgeproxy-"
-"""Headers that are for the local edge alone, or that it alone sends."""
+__all__ = ["Identity", "refusals", "signed", "told"]
 
 
 @dataclass(frozen=True, slots=True)

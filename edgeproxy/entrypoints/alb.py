@@ -13,16 +13,19 @@ from edgeproxy.awslambda.records import function_run, why_failed
 from edgeproxy.awslambda.routing import FunctionNotFound
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.entrypoints.alb_pages import page, refuse
+from edgeproxy.entrypoints.alb_requests import forwarded, rewritten, without_invalid_headers
 from edgeproxy.entrypoints.alb_rules import match_rule, redirect_location
 from edgeproxy.entrypoints.alb_stickiness import Stickiness
 from edgeproxy.entrypoints.invoking import Invoker
-from edgeproxy.events.alb import Malformed, decode_result, encode_event, trace_header
+from edgeproxy.events.alb import Malformed, decode_result, encode_event
 from edgeproxy.exchange.delivery import record_delivery
 from edgeproxy.exchange.model import Decision, Exchange, Finding, Recorder, Step
 from edgeproxy.http.body import EMPTY_BODY, BodyTooLarge, BytesBody, read_at_most
 from edgeproxy.http.dates import format_date
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Handler, Request, Response, reason_phrase
+from edgeproxy.http.local_headers import explained, wants_explanation, without_local_headers
+from edgeproxy.http.messages import Handler, Request, Response
 from edgeproxy.loadbalancing.model import (
     AlbFixedResponse,
     AlbForward,
@@ -49,20 +52,14 @@ _MB: Final = 1024 * 1024
 _FORWARDERS: Final = 30
 """AL-052."""
 
-_TITLES: Final = {
-    413: "Request Entity Too Large",
-    463: "",
-    503: "Service Temporarily Unavailable",
-    504: "Gateway Time-out",
-}
-"""What generated pages say where it is not the standard phrase (AL-103)."""
-
 
 class AlbDoor:
     """A Handler for ``listener`` of ``load_balancer``; both are replaced on reload.
 
     ``target`` gives the Handler for one plain HTTP target, named ``host:port``. It may raise
-    :class:`OriginFailure`. Lenient takes the second reading of rules that are UNSURE.
+    :class:`OriginFailure`. ``usable`` gives the targets of a group that may be asked, and
+    ``why_denied`` what keeps the balancer from invoking its function. Lenient takes the second
+    reading of rules that are UNSURE.
     """
 
     def __init__(
@@ -75,6 +72,8 @@ class AlbDoor:
         recorder: Recorder,
         *,
         target: Callable[[str], Handler],
+        usable: Callable[[TargetGroup], tuple[str, ...]] = lambda group: group.targets,
+        why_denied: Callable[[TargetGroup], str] = lambda group: "",
         strict: bool = True,
     ) -> None:
         self.load_balancer = load_balancer
@@ -84,11 +83,14 @@ class AlbDoor:
         self._chance = chance
         self._recorder = recorder
         self._target = target
+        self._usable = usable
+        self._why_denied = why_denied
         self._strict = strict
         self._stickiness = Stickiness(load_balancer.dns_name)
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request."""
+        explain, request = wants_explanation(request), without_local_headers(request)
         exchange = Exchange(
             self._chance.uuid(),
             "alb",
@@ -97,29 +99,41 @@ class AlbDoor:
             self._clock.now(),
             self._clock,
         )
-        response = await self._answer(exchange, request)
-        headers = response.headers.with_default("Date", format_date(self._clock.now()))
-        # UNSURE whether a target's own Server header is kept: it is (AL-081).
-        response = replace(response, headers=headers.with_default("Server", "awselb/2.0"))
+        response = self._dressed(await self._answer(exchange, request))
         if request.method == "HEAD" and response.body.length is not None:
             length = str(response.body.length)
             await response.body.close()
             headers = response.headers.with_default("Content-Length", length)
             response = replace(response, headers=headers, body=EMPTY_BODY)
+        if explain:
+            response = explained(response, exchange.id, _why(exchange))
         return record_delivery(exchange, response, self._recorder)
 
     def refuse(self, status: int) -> Response:
         """The page for a request that is malformed or too large to be one (AL-102)."""
-        page = _page(400 if status == 494 else status)  # 494 is CloudFront's alone.
-        return replace(page, headers=page.headers.with_set("Date", format_date(self._clock.now())))
+        return self._dressed(page(400 if status == 494 else status))  # 494 is CloudFront's alone.
+
+    def _dressed(self, response: Response) -> Response:
+        """``response`` with what all answers of the listener have (AL-081, AL-086)."""
+        headers = response.headers.with_default("Date", format_date(self._clock.now()))
+        if self.listener.names_server:
+            # UNSURE whether a target's own Server header is kept: it is (AL-081).
+            headers = headers.with_default("Server", "awselb/2.0")
+        else:
+            headers = headers.without("Server")
+        for name, value in self.listener.response_headers:
+            headers = headers.with_set(name, value)
+        return replace(response, headers=headers)
 
     async def _answer(self, exchange: Exchange, request: Request) -> Response:
+        if self.load_balancer.attributes.drops_invalid_headers:
+            request = without_invalid_headers(request)
         with exchange.step("rule", before=request) as step:
             if request.method == "TRACE":
-                return _refuse(step, 405, "TRACE is not allowed")
+                return refuse(step, 405, "TRACE is not allowed")
             forwarders = ",".join(request.headers.get_all("X-Forwarded-For")).split(",")
             if len(forwarders) > _FORWARDERS:
-                return _refuse(step, 463, f"X-Forwarded-For has {len(forwarders)} addresses")
+                return refuse(step, 463, f"X-Forwarded-For has {len(forwarders)} addresses")
             rule = match_rule(self.listener, request)
             why = f"rule of priority {rule.priority}" if rule.conditions else "default rule"
             match rule.action:
@@ -131,18 +145,22 @@ class AlbDoor:
                 case AlbRedirect() as redirect:
                     location = redirect_location(redirect, self.listener, request)
                     step.decision = Decision("redirect", f"{why}: {location}")
-                    page = _page(redirect.status)
-                    return replace(page, headers=page.headers.with_added("Location", location))
+                    moved = page(redirect.status)
+                    return replace(moved, headers=moved.headers.with_added("Location", location))
                 case AlbForward() as forward:
                     group, chosen = self._choose(forward, request)
                     if group is None:
-                        return _refuse(step, 503, f"{why}: {chosen}")
+                        return refuse(step, 503, f"{why}: {chosen}")
                     step.decision = Decision(
                         "forward", f"{why}: {chosen}", {"target_group": group.logical_id}
                     )
+                    changed = rewritten(request, rule.rewrites)
+                    if changed is None:
+                        return refuse(step, 500, f"{why}: its rewrite leaves no path")
+                    step.after = changed if rule.rewrites else None
                 case _:
                     assert_never(rule.action)
-        response = await self._forward(exchange, group, request)
+        response = await self._forward(exchange, group, changed)
         if forward.stickiness_s is None:
             return response
         lines = response.headers.lines()
@@ -168,7 +186,9 @@ class AlbDoor:
         return group, f"{group.logical_id} drawn by weight" if len(groups) > 1 else group.logical_id
 
     async def _forward(self, exchange: Exchange, group: TargetGroup, request: Request) -> Response:
-        request = self._with_forwarding_headers(request)
+        trace_id = f"1-{int(self._clock.now()):08x}-{self._chance.hex(24)}"
+        attributes = self.load_balancer.attributes
+        request = forwarded(request, attributes, self.listener, trace_id)
         if group.function:
             with exchange.step("function", before=request) as step:
                 step.after = await self._run(step, group, request)
@@ -177,44 +197,32 @@ class AlbDoor:
             step.after = await self._fetch(step, group, request)
         return step.after
 
-    def _with_forwarding_headers(self, request: Request) -> Request:
-        """``request`` with the headers of the load balancer (AL-031, AL-050 to AL-054)."""
-        earlier, client = request.headers.joined("X-Forwarded-For"), request.viewer.ip
-        fresh = f"1-{int(self._clock.now()):08x}-{self._chance.hex(24)}"
-        trace = trace_header(request.headers.get("X-Amzn-Trace-Id"), fresh)
-        headers = (
-            request.headers.with_set(
-                "X-Forwarded-For", f"{earlier}, {client}" if earlier else client
-            )
-            .with_set("X-Forwarded-Proto", self.listener.protocol.lower())
-            .with_set("X-Forwarded-Port", str(self.listener.port))
-            .with_set("X-Amzn-Trace-Id", trace)
-        )
-        return replace(request, headers=headers)
-
     async def _fetch(self, step: Step, group: TargetGroup, request: Request) -> Response:
         """The answer of one of the group's HTTP targets."""
-        if not group.targets:
-            return _refuse(step, 503, f"{group.logical_id} has no target")
-        address = self._chance.draw(group.targets, [1] * len(group.targets))
+        targets = self._usable(group)
+        if not targets:
+            return refuse(step, 503, f"{group.logical_id} has no target")
+        address = self._chance.draw(targets, [1] * len(targets))
         try:
             response = await self._target(address)(request)
         except OriginFailure as failure:
-            return _refuse(step, 504 if failure.timed_out else 502, failure.why)
+            return refuse(step, 504 if failure.timed_out else 502, failure.why)
         step.decision = Decision("answered", f"by {address}")
         return response
 
     async def _run(self, step: Step, group: TargetGroup, request: Request) -> Response:
         """The answer of the group's function, or what stands for its failure (AL-100)."""
         if request.upgrade:
-            return _refuse(step, 400, "a function takes no upgrade", "LambdaWebsocketNotSupported")
+            return refuse(step, 400, "a function takes no upgrade", "LambdaWebsocketNotSupported")
         try:
             body = await read_at_most(request.body, _MB)
         except BodyTooLarge:
-            return _refuse(step, 413, "the body is over 1 MB", "LambdaRequestTooLarge")
+            return refuse(step, 413, "the body is over 1 MB", "LambdaRequestTooLarge")
+        if why := self._why_denied(group):  # UNSURE which status (AL-004)
+            return refuse(step, 502, why, "LambdaAccessDenied")
         payload = encode_event(group.arn, request, body, multi_value=group.multi_value_headers)
         if payload is None:  # UNSURE (AL-036)
-            return _refuse(step, 400, "text in the request is not UTF-8", "LambdaBadRequest")
+            return refuse(step, 400, "text in the request is not UTF-8", "LambdaBadRequest")
         try:
             result = await self._service.invoke(
                 group.function,
@@ -223,7 +231,7 @@ class AlbDoor:
                 trace_id=request.headers.get("X-Amzn-Trace-Id"),
             )
         except FunctionNotFound as error:
-            return _refuse(step, 502, str(error), "LambdaResourceNotFound")
+            return refuse(step, 502, str(error), "LambdaResourceNotFound")
         return self._judge(step, group, result)
 
     def _judge(self, step: Step, group: TargetGroup, result: InvocationResult) -> Response:
@@ -236,41 +244,27 @@ class AlbDoor:
                     why = f"the result of {name} has {len(result.payload)} bytes"
                     finding = Finding("AL-082", why)
                     step.function = run(findings=(finding,), usable=False)
-                    return _refuse(step, 502, why, "LambdaResponseTooLarge")
+                    return refuse(step, 502, why, "LambdaResponseTooLarge")
                 decoded = decode_result(
                     result.payload, multi_value=group.multi_value_headers, strict=self._strict
                 )
                 if isinstance(decoded, Malformed):
                     finding = Finding(decoded.rule, decoded.why)
                     step.function = run(findings=(finding,), usable=False)
-                    return _refuse(step, 502, f"{name}: {decoded.why}", "LambdaInvalidResponse")
+                    return refuse(step, 502, f"{name}: {decoded.why}", "LambdaInvalidResponse")
                 step.function = run(findings=decoded.findings)
                 step.decision = Decision("answered")
                 return decoded.response
             case FunctionError() | TimedOut() | InitFailed():
-                return _refuse(step, 502, why_failed(name, result), "LambdaUnhandled")
+                return refuse(step, 502, why_failed(name, result), "LambdaUnhandled")
             case Throttled():
-                return _refuse(step, 502, f"{name}: {result.reason}", "LambdaThrottling")
+                return refuse(step, 502, f"{name}: {result.reason}", "LambdaThrottling")
             case _:
                 assert_never(result)
 
 
-def _refuse(step: Step, status: int, why: str, reason: str = "") -> Response:
-    """The load balancer's own answer; ``reason`` is the access log's code for it (AL-106)."""
-    step.decision = Decision("failed", why, {"reason": reason} if reason else {})
-    return _page(status)
-
-
-def _page(status: int) -> Response:
-    """A page that the load balancer makes itself (AL-103)."""
-    title = f"{status} {_TITLES.get(status, reason_phrase(status))}".rstrip()
-    text = (
-        "<html>\r\n"
-        f"<head><title>{title}</title></head>\r\n"
-        "<body>\r\n"
-        f"<center><h1>{title}</h1></center>\r\n"
-        "</body>\r\n"
-        "</html>\r\n"
-    )
-    headers = Headers([("Server", "awselb/2.0"), ("Content-Type", "text/html")])
-    return Response(status, headers, BytesBody(text.encode("ascii")))
+def _why(exchange: Exchange) -> str:
+    """What decided, in one line; the access log's code first where it has one (AL-106)."""
+    decisions = [step.decision for step in exchange.steps if step.decision is not None]
+    codes = [str(each.facts["reason"]) for each in decisions if "reason" in each.facts]
+    return "; ".join([*codes, *(f"{each.kind}: {each.why}" for each in decisions)])

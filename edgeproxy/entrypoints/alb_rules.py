@@ -50,11 +50,11 @@ def _holds(condition: AlbCondition, request: Request) -> bool:
     """Whether one of the condition's values matches (AL-142)."""
     match condition.field:
         case "path-pattern":
-            return any(_wildcard(value).fullmatch(request.path) for value in condition.values)
+            return _any_like(condition, [request.path], ignore_case=False)
         case "host-header":
-            return _any_like(condition.values, [host_name(request)])
+            return _any_like(condition, [host_name(request)])
         case "http-header":
-            return _any_like(condition.values, request.headers.get_all(condition.header_name))
+            return _any_like(condition, request.headers.get_all(condition.header_name))
         case "http-request-method":
             return request.method in condition.values
         case "query-string":
@@ -69,10 +69,12 @@ def _holds(condition: AlbCondition, request: Request) -> bool:
             raise ValueError(f"no listener rule has a condition on {field!r}")
 
 
-def _any_like(patterns: tuple[str, ...], texts: list[str]) -> bool:
+def _any_like(condition: AlbCondition, texts: list[str], *, ignore_case: bool = True) -> bool:
+    """Whether a value, or a regular expression anywhere, fits one of ``texts`` (AL-151)."""
+    flags = re.IGNORECASE if ignore_case else 0
     return any(
-        _wildcard(pattern, ignore_case=True).fullmatch(text)
-        for pattern in patterns
+        any(_wildcard(each, ignore_case=ignore_case).fullmatch(text) for each in condition.values)
+        or any(re.search(each, text, flags) for each in condition.regexes)
         for text in texts
     )
 

@@ -1,24 +1,42 @@
 """The door of a function URL: any path and any method go to one function (FU-005).
 
-Invoke mode ``RESPONSE_STREAM`` is approximated: the answer is sent when it is complete.
+In invoke mode ``RESPONSE_STREAM`` the answer begins with the function's first byte (FU-080).
 """
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final, assert_never
 
 import orjson
 
+from edgeproxy.awslambda.access import Access
+from edgeproxy.awslambda.callers import Caller, Refused
 from edgeproxy.awslambda.model import FunctionUrl
 from edgeproxy.awslambda.records import function_run, why_failed
 from edgeproxy.awslambda.routing import FunctionNotFound
+from edgeproxy.awslambda.streaming import StreamBroken, Streamed, streamed
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.entrypoints.cors import answer_headers, is_preflight, preflight_headers
 from edgeproxy.entrypoints.invoking import Invoker
-from edgeproxy.events.function_url import Malformed, UrlContext, decode_result, encode_event
+from edgeproxy.entrypoints.url_streaming import (
+    StreamRecorder,
+    collected_response,
+    streamed_response,
+)
+from edgeproxy.errors import EdgeproxyError
+from edgeproxy.events.function_url import (
+    Malformed,
+    UrlCaller,
+    UrlContext,
+    decode_result,
+    encode_event,
+)
 from edgeproxy.exchange.delivery import record_delivery
 from edgeproxy.exchange.model import Decision, Exchange, Finding, Recorder, Step
-from edgeproxy.http.body import EMPTY_BODY, BodyTooLarge, BytesBody, read_at_most
+from edgeproxy.http.body import EMPTY_BODY, BodyTooLarge, BytesBody, StreamBody, read_at_most
 from edgeproxy.http.dates import format_date
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response, reason_phrase
@@ -30,6 +48,7 @@ from edgeproxy.runtimes.invocation import (
     Throttled,
     TimedOut,
 )
+from edgeproxy.tasks import Tasks
 
 __all__ = ["FunctionUrlDoor"]
 
@@ -48,7 +67,8 @@ _FORBIDDEN: Final = {
 class FunctionUrlDoor:
     """A Handler that answers with one function; ``url`` is replaced on reload.
 
-    ``account_id`` owns the function; lenient takes the second reading of rules that are UNSURE.
+    ``account_id`` owns the function, and ``access`` says who may come in. Lenient takes the second
+    reading of rules that are UNSURE.
     """
 
     def __init__(
@@ -58,16 +78,20 @@ class FunctionUrlDoor:
         clock: Clock,
         chance: Chance,
         recorder: Recorder,
+        tasks: Tasks,
         *,
         account_id: str = "123456789012",
+        access: Access | None = None,
         strict: bool = True,
     ) -> None:
         self.url = url
         self._service = service
         self._clock = clock
         self._chance = chance
-        self._recorder = recorder
+        self._recorder = StreamRecorder(recorder)
+        self._tasks = tasks
         self._account_id = account_id
+        self._access = access
         self._strict = strict
 
     async def __call__(self, request: Request) -> Response:
@@ -110,36 +134,98 @@ class FunctionUrlDoor:
     async def _run(self, exchange: Exchange, request: Request, trace_id: str) -> Response:
         """The function's answer, or the service's own for it (FU-040: under one request ID)."""
         url = self.url
+        try:
+            body = await read_at_most(request.body, PAYLOAD_BYTES)
+        except BodyTooLarge:
+            return _json_error(413, _TOO_LARGE)
+        try:
+            caller = self._access.enter_url(url, request, body) if self._access else None
+        except Refused as refused:
+            with exchange.step("access", before=request) as step:
+                step.decision = Decision("failed", str(refused))
+                step.after = _json_error(403, refused.document, refused.name)
+            return step.after
         context = UrlContext(
             url.url_id,
             exchange.id,
             trace_id,
             exchange.started,
             self._account_id if url.auth_type == "AWS_IAM" else "",
+            _shown(caller),
         )
-        try:
-            payload = encode_event(
-                context, request, await read_at_most(request.body, PAYLOAD_BYTES)
-            )
-        except BodyTooLarge:
-            return _json_error(413, _TOO_LARGE)
+        payload = encode_event(context, request, body)
         if len(payload) > PAYLOAD_BYTES:
             return _json_error(413, _TOO_LARGE)
         with exchange.step("function", before=request) as step:
             try:
-                result = await self._service.invoke(
+                invoke = partial(
+                    self._service.invoke,
                     url.function,
                     payload,
                     qualifier=url.qualifier,
                     trace_id=trace_id,
                     request_id=exchange.id,
                 )
+                if url.invoke_mode == "RESPONSE_STREAM":
+                    result = await streamed(self._tasks, lambda sink: invoke(sink=sink))
+                else:
+                    result = await invoke()
             except FunctionNotFound as error:  # FU-008
                 step.after = _json_error(403, _FORBIDDEN, "AccessDeniedException")
                 step.decision = Decision("failed", str(error))
                 return step.after
-            response = step.after = self._answer(step, result)
+            if isinstance(result, Streamed):
+                self._recorder.wait_for(exchange, result.outcome)
+                response = step.after = await self._begin(step, result, request.method)
+            else:
+                response = step.after = self._answer(step, result)
+                if url.invoke_mode == "RESPONSE_STREAM":
+                    # Sent in chunks, whatever the function does (FU-084).
+                    response = replace(response, body=StreamBody(response.body))
         return response
+
+    async def _begin(self, step: Step, stream: Streamed, method: str) -> Response:
+        """The answer of a function that goes on writing it (FU-081 to FU-086)."""
+        try:
+            response = await streamed_response(stream, method)
+        except StreamBroken as broken:
+            if broken.result is None:
+                raise
+            return self._answer(step, broken.result)
+        malformed = response if isinstance(response, Malformed) else None
+        stream.outcome.add_done_callback(partial(self._note_end, step, malformed))
+        return _internal_error() if isinstance(response, Malformed) else response
+
+    def _note_end(
+        self,
+        step: Step,
+        malformed: Malformed | None,
+        outcome: "asyncio.Task[InvocationResult | EdgeproxyError]",
+    ) -> None:
+        """Record how an invocation has ended whose answer had begun."""
+        result = None if outcome.cancelled() or outcome.exception() else outcome.result()
+        if isinstance(result, Returned):
+            self._note(step, result, malformed)
+        elif isinstance(result, FunctionError | TimedOut | InitFailed | Throttled):
+            self._answer(step, result)
+
+    def _note(self, step: Step, result: Returned, malformed: Malformed | None) -> None:
+        """Record an invocation that has succeeded, and what is wrong with its answer."""
+        url = self.url
+        findings = (Finding(malformed.rule, malformed.why),) if malformed else ()
+        step.function = function_run(
+            url.function,
+            "function-url",
+            result,
+            findings,
+            usable=malformed is None,
+            qualifier=url.qualifier,
+        )
+        if malformed is not None:
+            step.decision = Decision("failed", f"{url.function}: {malformed.why}")
+        else:
+            whole = url.invoke_mode == "RESPONSE_STREAM" and not result.content_type
+            step.decision = Decision("answered", "sent whole: it does not stream" if whole else "")
 
     def _answer(self, step: Step, result: InvocationResult) -> Response:
         """Map an invocation's end to an answer (FU-060 to 075, FU-120 to 126)."""
@@ -152,25 +238,12 @@ class FunctionUrlDoor:
                     decoded: Response | Malformed = Malformed(
                         "FU-126", f"the result has {len(result.payload)} bytes"
                     )
+                elif result.content_type:
+                    decoded = collected_response(result.content_type, result.payload)
                 else:
                     decoded = decode_result(result.payload, strict=self._strict)
-                if isinstance(decoded, Malformed):
-                    finding = Finding(decoded.rule, decoded.why)
-                    step.function = function_run(
-                        name,
-                        "function-url",
-                        result,
-                        (finding,),
-                        usable=False,
-                        qualifier=qualifier,
-                    )
-                    step.decision = Decision("failed", f"{name}: {decoded.why}")
-                    return _internal_error()
-                buffered = self.url.invoke_mode == "RESPONSE_STREAM"
-                step.decision = Decision(
-                    "answered", "RESPONSE_STREAM is approximated: buffered" if buffered else ""
-                )
-                return decoded
+                self._note(step, result, decoded if isinstance(decoded, Malformed) else None)
+                return _internal_error() if isinstance(decoded, Malformed) else decoded
             case FunctionError() | TimedOut() | InitFailed():
                 step.decision = Decision("failed", why_failed(name, result))
                 return _internal_error()
@@ -194,13 +267,19 @@ class FunctionUrlDoor:
                 ("x-amzn-trace-id", trace_id),
             ]
         )
-        if request.method == "HEAD":
+        if request.method == "HEAD" and response.body.length is not None:
             headers = headers.with_set("content-length", str(response.body.length or 0))
             return replace(response, headers=headers, body=EMPTY_BODY)
         return replace(response, headers=headers)
 
     def _new_trace(self) -> str:
         return f"Root=1-{int(self._clock.now()):08x}-{self._chance.hex(24)}"
+
+
+def _shown(caller: Caller | None) -> UrlCaller | None:
+    if caller is None:
+        return None
+    return UrlCaller(caller.access_key, caller.account, caller.arn, caller.user_id)
 
 
 def _internal_error() -> Response:
@@ -212,7 +291,7 @@ def _internal_error() -> Response:
     )
 
 
-def _json_error(status: int, document: dict[str, str], error_type: str = "") -> Response:
+def _json_error(status: int, document: Mapping[str, str], error_type: str = "") -> Response:
     lines = [("content-type", "application/json")]
     if error_type:
         lines.append(("x-amzn-errortype", error_type))

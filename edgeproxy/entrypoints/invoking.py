@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from edgeproxy.runtimes.invocation import InvocationResult
+from edgeproxy.runtimes.invocation import InvocationResult, ResponseSink
 
 __all__ = ["Invoker"]
 
@@ -20,6 +20,10 @@ class Invoker(Protocol):
         trace_id: str = "",
         client_context: str = "",
         request_id: str = "",
+        sink: ResponseSink | None = None,
     ) -> InvocationResult:
-        """Run a function on an event given as JSON text in UTF-8."""
+        """Run a function on an event given as JSON text in UTF-8.
+
+        ``sink`` takes a streamed response.
+        """
         ...

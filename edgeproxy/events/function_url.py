@@ -21,7 +21,15 @@ from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 from edgeproxy.http.query import parse_query
 
-__all__ = ["Malformed", "UrlContext", "decode_result", "encode_event"]
+__all__ = [
+    "Malformed",
+    "UrlCaller",
+    "UrlContext",
+    "decode_metadata",
+    "decode_result",
+    "encode_event",
+    "head_of",
+]
 
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -69,6 +77,16 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
+class UrlCaller:
+    """Whose signature a request carries (FU-037)."""
+
+    access_key: str
+    account: str
+    arn: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class UrlContext:
     """What the service knows about a request beside the request itself."""
 
@@ -79,6 +97,7 @@ class UrlContext:
     now_s: float
     account_id: str = ""
     """The owner's account for ``AWS_IAM``; empty for ``NONE`` (FU-036)."""
+    caller: UrlCaller | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +149,8 @@ def encode_event(context: UrlContext, request: Request, body: bytes) -> bytes:
         "time": now.strftime("%d/%b/%Y:%H:%M:%S +0000"),
         "timeEpoch": int(context.now_s * 1000),
     }
+    if context.caller is not None:
+        event["requestContext"]["authorizer"] = {"iam": _iam(context.caller)}
     text = _as_text(request.headers, body)
     if body:  # FU-031
         event["body"] = base64.b64encode(body).decode("ascii") if text is None else text
@@ -156,6 +177,46 @@ def decode_result(payload: bytes, *, strict: bool = True) -> Response | Malforme
         case _:
             body = payload.strip()  # FU-064; null is UNSURE and sent as it is.
     return Response(200, Headers([("content-type", "application/json")]), BytesBody(body))
+
+
+def decode_metadata(text: bytes) -> Response | Malformed:
+    """The head of a streamed response, told ahead of its body (FU-081)."""
+    try:
+        metadata = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        return Malformed("FU-081", f"the metadata are not valid JSON: {error}")
+    if not isinstance(metadata, dict):
+        return Malformed("FU-081", "the metadata are not a JSON object")
+    return head_of(metadata)
+
+
+def head_of(metadata: Mapping[str, Any]) -> Response | Malformed:
+    """Status, headers and cookies of a streamed response.
+
+    UNSURE what counts for members that are missing (FU-083).
+    """
+    status = _status(metadata.get("statusCode", 200))
+    if status is None:
+        return Malformed("FU-081", f"statusCode is {metadata['statusCode']!r}")
+    lines = _response_lines(metadata)
+    if isinstance(lines, Malformed):
+        return lines
+    if not any(name == "content-type" for name, _ in lines):
+        lines.append(("content-type", "application/octet-stream"))
+    return Response(status, Headers(lines))
+
+
+def _iam(caller: UrlCaller) -> dict[str, str | None]:
+    """FU-037; nobody here belongs to an organization."""
+    return {
+        "accessKey": caller.access_key,
+        "accountId": caller.account,
+        "callerId": caller.user_id,
+        "cognitoIdentity": None,
+        "principalOrgId": None,
+        "userArn": caller.arn,
+        "userId": caller.user_id,
+    }
 
 
 def _event_headers(context: UrlContext, request: Request) -> dict[str, str]:

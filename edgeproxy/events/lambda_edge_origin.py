@@ -237,7 +237,7 @@ def _custom(fields: _Fields, origin: Origin) -> Origin:
         origin_path=path,
         custom_headers=fields.custom_headers(origin.custom_headers),
         response_completion_timeout_s=fields.completion_timeout(read_s),
-        origin_access_control_id="" if origin.is_s3 else origin.origin_access_control_id,
+        access_control=None if origin.is_s3 else origin.access_control,
         config=CustomOrigin(
             protocol_policy=f"{protocol}-only",
             http_port=port if protocol == "http" else before.http_port,
@@ -272,7 +272,7 @@ def _s3(fields: _Fields, origin: Origin) -> Origin:
         origin_path=fields.path(_S3_DEFAULTS),
         custom_headers=fields.custom_headers(origin.custom_headers),
         response_completion_timeout_s=fields.completion_timeout(read_s),
-        origin_access_control_id=origin.origin_access_control_id if origin.is_s3 else "",
+        access_control=origin.access_control if origin.is_s3 else None,
         config=S3Origin(identity if method == _OAI else "", read_s),
     )
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from edgeproxy.http.messages import Request, Response
+from edgeproxy.http.messages import Reached, Request, Response
 
 __all__ = [
     "Decision",
@@ -90,6 +90,8 @@ class FunctionRun:
     """The version that ran; empty for a CloudFront Function."""
     utilisation: int | None = None
     """Compute utilisation of a CloudFront Function in percent (CFF-LIM-03)."""
+    trace_id: str = ""
+    """The trace header that a Lambda function saw (LI-271)."""
     log_data: str = ""
     """What a CloudFront Function gave to ``cf.logCustomData``, URL-encoded (CFF-HLP-02)."""
 
@@ -111,9 +113,9 @@ class Step:
 class Exchange:
     """Everything about one request, from the first byte to the last.
 
-    ``result_type`` is what the access log calls ``x-edge-result-type`` and ``X-Cache`` shows,
-    which has a name of its own for an exceeded limit (LE-ERR-14); doors other than a distribution
-    leave it empty.
+    ``result_type`` is what the access log calls ``x-edge-result-type``: until the answer is sent
+    that of ``response_result_type``, which ``X-Cache`` shows too; it has a name of its own for an
+    exceeded limit (LE-ERR-14). Doors other than a distribution leave them empty.
     """
 
     id: str
@@ -129,6 +131,8 @@ class Exchange:
     result_type: str = ""
     response_result_type: str = ""
     detailed_result_type: str = ""
+    layer: str = ""
+    """The cache that had the object or asked the origin: ``EDGE``, ``REC`` or ``Origin Shield``."""
     path_pattern: str = ""
     steps: list[Step] = field(default_factory=list)
     duration_s: float = 0.0
@@ -138,8 +142,19 @@ class Exchange:
     bytes_received: int = 0
     aborted: bool = False
     """The viewer left before the last byte."""
+    fle_status: str = ""
+    """``fle-status`` of the access log; empty where nothing looked at the request's form."""
+    fle_encrypted_fields: int = 0
+    primary: str = ""
+    """The logical ID of the primary distribution whose policy sent the request to this one."""
     origin_id: str = ""
+    origin_domain_name: str = ""
+    """Of the origin that was asked last."""
+    origin_reached: Reached | None = None
+    """How long the origin took that answered."""
     origin_first_byte_s: float | None = None
+    origin_last_byte_s: float | None = None
+    """When the last byte of the origin's answer was there; None while it is not."""
     _begun: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

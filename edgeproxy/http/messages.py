@@ -1,17 +1,19 @@
 """Requests and responses: frozen values. A step that changes one returns a new one."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal, Protocol, TypeAlias
 
 from edgeproxy.http.body import EMPTY_BODY, Body
 from edgeproxy.http.headers import EMPTY_HEADERS, Headers
+from edgeproxy.http.location import NOWHERE, Location
 
 __all__ = [
     "Delivered",
     "Handler",
     "MutualTls",
+    "Reached",
     "Request",
     "Response",
     "Tunnel",
@@ -28,6 +30,8 @@ class MutualTls:
     """The logical ID of the distribution that let the viewer in."""
     headers: tuple[tuple[str, str], ...]
     """The CloudFront-Viewer-Cert-* headers, made once (CDN-CFH-21, CDN-CFH-22)."""
+    connection_id: str = ""
+    """What connection functions and access logs call the TLS connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ class Viewer:
     """``TLSv1.3`` and the like; empty over HTTP."""
     tls_cipher: str = ""
     mutual_tls: MutualTls | None = None
+    location: Location = NOWHERE
+    tls_handshake: Literal["fullHandshake", "sessionResumed", "connectionReused"] = "fullHandshake"
+    """How this request came by its TLS connection (CDN-CFH-15)."""
+    client_hello: bytes = b""
+    """The handshake message with which TLS began; kept only where somebody asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,8 @@ class Request:
     body: Body = EMPTY_BODY
     viewer: Viewer = Viewer("127.0.0.1")
     upgrade: str = ""
+    has_left: Callable[[], bool] = field(default=lambda: False, compare=False, repr=False)
+    """Whether the viewer is gone, so that nobody waits for the answer any more."""
 
     @property
     def host(self) -> str:
@@ -96,6 +107,21 @@ class Delivered:
     """Head and body, as written to the connection."""
     aborted: bool = False
     """The viewer left, or the body broke off, before the last byte."""
+    broken: bool = False
+    """Of an aborted one: the body broke off at its source, while the viewer was there."""
+    received: int = 0
+    """Bytes that the viewer sent after its head: of a body, read or not, or through a tunnel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How long it took to have an answer's first byte from an origin, in seconds."""
+
+    first_byte_s: float
+    """Since the request was sent."""
+    look_up_s: float = 0.0
+    connect_s: float | None = None
+    """None when a connection was reused, or none is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +131,8 @@ class Response:
     Framing is the sender's business: a ``Content-Length`` header is advice for HEAD and 304 only,
     ``Transfer-Encoding`` and ``Connection`` are never passed on as they stand. Whoever delivers
     the response calls ``on_delivered`` once, when the last byte is out or the viewer is gone.
-    ``why`` gives the reason for an error to the record; it is never sent.
+    ``why`` gives the reason for an error to the record, ``reached`` how long the origin took; they
+    are never sent.
     """
 
     status: int
@@ -115,6 +142,7 @@ class Response:
     tunnel: Tunnel | None = None
     on_delivered: Callable[[Delivered], None] | None = None
     why: str = ""
+    reached: Reached | None = field(default=None, compare=False, repr=False)
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]

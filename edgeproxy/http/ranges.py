@@ -5,10 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["ByteRange", "Unsatisfiable", "format_content_range", "multipart", "parse_ranges"]
+__all__ = [
+    "ByteRange",
+    "Unsatisfiable",
+    "format_content_range",
+    "is_range",
+    "multipart",
+    "parse_content_range",
+    "parse_ranges",
+]
 
 _RANGE: Final = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", re.ASCII)
 _MOST_DIGITS: Final = 1_000
+_ANY_SIZE: Final = 10 ** (_MOST_DIGITS + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,13 @@ def parse_ranges(header: str, size: int) -> tuple[ByteRange, ...] | Unsatisfiabl
         if asked is None or (ranges and asked.first <= ranges[-1].last):
             return None
         ranges.append(asked)
-    inside = tuple(asked for asked in ranges if asked.first < size and len(asked))
+    inside = tuple(asked for asked in ranges if asked.first <= asked.last < size)
     return inside or Unsatisfiable()
+
+
+def is_range(header: str) -> bool:
+    """Whether a ``Range`` header can ask for parts of any object at all (CDN-RNG-05)."""
+    return parse_ranges(header, _ANY_SIZE) is not None
 
 
 def _resolve(first: str, last: str, size: int) -> ByteRange | None:
@@ -70,6 +85,15 @@ def _resolve(first: str, last: str, size: int) -> ByteRange | None:
 def format_content_range(part: ByteRange, size: int) -> str:
     """``bytes 0-99/1000``."""
     return f"bytes {part.first}-{part.last}/{size}"
+
+
+def parse_content_range(text: str) -> tuple[ByteRange, int] | None:
+    """Place and size of ``bytes 0-99/1000``; None for anything that does not say both."""
+    match = _CONTENT_RANGE.fullmatch(text.strip())
+    if match is None:
+        return None
+    first, last, size = map(int, match.groups())
+    return (ByteRange(first, last), size) if first <= last < size else None
 
 
 def multipart(

@@ -15,9 +15,14 @@ from urllib.parse import urlsplit
 import orjson
 from aiohttp import ClientConnectionError, web
 
+from edgeproxy.awslambda.account import LambdaAccount
 from edgeproxy.awslambda.service import FunctionStatus, LambdaService
 from edgeproxy.clock import Clock
+from edgeproxy.edge.explain import Question
+from edgeproxy.entrypoints.lambda_api.answers import STATUSES
 from edgeproxy.errors import EdgeproxyError
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Response
 from edgeproxy.inspector import documents
 from edgeproxy.observe.edge_logs import cloudfront_function_group, connection_function_group
 from edgeproxy.observe.history import History
@@ -42,6 +47,11 @@ class Controlled(Protocol):
     def lambdas(self) -> LambdaService: ...
 
     @property
+    def account(self) -> LambdaAccount:
+        """The functions as Lambda's API has them."""
+        ...
+
+    @property
     def log_groups(self) -> LogGroups: ...
 
     @property
@@ -58,11 +68,15 @@ class Controlled(Protocol):
         """The document of ``GET /api/endpoints``."""
         ...
 
+    def target_health(self) -> dict[str, object]:
+        """Targets of load balancers and their health (AL-124)."""
+        ...
+
     async def invalidate(self, distribution: str, paths: list[str]) -> int:
         """Drop objects; raises ``EdgeproxyError`` for an unknown distribution or a bad path."""
         ...
 
-    def explain(self, url: str, method: str, headers: list[tuple[str, str]]) -> dict[str, object]:
+    async def explain(self, question: Question) -> dict[str, object]:
         """What the edge would do with that request; raises ``EdgeproxyError`` for a bad one."""
         ...
 
@@ -90,6 +104,7 @@ class ControlApi:
             [
                 web.get("/healthz", self._healthz),
                 web.get("/api/endpoints", self._endpoints),
+                web.get("/api/target-health", self._target_health),
                 web.get("/api/exchanges", self._exchanges),
                 web.get("/api/exchanges/stream", self._stream),
                 web.get("/api/exchanges/{id}", self._exchange),
@@ -100,6 +115,8 @@ class ControlApi:
                 web.delete("/api/clock", self._reset),
                 web.get("/api/functions", self._functions),
                 web.get("/api/functions/{name}/logs", self._function_logs),
+                web.put("/api/functions/{name}/fault", self._set_fault),
+                web.delete("/api/functions/{name}/fault", self._end_fault),
                 web.get("/api/logs", self._logs),
                 web.get("/api/metrics", self._metrics_json),
                 web.get("/metrics", self._metrics_text),
@@ -112,6 +129,9 @@ class ControlApi:
 
     async def _endpoints(self, request: web.Request) -> web.Response:
         return _json(self._controlled.endpoints())
+
+    async def _target_health(self, request: web.Request) -> web.Response:
+        return _json(self._controlled.target_health())
 
     async def _exchanges(self, request: web.Request) -> web.Response:
         limit = _number(request, "limit", 50)
@@ -155,13 +175,18 @@ class ControlApi:
         body = await _object(request)
         url = body.get("url")
         method = body.get("method", "GET")
-        headers = body.get("headers", [])
+        headers = _pairs(body.get("headers", []), "headers")
         if not isinstance(url, str) or not isinstance(method, str):
             raise _Problem(400, "InvalidArgument", "url and method must be strings")
-        if not isinstance(headers, list) or not all(_is_pair(pair) for pair in headers):
-            raise _Problem(400, "InvalidArgument", "headers must be a list of [name, value] pairs")
-        pairs = [(str(name), str(value)) for name, value in headers]
-        return _json(self._controlled.explain(url, method, pairs))
+        answer = None
+        if "answer" in body:
+            match body["answer"]:
+                case {"status": int(status), "headers": lines} if 100 <= status <= 999:
+                    answer = Response(status, Headers(_pairs(lines, "headers of answer")))
+                case _:
+                    problem = "answer must be an object with a status and headers"
+                    raise _Problem(400, "InvalidArgument", problem)
+        return _json(await self._controlled.explain(Question(url, method, headers, answer)))
 
     async def _clock(self, request: web.Request) -> web.Response:
         clock = self._controlled.clock
@@ -188,6 +213,22 @@ class ControlApi:
             for name in self._controlled.connection_functions
         ]
         return _json({"functions": [*map(_function, statuses), *others]})
+
+    async def _set_fault(self, request: web.Request) -> web.Response:
+        """Let Lambda's API refuse to invoke a function (LI-084)."""
+        name, error = request.match_info["name"], (await _object(request)).get("error")
+        if name not in self._controlled.account.functions:
+            raise _Problem(404, "NoSuchFunction", f"no function is called {name!r}")
+        if not isinstance(error, str) or error not in STATUSES:
+            names = ", ".join(STATUSES)
+            raise _Problem(400, "InvalidArgument", f"error must be one of {names}")
+        self._controlled.account.faults[name] = error
+        return _json({"function": name, "error": error, "status": STATUSES[error]})
+
+    async def _end_fault(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        self._controlled.account.faults.pop(name, None)
+        return _json({"function": name, "error": None})
 
     async def _function_logs(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -265,8 +306,17 @@ def _is_foreign_origin(request: web.Request) -> bool:
     return origin is not None and origin != f"{request.scheme}://{request.host}"
 
 
-def _is_pair(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(v, str) for v in value)
+def _pairs(value: object, name: str) -> tuple[tuple[str, str], ...]:
+    """Header lines of a JSON document."""
+    pairs = []
+    for pair in value if isinstance(value, list) else [value]:
+        match pair:
+            case [str(key), str(text)]:
+                pairs.append((key, text))
+            case _:
+                problem = f"{name} must be a list of [name, value] pairs"
+                raise _Problem(400, "InvalidArgument", problem)
+    return tuple(pairs)
 
 
 def _number(request: web.Request, name: str, default: int) -> int:

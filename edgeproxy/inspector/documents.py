@@ -93,6 +93,7 @@ def _summary(exchange: Exchange) -> dict[str, object]:
         "status": response.status if response is not None else None,
         "result_type": exchange.result_type,
         "detailed_result_type": exchange.detailed_result_type,
+        "layer": exchange.layer,
         "started": iso(exchange.started),
         "duration_ms": _ms(exchange.duration_s),
         "bytes": exchange.bytes_sent,

@@ -114,6 +114,8 @@ class Console:
         method = visible(exchange.request.method)
         target = _shortened(visible(exchange.request.target), 48)
         what = visible(exchange.result_type or exchange.door)
+        if exchange.layer not in ("", "EDGE"):
+            what += f" {exchange.layer}"
         parts = [
             paint.dim(clock),
             f"{method:<8}{target:<48}",
@@ -235,6 +237,7 @@ def _as_document(exchange: Exchange) -> dict[str, object]:
         "status": response.status if response is not None else None,
         "result_type": exchange.result_type,
         "detailed_result_type": exchange.detailed_result_type,
+        "layer": exchange.layer,
         "duration_ms": round(exchange.duration_s * 1000, 3),
         "bytes": exchange.bytes_sent,
         "aborted": exchange.aborted,

@@ -1,4 +1,4 @@
-"""Counts under AWS's metric names (namespaces ``AWS/CloudFront`` and ``AWS/Lambda``).
+"""Counts under AWS's metric names: ``AWS/CloudFront``, ``AWS/Lambda``, ``AWS/ApplicationELB``.
 
 Each metric is kept since start and by minute for the last three hours, as the graphs of AWS's
 consoles show it. The same value stands under several sets of dimensions where AWS does so: choose
@@ -24,6 +24,8 @@ MINUTES_KEPT: Final = 180
 
 _LAMBDA: Final = "AWS/Lambda"
 _CLOUDFRONT: Final = "AWS/CloudFront"
+_ALB: Final = "AWS/ApplicationELB"
+_OWN: Final = "edgeproxy"
 _GLOBAL: Final = ("Region", "Global")
 _ERRORS_BY_CODE: Final = (401, 403, 404, 502, 503, 504)
 _BYTES: Final = {
@@ -188,10 +190,66 @@ class _Requests(NamedTuple):
             yield _Name(_CLOUDFRONT, name, _of_distribution(self.distribution_id)), statistics
 
 
+class _AlbRequests(NamedTuple):
+    """Requests to a load balancer; the values are the bytes of requests and answers."""
+
+    load_balancer: str
+    target_group: str
+    """Empty when the request was not forwarded."""
+    step: str
+    """The last one: ``rule``, ``function`` or ``target``."""
+    status: int
+    decision: str
+    reason: str
+
+    def metrics(self, requests: Statistics) -> Iterator[tuple[_Name, Statistics]]:
+        """Each counts for the load balancer, what targets did for their group, too (AL-104)."""
+        balancer = (("LoadBalancer", self.load_balancer),)
+        group = (("TargetGroup", self.target_group), *balancer)
+        for name, of_target in self._counted():
+            for dimensions in (balancer, group) if of_target else (balancer,):
+                yield _Name(_ALB, name, dimensions), requests.with_each(1)
+        if self.step == "function":
+            for dimensions in (balancer, group):
+                yield _Name(_ALB, "LambdaTargetProcessedBytes", dimensions), requests
+
+    def _counted(self) -> Iterator[tuple[str, bool]]:
+        """Names of metrics, and whether they count for the target group as well."""
+        family = f"{self.status // 100}XX"
+        if self.target_group:
+            yield "RequestCount", True
+        match self.decision:
+            case "answered":
+                yield f"HTTPCode_Target_{family}_Count", True
+            case "fixed-response":
+                yield "HTTP_Fixed_Response_Count", False
+            case "redirect":
+                yield "HTTP_Redirect_Count", False
+                yield f"HTTPCode_ELB_{family}_Count", False
+            case _:
+                yield f"HTTPCode_ELB_{family}_Count", False
+                if self.status in _ALB_ERRORS_BY_CODE:
+                    yield f"HTTPCode_ELB_{self.status}_Count", False
+                if self.reason in _ALB_INTERNAL:
+                    yield "LambdaInternalError", True
+                elif self.reason:
+                    yield "LambdaUserError", True
+
+
+_ALB_ERRORS_BY_CODE: Final = (500, 502, 503, 504)
+_ALB_INTERNAL: Final = (
+    "LambdaConnectionError",
+    "LambdaConnectionTimeout",
+    "LambdaServiceException",
+    "LambdaUnhandledException",
+)
+
 _ACCOUNT_CONCURRENCY: Final = _Name(_LAMBDA, "ConcurrentExecutions", ())
 _UNRESERVED_CONCURRENCY: Final = _Name(_LAMBDA, "UnreservedConcurrentExecutions", ())
 
-_Tally: TypeAlias = defaultdict[_Name | _LambdaRuns | _CloudFrontRuns | _Requests, Statistics]
+_Tally: TypeAlias = defaultdict[
+    _Name | _LambdaRuns | _CloudFrontRuns | _Requests | _AlbRequests, Statistics
+]
 
 
 class Metrics:
@@ -221,6 +279,8 @@ class Metrics:
                 )
         if exchange.door == "distribution":
             self._count_request(tally, exchange, runs)
+        elif exchange.door == "alb":
+            tally[_alb_requests(exchange)].add(exchange.bytes_received + exchange.bytes_sent)
 
     def entered(self, name: str, in_flight: InFlight, time_s: float) -> None:
         """An invocation begins; ``in_flight`` counts it, too (LI-253)."""
@@ -229,6 +289,16 @@ class Metrics:
         tally[_Name(_LAMBDA, "ConcurrentExecutions", function)].add(in_flight.function)
         tally[_ACCOUNT_CONCURRENCY].add(in_flight.account)
         tally[_UNRESERVED_CONCURRENCY].add(in_flight.unreserved)
+
+    def counted(
+        self, metric: str, function: str, qualifier: str, value: float, time_s: float
+    ) -> None:
+        """A value of a metric of asynchronous invocation (LI-251, LI-254)."""
+        tally = self._tally(time_s)
+        name = ("FunctionName", function)
+        resource = ("Resource", f"{function}:{qualifier}" if qualifier else function)
+        for dimensions in ((), (name,), (name, resource)):
+            tally[_Name(_LAMBDA, metric, dimensions)].add(value)
 
     def all(self, *, by_minute: bool = True) -> list[Metric]:
         """Every metric that has a value, in order of first use, and if so asked by minute."""
@@ -264,6 +334,9 @@ class Metrics:
         )
         uploaded = counted == "BytesUploaded"
         tally[alike].add(exchange.bytes_received if uploaded else exchange.bytes_sent)
+        if exchange.layer not in ("", "EDGE"):
+            dimensions = (("DistributionId", distribution_id), ("Layer", exchange.layer))
+            tally[_Name(_OWN, "RequestsByLayer", dimensions)].add(1)
         if exchange.origin_id and not hit and exchange.first_byte_s is not None:
             latency = _Name(_CLOUDFRONT, "OriginLatency", _of_distribution(distribution_id))
             tally[latency].add(exchange.first_byte_s * 1000)
@@ -281,6 +354,20 @@ class Metrics:
         for tally in (self._before, *self._minutes.values()):
             _merge(tally, total)
         return _by_name(total)
+
+
+def _alb_requests(exchange: Exchange) -> _AlbRequests:
+    rule, last = exchange.steps[0].decision, exchange.steps[-1]
+    group = "" if rule is None else str(rule.facts.get("target_group", ""))
+    decision = last.decision
+    return _AlbRequests(
+        exchange.name,
+        group,
+        last.name,
+        exchange.response.status if exchange.response is not None else 0,
+        "" if decision is None else decision.kind,
+        "" if decision is None else str(decision.facts.get("reason", "")),
+    )
 
 
 def _of_distribution(distribution_id: str) -> Dimensions:

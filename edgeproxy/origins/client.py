@@ -1,28 +1,34 @@
 """Sends a request to an origin and hands back its answer, or says why there is none.
 
 What goes out is what the request says: path, query and header lines byte for byte. The client
-adds the origin path (CDN-ORG-01), the origin's custom headers (CDN-OCH-01) and the framing, and
-nothing else. It follows no redirect (CDN-ORG-12), keeps no cookie and decodes no content. Bodies
-stream in both directions; a slow reader slows the origin down.
+adds the origin path (CDN-ORG-01), the origin's custom headers (CDN-OCH-01), the signature of origin
+access control (CDN-S3-10) and the framing, and nothing else. It follows no redirect (CDN-ORG-12),
+keeps no cookie and decodes no content. Bodies stream in both directions; a slow reader slows the
+origin down.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, assert_never
 
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.distribution.aws_names import is_website_endpoint
 from edgeproxy.distribution.model import CustomOrigin, Origin
 from edgeproxy.http.body import BytesBody
-from edgeproxy.http.messages import Request, Response
+from edgeproxy.http.messages import Reached, Request, Response
 from edgeproxy.origins.connections import Connections, OriginConnection, StaleConnection
 from edgeproxy.origins.destinations import Address, Destinations, Folder, Local
+from edgeproxy.origins.doors import ask_door
 from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
 from edgeproxy.origins.files import FolderOrigin
 from edgeproxy.origins.forwarding import with_custom_headers
+from edgeproxy.origins.signing import PLACEHOLDERS, Credentials, is_signed, sign
 from edgeproxy.origins.tls import client_context
 from edgeproxy.origins.transfer import Transfer, format_head
+from edgeproxy.origins.website import WebsiteOrigin
 from edgeproxy.tasks import Tasks
 
 __all__ = ["OriginClient"]
@@ -36,8 +42,10 @@ _KEEPALIVE_S3_S: Final = 5
 class OriginClient:
     """Fetches from any destination. Has to be closed.
 
-    ``destinations`` may be replaced at any time; requests under way keep theirs. With
-    ``lists_folders`` folders answer 404 for a missing key instead of 403 (CDN-S3-17).
+    ``destinations`` may be replaced at any time; requests under way keep theirs. ``credentials``
+    sign for origin access control; a folder checks no signature and gets none. With
+    ``lists_folders`` folders answer 404 for a missing key instead of 403 (CDN-S3-17). While
+    somebody ``is_debugging``, doors of the project have all the time they want.
     """
 
     def __init__(
@@ -46,13 +54,17 @@ class OriginClient:
         clock: Clock,
         *,
         chance: Chance | None = None,
+        credentials: Credentials = PLACEHOLDERS,
         lists_folders: bool = False,
+        is_debugging: Callable[[], bool] = lambda: False,
     ) -> None:
         self.destinations = destinations
         self._clock = clock
         self._chance = chance or Chance()
+        self._credentials = credentials
         self._uploads = Tasks()
         self._lists_folders = lists_folders
+        self._is_debugging = is_debugging
         self._connections = Connections()
         self._folders: dict[Path, FolderOrigin] = {}
 
@@ -70,17 +82,23 @@ class OriginClient:
         request = with_custom_headers(request, origin)
         match destination:
             case Folder(path):
+                if not origin.is_s3 and is_website_endpoint(origin.domain_name):
+                    return await WebsiteOrigin(self._folder(path))(request)
                 # A folder in place of a declared bucket does not mind what the policies forward.
                 is_chosen = origin.is_s3 and self.destinations.is_moved(origin)
                 bucket = origin.domain_name if is_chosen else ""
                 return await self._folder(path)(request, bucket=bucket)
             case Local(handler):
-                return await handler(request)
+                request = self._signed(request, origin)
+                return await ask_door(handler, request, origin, self._is_debugging)
             case Address():
                 host = self.destinations.host_for(origin, destination)
                 if host is None:
                     host = request.host or origin.domain_name
                 request = replace(request, headers=request.headers.with_set("Host", host))
+                # Without the user's credentials AWS itself could only refuse the signature.
+                if destination.host != origin.domain_name or not self._credentials.are_placeholders:
+                    request = self._signed(request, origin, destination.base_path)
                 return await self._fetch_within_limit(request, origin, destination)
             case _:
                 assert_never(destination)
@@ -98,6 +116,13 @@ class OriginClient:
         """Close all connections to origins."""
         await self._uploads.close()
         await self._connections.close()
+
+    def _signed(self, request: Request, origin: Origin, base_path: str = "") -> Request:
+        if not is_signed(request, origin):
+            return request
+        # Origins know nothing of an edge whose clock was moved.
+        now = self._clock.now() - self._clock.offset_s
+        return sign(request, origin, self._credentials, now, base_path=base_path)
 
     def _folder(self, path: Path) -> FolderOrigin:
         folder = self._folders.get(path)
@@ -154,7 +179,14 @@ class OriginClient:
                     read_timeout_s=origin.config.read_timeout_s,
                     deadline=deadline,
                 )
-                return await transfer.run(head)
+                began = self._clock.monotonic()
+                response = await transfer.run(head)
+                reached = Reached(
+                    self._clock.monotonic() - began,
+                    connection.look_up_s,
+                    None if connection.is_reused else connection.connect_s,
+                )
+                return replace(response, reached=reached)
             except StaleConnection:
                 continue
             except OriginFailure as failure:
@@ -179,7 +211,11 @@ class OriginClient:
             keepalive_s, protocols = _KEEPALIVE_S3_S, ("TLSv1.2",)
         tls = None
         if address.scheme == "https":
-            tls = client_context(protocols, verified=not address.any_certificate)
+            tls = client_context(
+                protocols,
+                verified=not address.any_certificate,
+                certificate=self.destinations.certificate_for(origin),
+            )
         host = _host_name(request.host)
         server_name = origin.server_name or host
         return await self._connections.open(

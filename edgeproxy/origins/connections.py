@@ -20,15 +20,17 @@ from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
 from aiohttp.streams import StreamReader
 from yarl import URL
 
+from edgeproxy.clock import Clock
 from edgeproxy.distribution.quotas import MAX_HEAD_BYTES
 from edgeproxy.origins.destinations import Address
 from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
-from edgeproxy.origins.names import Names
-from edgeproxy.origins.tls import certificate_names, is_for
+from edgeproxy.origins.names import Names, timed_look_ups
+from edgeproxy.origins.tls import certificate_names, is_for, is_server_name
 
 __all__ = ["Connections", "OriginConnection", "StaleConnection"]
 
 _READ_BUFFER_BYTES: Final = 2**16
+_END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 class StaleConnection(Exception):
@@ -47,13 +49,29 @@ class _Protocol(ResponseHandler):
         self.uses = 0
         self.head_bytes = 0
         self._in_head = False
+        self.is_idle = False
 
     def begin_request(self) -> None:
         self.uses += 1
+        self.is_idle = False
         self.head_bytes = 0
         self._in_head = True
 
     def data_received(self, data: bytes) -> None:
+        if self.is_idle:
+            # Nobody has asked for it, and the next request must not get it for an answer.
+            self.abort()
+            return
+        while self._in_head and self.exception() is None:
+            end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
+            if not len(_END_OF_HEAD) <= end < len(data):
+                break
+            # By itself: aiohttp forgets a head when what comes with it is malformed.
+            self._receive(data[:end])
+            data = data[end:]
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
         if self._in_head:
             self.head_bytes += len(data)
         super().data_received(data)
@@ -64,8 +82,9 @@ class _Protocol(ResponseHandler):
             if self.transport is not None:
                 self.transport.abort()
         # aiohttp does not tell the reader of a body that its framing is broken.
-        if (error := self.exception()) is not None and self._payload is not None:
-            self._payload.set_exception(error)
+        payload = self._payload
+        if (error := self.exception()) is not None and payload is not None and not payload.is_eof():
+            payload.set_exception(error)
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         message: RawResponseMessage = data[0]
@@ -92,14 +111,21 @@ def _new_protocol() -> ResponseHandler:
 
 
 class OriginConnection:
-    """One connection, for one request. ``is_reused``: it was idle in the pool before."""
+    """One connection, for one request. ``is_reused``: it was idle in the pool before.
 
-    def __init__(self, connection: Connection, address: Address) -> None:
+    ``look_up_s`` and ``connect_s`` are how long it took to have it.
+    """
+
+    def __init__(
+        self, connection: Connection, address: Address, look_up_s: float, connect_s: float
+    ) -> None:
         assert isinstance(connection.protocol, _Protocol)
         self._connection = connection
         self.protocol = connection.protocol
         self.address = address
         self.is_reused = self.protocol.uses > 0
+        self.look_up_s = look_up_s
+        self.connect_s = connect_s
         self.writer = StreamWriter(self.protocol, asyncio.get_running_loop())
 
     def begin(
@@ -145,6 +171,8 @@ class OriginConnection:
                 message, payload = await self.protocol.read()
         except (aiohttp.ClientError, HttpProcessingError) as error:
             raise self._judge(error) from error
+        if isinstance(broken := payload.exception(), HttpProcessingError):
+            raise self._judge(broken)
         head_bytes = len("HTTP/1.1 200 \r\n\r\n") + len(message.reason)
         head_bytes += sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
         if head_bytes > MAX_HEAD_BYTES:
@@ -195,6 +223,7 @@ class OriginConnection:
 
     def release(self) -> None:
         """The answer is read to its end: the connection may serve another request."""
+        self.protocol.is_idle = True
         self._connection.release()
 
     def abort(self) -> None:
@@ -240,13 +269,22 @@ class Connections:
         ``server_name`` is sent as SNI; a certificate that ``tls`` verifies must be for one of
         ``accepted_names``. Raises :class:`OriginFailure` by CDN-ERR-30 to 34.
         """
+        if tls is not None and not is_server_name(server_name):
+            raise OriginFailure(
+                OriginFailureKind.CONNECT,
+                502,
+                f"{address} cannot be asked for a certificate for {server_name!r}, which is no "
+                "host name (CDN-ORG-11)",
+            )
         connector = self._connectors.get(keepalive_s)
         if connector is None:
             connector = self._connectors[keepalive_s] = _Connector(keepalive_s, self._names)
         description = self._description(address, tls, server_name if tls else "")
+        began = Clock.monotonic()
         try:
-            async with asyncio.timeout(timeout_s):
-                connection = await connector.connect(description, [], aiohttp.ClientTimeout())
+            with timed_look_ups() as look_ups:
+                async with asyncio.timeout(timeout_s):
+                    connection = await connector.connect(description, [], aiohttp.ClientTimeout())
         except TimeoutError as error:
             raise OriginFailure(
                 OriginFailureKind.CONNECT,
@@ -270,7 +308,9 @@ class Connections:
                     f"{address} showed a certificate that is not accepted: it is for "
                     f"{' and '.join(shown) or 'nobody'}, not for {' or '.join(accepted_names)}",
                 )
-        return OriginConnection(connection, address)
+        look_up_s = sum(look_ups)
+        connect_s = Clock.monotonic() - began - look_up_s
+        return OriginConnection(connection, address, look_up_s, connect_s)
 
     async def close(self) -> None:
         """Close every connection, idle or not."""

@@ -2,8 +2,10 @@
 
 A definition names origins by the domain they have in production. ``--origin`` maps an origin's ID
 or its domain name to a local address or folder; domain names of the project's own function URLs
-and load balancers lead to them directly; everything else is the real domain. Only the connection
-is changed: events, Host header, TLS name and logs keep what the definition says.
+and load balancers lead to them directly; buckets lie at ``--aws-endpoint S3=URL`` if it is given;
+everything else is the real domain. Only the connection is changed: events, Host header, TLS name
+and logs keep what the definition says. An S3 endpoint alone gets its own Host, and the bucket as
+the first part of the path, which every server that speaks S3 understands.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
+from edgeproxy.distribution.aws_names import bucket_of
 from edgeproxy.distribution.model import Origin, S3Origin
 from edgeproxy.errors import UsageError
 from edgeproxy.http.messages import Handler
@@ -32,6 +35,8 @@ class Address:
     base_path: str = ""
     any_certificate: bool = False
     """A loopback address that the user named: its certificate is not checked."""
+    gets_own_host: bool = False
+    """Host is the server's own authority, whatever the request says."""
 
     @property
     def authority(self) -> str:
@@ -67,8 +72,9 @@ class Destinations:
     the project's own doors, ``origin_hosts`` what was given with ``--origin-host``; all three by
     origin ID or domain name, and a mapping wins over a handler. ``declared`` are the origins of
     the definition: what holds for the ID of one also holds for its domain name, and not for an
-    origin of that ID whose domain an edge function has changed. Raises :class:`UsageError` for a
-    target that cannot be used.
+    origin of that ID whose domain an edge function has changed. ``s3_endpoint`` is the URL where
+    buckets are. ``certificates`` are those of ``--origin-certificate``, by ARN or origin ID. Raises
+    :class:`UsageError` for a target that cannot be used.
     """
 
     def __init__(
@@ -78,6 +84,8 @@ class Destinations:
         handlers: Mapping[str, Handler],
         origin_hosts: frozenset[str] = frozenset(),
         declared: Iterable[Origin] = (),
+        s3_endpoint: str = "",
+        certificates: Mapping[str, Path] | None = None,
     ) -> None:
         self._domains: dict[str, set[str]] = {}
         for origin in declared:  # Tenants of a distribution fill in a domain name each.
@@ -86,6 +94,8 @@ class Destinations:
         found |= {name: _parse_target(name, target) for name, target in mapping.items()}
         self._mapped = {key: found[name] for name in found for key in self._keys(name)}
         self._origin_hosts = {key for name in origin_hosts for key in self._keys(name)}
+        self._certificates = certificates or {}
+        self._s3 = _parse_url("--aws-endpoint S3", s3_endpoint) if s3_endpoint else None
 
     def _keys(self, name: str) -> tuple[str, ...]:
         """What an option's ID_OR_DOMAIN stands for: IDs as they are, domain names lower-case."""
@@ -104,13 +114,18 @@ class Destinations:
     def resolve(self, origin: Origin, viewer_scheme: Literal["http", "https"]) -> Destination:
         """The mapped destination by ID, then by domain name, else the real one (CDN-ORG-08).
 
-        An S3 bucket is asked over the viewer's protocol (CDN-S3-05).
+        A bucket is asked at the S3 endpoint if there is one, else over the viewer's protocol
+        (CDN-S3-05).
         """
         for name in self._names(origin):
             if (mapped := self._mapped.get(name)) is not None:
                 return mapped
         config = origin.config
         if isinstance(config, S3Origin):
+            bucket = bucket_of(origin.domain_name)
+            if self._s3 is not None and bucket:
+                base_path = f"{self._s3.base_path}/{bucket}"
+                return replace(self._s3, base_path=base_path, gets_own_host=True)
             return Address(viewer_scheme, origin.domain_name, _DEFAULT_PORTS[viewer_scheme])
         match config.protocol_policy:
             case "https-only":
@@ -123,10 +138,18 @@ class Destinations:
             return Address("https", origin.domain_name, config.https_port)
         return Address("http", origin.domain_name, config.http_port)
 
+    def certificate_for(self, origin: Origin) -> Path | None:
+        """What an origin with mutual TLS is shown; None when it has none, or none was given."""
+        config = origin.config
+        if isinstance(config, S3Origin) or not config.client_certificate_arn:
+            return None
+        given = self._certificates
+        return given.get(config.client_certificate_arn) or given.get(origin.id)
+
     def host_for(self, origin: Origin, address: Address) -> str | None:
         """The Host header that ``--origin-host`` asks for, or None to send the request's own."""
         is_asked = any(name in self._origin_hosts for name in self._names(origin))
-        return address.authority if is_asked else None
+        return address.authority if is_asked or address.gets_own_host else None
 
 
 def parse_mapping(text: str) -> tuple[str, str]:
@@ -142,7 +165,7 @@ def parse_mapping(text: str) -> tuple[str, str]:
 
 def _parse_target(name: str, target: str) -> Address | Folder:
     if "://" in target:
-        return _parse_url(name, target)
+        return _parse_url(f"--origin {name}", target)
     folder = Path(target).expanduser()
     if not folder.is_dir():
         raise UsageError(
@@ -152,15 +175,15 @@ def _parse_target(name: str, target: str) -> Address | Folder:
     return Folder(folder.resolve())
 
 
-def _parse_url(name: str, target: str) -> Address:
+def _parse_url(option: str, target: str) -> Address:
     try:
         url = urlsplit(target)
         port = url.port
     except ValueError as error:
-        raise UsageError(f"--origin {name}={target}: {error}") from error
+        raise UsageError(f"{option}={target}: {error}") from error
     if not url.hostname or not _is_plain(url):
         raise UsageError(
-            f"--origin {name}={target} is not a URL of scheme, host, port and path",
+            f"{option}={target} is not a URL of scheme, host, port and path",
             remedy="for example http://127.0.0.1:9000/base",
         )
     address = Address(

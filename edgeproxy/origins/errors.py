@@ -18,6 +18,7 @@ class OriginFailureKind(StrEnum):
     ZERO_SIZE = "OriginZeroSizeObjectError"
     HEADER_TOO_BIG = "OriginHeaderTooBigError"
     CONTENT_RANGE = "OriginContentRangeLengthError"
+    TOO_LARGE = "OriginError"
 
 
 @dataclass(eq=False)

@@ -8,22 +8,21 @@ from collections.abc import Collection
 from typing import Final
 
 from edgeproxy.http.messages import Request
-from edgeproxy.origins.errors import OriginFailure
+from edgeproxy.origins.errors import OriginFailureKind
 
 __all__ = ["failover_status", "may_fail_over"]
 
 _METHODS: Final = ("GET", "HEAD")
+_NO_CONNECTION: Final = frozenset({OriginFailureKind.DNS, OriginFailureKind.CONNECT})
 
 
-def failover_status(failure: OriginFailure) -> int:
-    """The code that must be configured for a failure to start failover.
+def failover_status(status: int, kind: str) -> int:
+    """The code that must be configured for an answer, or a failure, to start failover.
 
-    No connection counts as 503 (CDN-OG-05), a response timeout as 504 (CDN-OG-06); any other
-    failure counts as the status that the viewer would get.
+    No connection counts as 503, whatever the viewer would get (CDN-OG-05); all else as its
+    status, which for a response timeout is 504 (CDN-OG-06). ``kind`` is that of the failure.
     """
-    if not failure.connected:
-        return 503
-    return 504 if failure.timed_out else failure.status
+    return 503 if kind in _NO_CONNECTION else status
 
 
 def may_fail_over(request: Request, cached_methods: Collection[str]) -> bool:

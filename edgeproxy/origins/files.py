@@ -26,12 +26,13 @@ from cachetools import LRUCache
 
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.distribution.aws_names import bucket_of
 from edgeproxy.http.body import BytesBody, StreamBody
 from edgeproxy.http.dates import format_date, parse_date
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 
-__all__ = ["FolderOrigin"]
+__all__ = ["ERRORS", "FolderOrigin"]
 
 _CHUNK_BYTES: Final = 2**18
 """Files up to this size are read whole."""
@@ -65,20 +66,26 @@ _RESPONSE_PARAMETERS: Final = {
     "response-content-type": "Content-Type",
     "response-expires": "Expires",
 }
-_ENDPOINT: Final = re.compile(r"\.s3[.-][a-z0-9.-]*amazonaws\.com(\.cn)?$")
-"""What follows the bucket's name in the names of S3's endpoints."""
-
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
-_MESSAGES: Final = {
+ERRORS: Final = {
     "AccessDenied": (403, "Access Denied"),
+    "AccessForbidden": (403, "CORSResponse: CORS is not enabled for this bucket."),
     "InvalidRange": (416, "The requested range is not satisfiable"),
     "MethodNotAllowed": (405, "The specified method is not allowed against this resource."),
     "NoSuchBucket": (404, "The specified bucket does not exist"),
     "NoSuchKey": (404, "The specified key does not exist."),
     "PreconditionFailed": (412, "At least one of the pre-conditions you specified did not hold"),
 }
+"""Status and message of S3's errors by code."""
+
+_REFUSED_METHODS: Final = {
+    "DELETE": "AccessDenied",
+    "OPTIONS": "AccessForbidden",
+    "PUT": "AccessDenied",
+}
+"""What a bucket says that CloudFront may only read and that has no CORS rules."""
 
 
 @dataclass(slots=True)
@@ -119,9 +126,10 @@ class FolderOrigin:
             why = f"no bucket has the name in Host, {request.host} (send {bucket} there)"
             return self._error("NoSuchBucket", request, why)
         if request.method not in ("GET", "HEAD"):
-            why = "a folder takes GET and HEAD only"
-            response = self._error("MethodNotAllowed", request, why)
-            return _with_headers(response, ("Allow", "GET, HEAD"))
+            code = _REFUSED_METHODS.get(request.method, "MethodNotAllowed")
+            response = self._error(code, request, "a folder takes GET and HEAD only")
+            is_unknown = code == "MethodNotAllowed"
+            return _with_headers(response, ("Allow", "GET, HEAD")) if is_unknown else response
         found = await asyncio.to_thread(self._open, request.path)
         if isinstance(found, str):
             return self._error("NoSuchKey" if self._is_listable else "AccessDenied", request, found)
@@ -216,7 +224,7 @@ class FolderOrigin:
 
     def _error(self, code: str, request: Request, why: str = "") -> Response:
         """S3's XML error document; without its body for HEAD."""
-        status, message = _MESSAGES[code]
+        status, message = ERRORS[code]
         why = f"{why or message}: S3 answers {status}"
         headers = self._common_headers()
         (_, host_id), (_, request_id), *_ = headers
@@ -278,7 +286,7 @@ def _with_headers(response: Response, *lines: tuple[str, str]) -> Response:
 
 def _is_for(bucket: str, host: str) -> bool:
     """LE-ORG-16, whichever of S3's endpoints either is spelled with."""
-    return _ENDPOINT.sub("", host.lower()) == _ENDPOINT.sub("", bucket.lower())
+    return (bucket_of(host) or host.lower()) == (bucket_of(bucket) or bucket.lower())
 
 
 def _printable_key(path: str) -> str:

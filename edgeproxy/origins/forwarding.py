@@ -6,7 +6,7 @@ pass (CDN-HDR-02). Framing (Connection, chunking) is the origin client's busines
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edgeproxy.distribution.forwarded import (
@@ -23,7 +23,15 @@ from edgeproxy.http.cookies import format_cookies
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 
-__all__ = ["from_origin", "origin_request", "own_host", "with_custom_headers", "without_framing"]
+__all__ = [
+    "Ruling",
+    "from_origin",
+    "origin_request",
+    "own_host",
+    "ruling",
+    "with_custom_headers",
+    "without_framing",
+]
 
 _USER_AGENT: Final = "Amazon CloudFront"
 
@@ -82,6 +90,9 @@ _NEVER_FORWARDED: Final = frozenset(
 )
 _EDGE_PREFIX: Final = "x-edge-"
 
+_BODY_HASH: Final = "x-amz-content-sha256"
+"""What viewers say of a body for a Lambda origin with a signature (CDN-S3-15)."""
+
 _MADE_HERE: Final = frozenset(
     {"accept-encoding", "cookie", "host", "via", "x-amz-cf-id", "x-forwarded-for"}
 )
@@ -112,7 +123,10 @@ def origin_request(
     lines: dict[str, tuple[str, str]] = {"host": ("Host", _host(request, origin, plan))}
     for name, value in request.headers:
         lower = name.lower()
-        if lower in _MADE_HERE or not _passes(lower, request.method, behavior, plan):
+        if lower in _MADE_HERE:
+            continue
+        is_hash = lower == _BODY_HASH and origin.is_signed_function_url
+        if not (is_hash or _ruling(lower, request.method, behavior, plan).passes):
             continue
         earlier = lines.get(lower)
         # CDN-HDR-18 (U): several lines of one name become one.
@@ -131,18 +145,45 @@ def origin_request(
     return replace(request, query=taken_query(plan.query, request), headers=Headers(headers))
 
 
-def _passes(name: str, method: str, behavior: Behavior, plan: Plan) -> bool:
-    """Whether the viewer's header ``name`` (lower-case) goes on."""
-    if name in _NEVER_FORWARDED or name.startswith(_EDGE_PREFIX) or name in GENERATED_NAMES:
-        return False
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Whether a header of the viewer goes on to the origin, and because of what."""
+
+    passes: bool
+    because: str
+
+
+_OF_THE_CONNECTION: Final = Ruling(False, "never sent: it belongs to the viewer's connection")
+_OWN_NAME: Final = Ruling(False, "never sent: CloudFront alone sets this header")
+_ALWAYS: Final = Ruling(True, "always sent")
+_NAMED: Final = Ruling(True, "a setting names it")
+_ANY: Final = Ruling(True, "legacy settings let headers pass that they do not name")
+_UNNAMED: Final = Ruling(False, "no setting names it")
+_METHOD: Final = Ruling(True, "sent with every method but GET and HEAD (CDN-HDR-30)")
+_OPTIONS: Final = Ruling(False, "not sent with OPTIONS where OPTIONS is cached (CDN-HDR-31)")
+
+
+def ruling(name: str, method: str, behavior: Behavior) -> Ruling:
+    """What becomes of the viewer's header ``name``, which CloudFront does not compose itself."""
+    return _ruling(name.lower(), method, behavior, plan_of(behavior))
+
+
+def _ruling(name: str, method: str, behavior: Behavior, plan: Plan) -> Ruling:
+    if name in _NEVER_FORWARDED:
+        return _OF_THE_CONNECTION
+    if name.startswith(_EDGE_PREFIX) or name in GENERATED_NAMES:
+        return _OWN_NAME
     if name == "authorization":
-        # CDN-HDR-30, CDN-HDR-31.
         if method == "OPTIONS" and "OPTIONS" in behavior.cached_methods:
-            return False
-        return name in plan.headers or method not in ("GET", "HEAD")
-    if name in _FORWARDED or name in plan.headers:
-        return True
-    return plan.is_legacy and name not in _REMOVED_UNLESS_NAMED
+            return _OPTIONS
+        if name in plan.headers:
+            return _NAMED
+        return _UNNAMED if method in ("GET", "HEAD") else _METHOD
+    if name in _FORWARDED:
+        return _ALWAYS
+    if name in plan.headers:
+        return _NAMED
+    return _ANY if plan.is_legacy and name not in _REMOVED_UNLESS_NAMED else _UNNAMED
 
 
 def _host(request: Request, origin: Origin, plan: Plan) -> str:
@@ -216,4 +257,8 @@ def _may_vary_on(name: str, plan: Plan, behavior: Behavior) -> bool:
         return True
     if name == "user-agent" and any(device.lower() in DEVICE_NAMES for device in plan.generated):
         return True
-    return bool(name) and _passes(name, "GET", behavior, plan)
+    if plan.headers.is_block_list and not plan.is_legacy and name not in _FORWARDED:
+        # CDN-RSP-08: the guide means headers that one has chosen to forward, so the names that a
+        # policy lists. "All viewer headers" lists none; what is in the cache key is chosen.
+        return name in plan.key_headers
+    return bool(name) and _ruling(name, "GET", behavior, plan).passes

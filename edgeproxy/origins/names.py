@@ -7,6 +7,9 @@ Its seconds are real ones, since the names of the world do not age with the edge
 
 import socket
 from asyncio import Task, shield
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 from aiohttp import DefaultResolver
@@ -16,10 +19,22 @@ from cachetools import TTLCache
 from edgeproxy.clock import Clock
 from edgeproxy.tasks import Tasks
 
-__all__ = ["Names"]
+__all__ = ["Names", "timed_look_ups"]
 
 _KEPT_S: Final = 10
 _MOST_NAMES: Final = 1024
+_look_ups: Final[ContextVar[list[float] | None]] = ContextVar("look-ups", default=None)
+
+
+@contextmanager
+def timed_look_ups() -> Iterator[list[float]]:
+    """How long each look-up takes that is made inside, in seconds."""
+    taken: list[float] = []
+    token = _look_ups.set(taken)
+    try:
+        yield taken
+    finally:
+        _look_ups.reset(token)
 
 
 class Names(AbstractResolver):
@@ -40,6 +55,7 @@ class Names(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """The addresses of ``host``. Raises ``OSError``."""
+        began = Clock.monotonic()
         answer = self._answers.get((host, port))
         if answer is None:
             answer = self._tasks.start(self._ask(host, port, family), f"look up {host}")
@@ -47,6 +63,8 @@ class Names(AbstractResolver):
         found = await shield(answer)
         if isinstance(found, OSError):
             raise OSError(*found.args) from found
+        if (taken := _look_ups.get()) is not None:
+            taken.append(Clock.monotonic() - began)
         return found
 
     async def _ask(

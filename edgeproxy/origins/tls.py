@@ -4,6 +4,9 @@ A certificate is checked against the machine's trusted authorities, and must be 
 domain or for the Host that is sent (CDN-ERR-34, LE-ORG-17). Python's own check knows one name only,
 so names are compared here. Only a loopback address that the user named with ``--origin`` may show
 any certificate, so that a dev server with a self-signed one can be used.
+
+An origin with mutual TLS is shown the certificate that the user gave for it (CDN-CFG-076). No other
+is shown any, so that one that insists on a certificate ends the handshake (CDN-RSP-17).
 """
 
 import asyncio
@@ -11,9 +14,18 @@ import ssl
 import warnings
 from collections.abc import Collection
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
-__all__ = ["certificate_names", "client_context", "is_for"]
+from edgeproxy.errors import UsageError
+
+__all__ = [
+    "certificate_names",
+    "check_certificate",
+    "client_context",
+    "is_for",
+    "is_server_name",
+]
 
 # From the oldest on. SSLv3 is beyond every current library; it counts as TLSv1.
 _OLD_VERSIONS: Final = (
@@ -22,10 +34,17 @@ _OLD_VERSIONS: Final = (
     ("TLSv1.1", ssl.TLSVersion.TLSv1_1),
 )
 
+_NO_PASSWORD: Final = ""
+"""Else OpenSSL asks the terminal for it."""
+
 
 @lru_cache(maxsize=64)
-def client_context(ssl_protocols: tuple[str, ...], *, verified: bool = True) -> ssl.SSLContext:
+def client_context(
+    ssl_protocols: tuple[str, ...], *, verified: bool = True, certificate: Path | None = None
+) -> ssl.SSLContext:
     """A context that offers the oldest of ``ssl_protocols`` and everything newer.
+
+    ``certificate`` is a PEM file with the certificate to show, its chain and its private key.
 
     AWS offers exactly the listed versions (CDN-CFG-072). A lower limit is what can be kept here:
     the default of templates is TLSv1 alone, and a local origin rarely speaks that.
@@ -43,7 +62,21 @@ def client_context(ssl_protocols: tuple[str, ...], *, verified: bool = True) -> 
             break
     if not verified:
         context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        context.load_cert_chain(certificate, password=_NO_PASSWORD)
     return context
+
+
+def check_certificate(option: str, file: Path) -> None:
+    """Raises :class:`UsageError` for a file without a usable certificate and its private key."""
+    try:
+        ssl.create_default_context().load_cert_chain(file, password=_NO_PASSWORD)
+    except OSError as error:  # ssl.SSLError is one.
+        raise UsageError(
+            f"{option}: {file} cannot be used: {error.strerror or error}",
+            remedy="a PEM file with the certificate, its chain, and the private key without a "
+            "password",
+        ) from error
 
 
 def certificate_names(transport: asyncio.BaseTransport | None) -> tuple[str, ...]:
@@ -60,6 +93,14 @@ def certificate_names(transport: asyncio.BaseTransport | None) -> tuple[str, ...
         names = [value for kind, value in subject if kind == "commonName"]
     addresses = [value for kind, value in shown.get("subjectAltName", ()) if "IP" in kind]
     return (*names, *addresses)
+
+
+def is_server_name(name: str) -> bool:
+    """Whether a handshake can ask for ``name``: a Host that a viewer makes up may be anything."""
+    try:
+        return not name.startswith(".") and bool(name.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def is_for(shown: Collection[str], accepted: Collection[str]) -> bool:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
+from edgeproxy.distribution.deployment import ContinuousDeploymentPolicy
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.errors import Place
@@ -45,6 +46,10 @@ class Project:
     distributions: Mapping[str, Distribution] = field(default_factory=dict)
     """Those that serve: standard ones and tenants."""
     multi_tenant_distributions: Mapping[str, Distribution] = field(default_factory=dict)
+    continuous_deployment_policies: Mapping[str, ContinuousDeploymentPolicy] = field(
+        default_factory=dict
+    )
+    """By ID, which distributions name."""
     functions: Mapping[str, FunctionDefinition] = field(default_factory=dict)
     cloudfront_functions: Mapping[str, CloudFrontFunction] = field(default_factory=dict)
     connection_functions: Mapping[str, CloudFrontFunction] = field(default_factory=dict)
@@ -54,3 +59,8 @@ class Project:
     report: Report = Report()
     sources: tuple[Path, ...] = ()
     """The files the definition was read from; a change of one means a reload."""
+
+    @property
+    def public_distributions(self) -> Mapping[str, Distribution]:
+        """Those that viewers can ask for: all but staging distributions."""
+        return {name: each for name, each in self.distributions.items() if not each.staging}

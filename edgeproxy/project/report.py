@@ -7,11 +7,15 @@ earlier one, so that a loader may read a value first and say afterwards that it 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from edgeproxy.errors import Place
 from edgeproxy.project.model import Report, ReportLine, Treatment
 
 __all__ = ["CheckFinding", "FoundBy", "Notes", "Severity"]
+
+
+_UNKNOWN: Final = "edgeproxy does not know this property"
 
 
 class Severity(StrEnum):
@@ -57,6 +61,10 @@ class Notes:
 
     def ignored(self, place: Place, why: str) -> None:
         self._lines[place] = ReportLine(place, Treatment.IGNORED, why)
+
+    def unknown(self, place: Place) -> None:
+        """Note a property that nobody has noted."""
+        self._lines.setdefault(place, ReportLine(place, Treatment.IGNORED, _UNKNOWN))
 
     def found(self, findings: Iterable[CheckFinding]) -> None:
         """Keep ``findings``; one that was found twice (anchors, shared policies) counts once."""

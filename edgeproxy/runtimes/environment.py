@@ -11,16 +11,16 @@ for a debugger has none.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import orjson
 
 from edgeproxy.errors import EdgeproxyError
 from edgeproxy.runtimes.deadline import Deadline
-from edgeproxy.runtimes.documents import Document, exited, misconfigured, timed_out, too_large
-from edgeproxy.runtimes.framing import Kind, encode_invocation
+from edgeproxy.runtimes.documents import Document, exited, misconfigured, timed_out
+from edgeproxy.runtimes.extensions_api import ShutdownReason
+from edgeproxy.runtimes.framing import Kind
 from edgeproxy.runtimes.invocation import (
     FunctionError,
     FunctionSpec,
@@ -28,10 +28,10 @@ from edgeproxy.runtimes.invocation import (
     Invocation,
     InvocationResult,
     LogRecord,
-    Returned,
     TimedOut,
 )
 from edgeproxy.runtimes.logs import InvocationLog
+from edgeproxy.runtimes.phases import Answer, Run, Start, answer_of, parse_document
 from edgeproxy.runtimes.platform_events import (
     Ended,
     Exited,
@@ -40,7 +40,9 @@ from edgeproxy.runtimes.platform_events import (
     Started,
     Status,
 )
+from edgeproxy.runtimes.prompting import Prompting
 from edgeproxy.runtimes.sandbox import Sandbox, Surroundings
+from edgeproxy.runtimes.streaming import ResponseStream
 
 __all__ = ["Environment"]
 
@@ -49,28 +51,8 @@ _INIT_LIMIT_S: Final = 10.0
 _LONGEST_S: Final = 900.0
 """What a function sees of its time while it is debugged: the longest timeout there is."""
 _KILLED: Final = -9
-
-
-@dataclass(slots=True)
-class _Init:
-    """A start of the process: in the init phase, or within an invocation (LR-182)."""
-
-    started: float
-    phase: str
-    done: "asyncio.Future[InitFailed | None] | None" = None
-    deadline: Deadline | None = None
-
-
-@dataclass(slots=True)
-class _Run:
-    """The invocation at hand."""
-
-    invocation: Invocation
-    result: "asyncio.Future[InvocationResult]"
-    started: float
-    timeout_s: float
-    deadline_ms: int
-    deadline: Deadline
+_PATIENCE_S: Final = 0.1
+"""How long a caller's answer waits for END and REPORT, so that they are in its log."""
 
 
 class Environment:
@@ -90,16 +72,16 @@ class Environment:
         self._spec = spec
         self._clock = surroundings.clock
         self._chance = surroundings.chance
-        self._terminal = surroundings.terminal
         self._freed = freed
         self._loop = asyncio.get_running_loop()
         day = self._clock.utc().strftime("%Y/%m/%d")
         self._log_stream = f"{day}/[{spec.version}]{self._chance.hex(32)}"
         self._new_log = partial(InvocationLog, spec, self._clock, sink, self._log_stream)
         self._sandbox = Sandbox(spec, surroundings, self._log_stream, self)
+        self._prompt = Prompting(surroundings.terminal, self._sandbox.lend, self._deadlines)
         self._ready = False
-        self._init: _Init | None = None
-        self._run: _Run | None = None
+        self._init: Start | None = None
+        self._run: Run | None = None
         self._log = self._new_log()
         self._init_ms: float | None = None
         self._earlier: tuple[LogRecord, ...] = ()
@@ -119,7 +101,8 @@ class Environment:
         """Run the init phase; how it failed, if it did. A failed environment can still be used:
         its first invocation runs init again."""
         done: asyncio.Future[InitFailed | None] = self._loop.create_future()
-        self._launch(_Init(self._clock.monotonic(), "init", done))
+        await self._sandbox.open()
+        self._launch(Start(self._clock.monotonic(), "init", done))
         return await done
 
     def begin(self, invocation: Invocation) -> "asyncio.Future[InvocationResult]":
@@ -129,7 +112,7 @@ class Environment:
         timeout_s = _LONGEST_S if debugged else self._spec.timeout_s
         if invocation.timeout_s is not None and not debugged:
             timeout_s = min(timeout_s, invocation.timeout_s)
-        run = self._run = _Run(
+        run = self._run = Run(
             invocation,
             self._loop.create_future(),
             clock.monotonic(),
@@ -142,43 +125,41 @@ class Environment:
         # Shown with this result: init, or the late end of what the function did not wait for.
         self._earlier = self._log.records()
         self._log = self._new_log(invocation.request_id)
-        self._log.tell(Started(invocation.request_id))
+        self._log.tell(Started(invocation.request_id, invocation.trace_id))
         if self.warm:
             self._send(run)
         else:
-            self._launch(_Init(run.started, "invoke"))
+            self._launch(Start(run.started, "invoke"))
         return run.result
 
     async def close(self) -> None:
         """End the process and remove its temporary files. A running invocation fails."""
-        self._abandon()
-        document = exited(self._request_id(), _KILLED)
-        if self._init is not None:
-            self._init_failed(self._init, document)
-        elif self._run is not None:
-            ending = partial(FunctionError, document=document)
-            self._finish(self._run, ending, Status.ERROR, "Runtime.ExitError")
+        self._abandon(ShutdownReason.SPINDOWN)
+        self._fail(exited(self._request_id(), _KILLED), "Runtime.ExitError")
         await self._sandbox.close()
 
     # Init
 
-    def _launch(self, init: _Init) -> None:
+    def _launch(self, init: Start) -> None:
         self._abandon()
         self._init = init
         debugged = self._spec.debug_port is not None
         if init.phase == "init" and not debugged:
             init.deadline = Deadline(_INIT_LIMIT_S, self._init_time_is_up)
         self._log.tell(InitStarted(init.phase))
-        if debugged:  # the process before may still hold the debugger's port
+        # Processes before may still hold the debugger's port; extensions end in their own time.
+        if debugged or not self._sandbox.alone:
             self._sandbox.when_ended(partial(self._start_process, init))
         else:
             self._start_process(init)
 
-    def _start_process(self, init: _Init) -> None:
-        if self._init is not init:
-            return
+    def _start_process(self, init: Start) -> None:
+        if self._init is init:
+            self._try(init, self._sandbox.launch)
+
+    def _try(self, init: Start, launch: Callable[[], None]) -> None:
         try:
-            self._sandbox.launch()
+            launch()
         except (EdgeproxyError, OSError) as error:
             is_ours = isinstance(error, EdgeproxyError)
             kind = "Runtime.InvalidEntrypoint" if is_ours else "Runtime.InvalidWorkingDir"
@@ -192,13 +173,13 @@ class Environment:
             document = timed_out(self._request_id(), _INIT_LIMIT_S)
             self._init_failed(init, document, Status.TIMEOUT)
 
-    def _init_ended(self, init: _Init) -> float:
+    def _init_ended(self, init: Start) -> float:
         self._init = None
         if init.deadline is not None:
             init.deadline.cancel()
         return (self._clock.monotonic() - init.started) * 1000
 
-    def _initialised(self, init: _Init) -> None:
+    def _initialised(self, init: Start) -> None:
         duration_ms = self._init_ended(init)
         self._ready = True
         self._sandbox.drain()
@@ -210,18 +191,25 @@ class Environment:
             self._init_ms = duration_ms
             self._end_init_phase(init, None)
 
-    def _init_failed(self, init: _Init, document: Document, status: Status = Status.ERROR) -> None:
+    def _init_failed(
+        self,
+        init: Start,
+        document: Document,
+        status: Status = Status.ERROR,
+        body: bytes = b"",
+    ) -> None:
         duration_ms = self._init_ended(init)
         self._drain_and_abandon()
-        error_type = str(document["errorType"]) if status is Status.ERROR else ""
+        error_type = str(document.get("errorType", "")) if status is Status.ERROR else ""
         self._log.tell(InitEnded(init.phase, duration_ms, status, error_type))
+        ending = partial(InitFailed, document=document, body=body)
         if self._run is not None:
-            self._finish(self._run, partial(InitFailed, document=document), status, error_type)
+            self._finish(self._run, Answer(ending, status, error_type))
         else:
-            failed = InitFailed("", duration_ms, document=document, log=self._log.records())
+            failed = InitFailed("", duration_ms, log=self._log.records(), document=document)
             self._end_init_phase(init, failed)
 
-    def _end_init_phase(self, init: _Init, failed: InitFailed | None) -> None:
+    def _end_init_phase(self, init: Start, failed: InitFailed | None) -> None:
         self._settle()
         self._log.flush()
         self.idle_since = self._clock.monotonic()
@@ -230,74 +218,70 @@ class Environment:
 
     # Invocation
 
-    def _send(self, run: _Run) -> None:
-        invocation = run.invocation
-        self._sandbox.send(
-            encode_invocation(
-                invocation.request_id,
-                run.deadline_ms,
-                self._clock.offset_s,
-                invocation.invoked_arn or self._spec.arn,
-                invocation.trace_id,
-                invocation.client_context,
-                invocation.payload,
-            )
-        )
+    def _send(self, run: Run) -> None:
+        arn = run.invocation.invoked_arn or self._spec.arn
+        self._sandbox.hand_over(run.invocation, run.deadline_ms, arn)
         self._sandbox.watch()
 
     def _time_is_up(self) -> None:
         if (run := self._run) is None:
             return
-        self._drain_and_abandon()
+        self._drain_and_abandon(ShutdownReason.TIMEOUT)
         if (init := self._init) is not None:
             duration_ms = self._init_ended(init)
             self._log.tell(InitEnded(init.phase, duration_ms, Status.TIMEOUT))
         document = timed_out(run.invocation.request_id, run.timeout_s)
-        self._finish(run, partial(TimedOut, document=document), Status.TIMEOUT)
+        self._finish(run, Answer(partial(TimedOut, document=document), Status.TIMEOUT))
 
-    def _finish(
-        self,
-        run: _Run,
-        ending: Callable[..., InvocationResult],
-        status: Status = Status.SUCCESS,
-        error_type: str = "",
-        *,
-        handled: bool = False,
-    ) -> None:
-        """Complete the invocation: last lines, result, and the environment is free again.
-
-        ``handled``: the runtime itself reported the error.
-        """
+    def _finish(self, run: Run, answer: Answer) -> None:
+        """Complete the invocation: last lines, result, and the environment is free again."""
         run.deadline.cancel()
+        if run.stream is not None:
+            run.stream.close()
         self._settle()
         request_id = run.invocation.request_id
-        if status is Status.TIMEOUT:
+        if answer.status is Status.TIMEOUT:
             duration_ms = run.timeout_s * 1000  # as recent reports show it (LR-257)
         else:
             duration_ms = (self._clock.monotonic() - run.started) * 1000
-        memory_mb = min(self._sandbox.peak_mb, self._spec.memory_mb)  # AWS gives no more
-        init_ms, self._init_ms = self._init_ms, None
-        log = self._log
-        log.tell(Ended(request_id, duration_ms, memory_mb, init_ms, status, error_type, handled))
+        how = (answer.status, answer.error_type, answer.handled, run.invocation.trace_id)
+        self._log.tell(Ended(request_id, duration_ms, self._memory_mb, self._init_ms, *how))
+        facts = self._facts(run, duration_ms)
+        self._init_ms = None
         # What the function writes between two invocations belongs to the one before.
         self._log = self._new_log(request_id)
         self._run = None
         self.idle_since = self._clock.monotonic()
-        result = ending(
-            request_id=request_id,
-            duration_ms=duration_ms,
-            init_ms=init_ms,
-            memory_mb=memory_mb,
-            log=self._earlier + log.records(),
-            version=self._spec.version,
-        )
+        result = answer.ending(**facts)
         self._freed(self, result)
         if not run.result.done():
-            run.result.set_result(result)
+            # Whatever happened since the runtime has answered: the caller gets the answer.
+            given = run.answer
+            run.result.set_result(given.ending(**facts) if given is not None else result)
 
-    def _finish_with_error(self, run: _Run, document: Document) -> None:
-        ending = partial(FunctionError, document=document)
-        self._finish(run, ending, Status.ERROR, str(document["errorType"]), handled=True)
+    def _answer_early(self, run: Run) -> None:
+        """Do not keep the caller waiting while work goes on; END and REPORT come later."""
+        if run.answer is None or run.result.done():
+            return
+        self._sandbox.drain()
+        duration_ms = (self._clock.monotonic() - run.started) * 1000
+        run.result.set_result(run.answer.ending(**self._facts(run, duration_ms)))
+
+    def _facts(self, run: Run, duration_ms: float) -> dict[str, Any]:
+        """What every result tells."""
+        return {
+            "request_id": run.invocation.request_id,
+            "duration_ms": duration_ms,
+            "init_ms": self._init_ms,
+            "memory_mb": self._memory_mb,
+            "log": self._earlier + self._log.records(),
+            "version": self._spec.version,
+            "trace_id": run.invocation.trace_id,
+        }
+
+    @property
+    def _memory_mb(self) -> int:
+        return min(self._sandbox.peak_mb, self._spec.memory_mb)  # AWS gives no more
 
     # What the worker does
 
@@ -305,30 +289,88 @@ class Environment:
         """The worker sent a frame. One that nobody waits for is dropped."""
         init, run = self._init, self._run
         if kind is Kind.PROMPT:
-            self._prompt_opens()
+            self._prompt.opens()
         elif kind is Kind.PROMPT_OVER:
-            self._prompt_closes(keeps=body == b"1")
+            self._prompt.closes(keeps=body == b"1")
         elif init is not None:
             if kind is Kind.READY:
-                self._initialised(init)
+                self._sandbox.runtime_is_idle()
+                self.moved()
             elif kind is Kind.INIT_ERROR:
                 self._init_failed(init, orjson.loads(body))
         elif run is not None:
             match kind:
-                case Kind.RESULT:
-                    self._finish(run, partial(Returned, payload=body))
-                case Kind.ERROR:
-                    self._finish_with_error(run, orjson.loads(body))
+                case Kind.STREAM:
+                    sink = run.invocation.sink
+                    run.stream = ResponseStream(sink, body.decode(), self._sandbox)
+                case Kind.CHUNK | Kind.STREAM_END:
+                    if run.stream is not None and kind is Kind.CHUNK:
+                        run.stream.data(body)
+                    elif run.stream is not None:
+                        self.streamed(run.stream)
+                case Kind.RESULT | Kind.ERROR | Kind.TOO_LARGE:
+                    self._sandbox.runtime_is_idle()
+                    if run.answer is None:
+                        self.answered(kind, body)
+                    else:
+                        self.moved()
                 case Kind.FATAL:
                     self._drain_and_abandon()
-                    ending = partial(FunctionError, document=orjson.loads(body))
-                    self._finish(run, ending, Status.ERROR, "Runtime.ExitError")
-                case Kind.TOO_LARGE:
-                    self._finish_with_error(run, too_large())
+                    self._finish(run, answer_of(kind, body))
                 case Kind.READY | Kind.INIT_ERROR:
                     pass
                 case _:
                     assert_never(kind)
+
+    def streamed(self, stream: ResponseStream) -> None:
+        """The runtime has answered with ``stream``, which is complete."""
+        if stream.fits:
+            self.answered(Kind.RESULT, stream.complete(), content_type=stream.content_type)
+        else:
+            self.answered(Kind.TOO_LARGE, b"")
+
+    def answered(
+        self, kind: Kind, body: bytes, error_type: str = "", content_type: str = ""
+    ) -> None:
+        """The runtime has answered; the invocation lasts until all ask for the next (LR-216)."""
+        if (run := self._run) is None:
+            return
+        answer = answer_of(kind, body, error_type, content_type)
+        if self._sandbox.idle:
+            self._finish(run, answer)
+        else:
+            run.answer = answer
+            self._loop.call_later(_PATIENCE_S, self._answer_early, run)
+
+    def broke_off(self, error_type: str, message: str) -> None:
+        """The runtime's answer cannot be used (LR-210)."""
+        if (run := self._run) is not None:
+            document = misconfigured(run.invocation.request_id, error_type, message)
+            run.answer = Answer(partial(FunctionError, document=document), Status.ERROR, error_type)
+            self._loop.call_later(_PATIENCE_S, self._answer_early, run)
+
+    def moved(self) -> None:
+        """Runtime or extension has come a step further: start the runtime, or end the phase."""
+        if (init := self._init) is not None:
+            if self._sandbox.waits:
+                self._try(init, self._sandbox.launch_runtime)
+            elif self._sandbox.idle:
+                self._initialised(init)
+        elif (run := self._run) is not None and run.answer is not None and self._sandbox.idle:
+            self._finish(run, run.answer)
+
+    def init_error(self, body: bytes, error_type: str) -> None:
+        """A custom runtime could not start (LR-206)."""
+        if (init := self._init) is not None:
+            document = {"errorType": error_type, **parse_document(body)}
+            self._init_failed(init, document, body=body)
+
+    def extension_failed(self, error_type: str, name: str) -> None:
+        """An external extension is gone, or an extension has reported an error (LR-233)."""
+        document = misconfigured(self._request_id(), error_type, f"extension {name} has failed")
+        if self._init is None:
+            self._drain_and_abandon()
+        self._fail(document, error_type)
 
     def output_received(self, stream: str, data: bytes) -> None:
         """The function wrote something."""
@@ -342,17 +384,21 @@ class Environment:
 
     def _died(self, status: int, error_type: str, why: str) -> None:
         self._ready = False
-        init, run = self._init, self._run
-        if init is None and run is None:
+        if not self.busy:
             return
         request_id = self._request_id()
         document = exited(request_id, status)
         self._log.explain(why)
         self._log.tell(Exited(request_id, status, error_type))
-        if init is not None:
+        self._fail(document, error_type)
+
+    def _fail(self, document: Document, error_type: str) -> None:
+        """End what is going on with an error of the platform's own."""
+        if (init := self._init) is not None:
             self._init_failed(init, document)
-        elif run is not None:
-            self._finish(run, partial(FunctionError, document=document), Status.ERROR, error_type)
+        elif (run := self._run) is not None:
+            ending = partial(FunctionError, document=document)
+            self._finish(run, Answer(ending, Status.ERROR, error_type))
 
     def memory_exceeded(self, excess: str) -> None:
         """The process has been ended for its memory (LR-089)."""
@@ -361,35 +407,16 @@ class Environment:
     def _settle(self) -> None:
         """Take what was written so far. A prompt that was left open is over."""
         self._sandbox.drain()
-        self._terminal.give_back(self)
+        self._prompt.end()
 
-    def _abandon(self) -> None:
+    def _abandon(self, reason: ShutdownReason = ShutdownReason.FAILURE) -> None:
         self._ready = False
-        self._terminal.give_back(self)
-        self._sandbox.abandon()
+        self._prompt.end()
+        self._sandbox.abandon(reason)
 
-    def _drain_and_abandon(self) -> None:
+    def _drain_and_abandon(self, reason: ShutdownReason = ShutdownReason.FAILURE) -> None:
         self._sandbox.drain()
-        self._abandon()
-
-    # A person at a prompt
-
-    def _prompt_opens(self) -> None:
-        for deadline in self._deadlines():
-            deadline.suspend()
-        self._terminal.ask(self, self._lend)
-
-    def _lend(self, descriptor: int | None) -> None:
-        self._sandbox.lend(descriptor)
-        if descriptor is None:
-            self._prompt_closes(keeps=False)
-
-    def _prompt_closes(self, *, keeps: bool) -> None:
-        """The code goes on; it keeps the terminal when the next prompt is a step away."""
-        for deadline in self._deadlines():
-            deadline.resume()
-        if not keeps:
-            self._terminal.give_back(self)
+        self._abandon(reason)
 
     def _deadlines(self) -> list[Deadline]:
         found = [phase.deadline for phase in (self._init, self._run) if phase is not None]

@@ -29,6 +29,12 @@ class Kind(Enum):
     TOO_LARGE = b"L"
     """The result was over the limit and not sent; the body is its size in digits."""
 
+    STREAM = b"S"
+    """A streamed response begins; the body is its content type."""
+    CHUNK = b"C"
+    STREAM_END = b"Z"
+    """It is complete; a result without a body follows when the handler has ended, too."""
+
     PROMPT = b"P"
     """A debugger wants the terminal and waits for it: one byte, with a descriptor or without."""
     PROMPT_OVER = b"Q"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from edgeproxy.runtimes.log_settings import LogSettings
 
@@ -13,6 +13,8 @@ __all__ = [
     "Invocation",
     "InvocationResult",
     "LogRecord",
+    "ResponseFlow",
+    "ResponseSink",
     "Returned",
     "Throttled",
     "TimedOut",
@@ -42,8 +44,38 @@ class FunctionSpec:
     log: LogSettings = LogSettings()
     edge: bool = False
     """A replica that CloudFront runs, which AWS gives a name of its own (LE-EVT-25)."""
+    opt: Path | None = None
+    """What lies in ``/opt``: the function's layers, one over the other (LR-300)."""
+    command: tuple[str, ...] = ()
+    """The command of a container image, which speaks the Runtime API itself."""
+    dead_letter_arn: str = ""
+    """The queue or topic for events that it could not process (LI-170)."""
+    traced: bool = False
+    """It samples requests whose caller has not decided: ``Active`` tracing (LI-271)."""
     debug_port: int | None = None
     """Where its debugger listens. Such a function has no limits of time and one environment."""
+
+
+class ResponseFlow(Protocol):
+    """Where a streamed response comes from; it can be held back."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+class ResponseSink(Protocol):
+    """Who takes a response while it is still made.
+
+    Nothing is told of a response that is not streamed, nor of a failure: the result tells.
+    """
+
+    def started(self, content_type: str, flow: ResponseFlow) -> None: ...
+
+    def data(self, chunk: bytes) -> None: ...
+
+    def ended(self) -> None:
+        """The response is complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +89,12 @@ class Invocation:
     """Overrides the function's own timeout when shorter limits apply."""
     trace_id: str = ""
     client_context: str = ""
+    cognito_identity: str = ""
+    """The caller's, as JSON text."""
+    tenant_id: str = ""
+    content_type: str = "application/json"
+    sink: ResponseSink | None = None
+    """Gets a streamed response, which is then not in the result."""
 
 
 class LogRecord(NamedTuple):
@@ -85,6 +123,8 @@ class _Ended:
     log: tuple[LogRecord, ...] = ()
     version: str = ""
     """The version that ran."""
+    trace_id: str = ""
+    """The trace header that the function saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +132,8 @@ class Returned(_Ended):
     """The handler returned; ``payload`` is its JSON as the runtime encoded it."""
 
     payload: bytes = b"null"
+    content_type: str = ""
+    """Of a streamed response, empty for any other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +141,12 @@ class FunctionError(_Ended):
     """The handler raised, the process died, or the result could not be encoded.
 
     ``document`` is the error object that Invoke callers see: ``errorType``, ``errorMessage`` and
-    the runtime's own members (LR-080 to LR-090).
+    the runtime's own members (LR-080 to LR-090). A runtime's own ``body`` is passed on as it is
+    (LR-093); it is empty where the platform wrote the document.
     """
 
     document: dict[str, object] = field(default_factory=dict)
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +161,8 @@ class InitFailed(_Ended):
     """The code could not be loaded: bad handler, import error, syntax error, init timeout."""
 
     document: dict[str, object] = field(default_factory=dict)
+    body: bytes = b""
+    """As of :class:`FunctionError`."""
 
 
 @dataclass(frozen=True, slots=True)

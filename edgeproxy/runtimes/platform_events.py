@@ -27,6 +27,7 @@ __all__ = [
     "Started",
     "Status",
     "lines_of",
+    "runtime_version",
 ]
 
 _ON_DEMAND: Final = "on-demand"
@@ -59,9 +60,10 @@ class InitEnded:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """An invocation begins."""
+    """An invocation begins; ``trace_id`` is its trace header."""
 
     request_id: str
+    trace_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class Ended:
     status: Status = Status.SUCCESS
     error_type: str = ""
     handled: bool = False
+    trace_id: str = ""
 
 
 PlatformEvent: TypeAlias = InitStarted | InitEnded | Started | Exited | Ended
@@ -108,7 +111,7 @@ def _text(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> list[str]:
         case Started():
             return [f"START RequestId: {event.request_id} Version: {spec.version}"]
         case InitStarted():
-            version, arn = _runtime(spec)
+            version, arn = runtime_version(spec)
             return [f"INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}"]
         case InitEnded(status=Status.SUCCESS):
             return []
@@ -142,9 +145,28 @@ def _report(event: Ended, spec: FunctionSpec) -> str:
     )
     if event.init_ms is not None:
         line += f"Init Duration: {event.init_ms:.2f} ms\t"
-    if event.status is Status.SUCCESS or event.handled:
-        return line
-    return f"{line}{_status(event.status, event.error_type)}\t"
+    if event.status is not Status.SUCCESS and not event.handled:
+        line += f"{_status(event.status, event.error_type)}\t"
+    if trace := _sampled(event.trace_id):
+        # AWS's samples show it in a line of its own, or not (LR-254): here it has one.
+        root, segment = trace["Root"], trace["Parent"]
+        line += f"\nXRAY TraceId: {root}\tSegmentId: {segment}\tSampled: true\t"
+    return line
+
+
+def _sampled(trace_id: str) -> Mapping[str, str]:
+    """The fields of a trace header that is sampled, else none."""
+    fields = dict(field.partition("=")[::2] for field in trace_id.split(";"))
+    return fields if fields.get("Sampled") == "1" else {}
+
+
+def _tracing(trace_id: str) -> Mapping[str, object]:
+    """The trace in a record of a sampled invocation (LR-281)."""
+    trace = _sampled(trace_id)
+    if not trace:
+        return {}
+    kind = {"spanId": trace["Parent"], "type": "X-Amzn-Trace-Id", "value": trace_id}
+    return {"tracing": kind}
 
 
 def _status(status: Status, error_type: str) -> str:
@@ -162,7 +184,7 @@ def _records(
     """Level, type and record of each event that AWS makes of this one (LR-281)."""
     match event:
         case InitStarted():
-            version, arn = _runtime(spec)
+            version, arn = runtime_version(spec)
             record: dict[str, object] = {
                 "initializationType": _ON_DEMAND,
                 "phase": event.phase,
@@ -179,7 +201,7 @@ def _records(
             return [(level, "initRuntimeDone", done), (level, "initReport", report)]
         case Started():
             record = {"requestId": event.request_id, "version": spec.version}
-            return [("INFO", "start", record)]
+            return [("INFO", "start", {**record, **_tracing(event.trace_id)})]
         case Exited():
             return []  # what follows tells it
         case Ended():
@@ -192,7 +214,8 @@ def _records(
             }
             if event.init_ms is not None:
                 metrics["initDurationMs"] = round(event.init_ms, 3)
-            ended = {"requestId": event.request_id, **_outcome(event)}
+            tracing = _tracing(event.trace_id)
+            ended = {"requestId": event.request_id, **_outcome(event), **tracing}
             well = event.status is Status.SUCCESS
             done = {**ended, "metrics": {"durationMs": duration_ms}}
             return [
@@ -208,12 +231,12 @@ def _outcome(event: InitEnded | Ended) -> dict[str, object]:
     return outcome | {"errorType": event.error_type} if event.error_type else outcome
 
 
-def _runtime(spec: FunctionSpec) -> tuple[str, str]:
+def runtime_version(spec: FunctionSpec) -> tuple[str, str]:
     """Version and version ARN of the runtime (LR-250)."""
     label = spec.runtime
-    for family in ("python", "nodejs"):
+    for family in ("python", "nodejs", "provided."):
         if label.startswith(family):
-            label = f"{family}:{label.removeprefix(family).removesuffix('.x')}.v1"
+            label = f"{family.rstrip('.')}:{label.removeprefix(family).removesuffix('.x')}.v1"
             break
     digest = hashlib.sha256(spec.runtime.encode()).hexdigest()
     return label, f"arn:aws:lambda:{spec.region}::runtime:{digest}"

@@ -50,6 +50,8 @@ class Pool:
         self._waiting: deque[asyncio.Future[Environment]] = deque()
         self._ending: set[asyncio.Task[None]] = set()
         self._starting = 0
+        self._newest: asyncio.Future[InitFailed | None] | None = None
+        """How the environment that began to start last has come out, while it has not."""
         self._retired = False
 
     async def acquire(self) -> Environment:
@@ -68,14 +70,26 @@ class Pool:
                 self._waiting.remove(turn)
             raise
 
-    async def start(self) -> InitFailed | None:
-        """Start one more environment; how its init failed, if it did."""
+    async def load(self) -> InitFailed | None:
+        """Start an environment unless one is starting; how its init failed, if it did."""
+        if self._newest is not None:
+            return await asyncio.shield(self._newest)
+        return await self._start()
+
+    async def _start(self) -> InitFailed | None:
         self._starting += 1
         if self._turn is not None:
             await self._turn.acquire()
         environment = Environment(self.spec, self._surroundings, self._sink, self._free)
         self._all.add(environment)
-        failed = await environment.start()
+        newest = self._newest = asyncio.get_running_loop().create_future()
+        try:
+            failed = await environment.start()
+            newest.set_result(failed)
+        finally:
+            newest.cancel()
+            if self._newest is newest:
+                self._newest = None
         self._starting -= 1
         if failed is not None and any(other.warm for other in self._all):
             # The code was changed for the worse: what has loaded it before goes on serving.
@@ -94,8 +108,8 @@ class Pool:
 
     async def _start_counted(self) -> None:
         self._starting -= 1
-        if self._waiting:
-            await self.start()
+        if len(self._waiting) > self._starting:
+            _ = await self._start()
 
     def _take(self) -> Environment | None:
         for index in range(len(self._idle) - 1, -1, -1):

@@ -25,6 +25,9 @@ _LAUNCH: Final = (
 )
 """No core files in the user's folders; AWS's limit on open files (LR-192); the channel as 3."""
 
+_LAUNCH_FREE: Final = _LAUNCH.replace("exec 3<&0 0</dev/null", "exec 0</dev/null")
+"""The same for programs that speak the Runtime API: they have no channel."""
+
 _PIECE: Final = 65536
 _DRAIN_LIMIT: Final = 64
 """Pieces of output read at one go, so that endless output cannot hold up everybody else."""
@@ -52,16 +55,20 @@ class Worker:
         folder: Path,
         environ: Mapping[str, str],
         warden: Warden,
+        *,
+        framed: bool = True,
     ) -> None:
+        """``framed``: it is one of our bootstraps, which answers in frames."""
         self._owner: WorkerOwner | None = owner
         self._warden = warden
         self._loop = asyncio.get_running_loop()
         self._frames = FrameReader()
         self._unsent = b""
+        launch = _LAUNCH if framed else _LAUNCH_FREE
         self._channel, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _LAUNCH, "sh", str(warden.folder), *command],
+                ["/bin/sh", "-c", launch, "sh", str(warden.folder), *command],
                 stdin=theirs.fileno(),
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -80,7 +87,8 @@ class Worker:
         self.ended: asyncio.Future[None] = self._loop.create_future()
         self._outputs = {"stdout": self._process.stdout, "stderr": self._process.stderr}
         self._channel.setblocking(False)
-        self._loop.add_reader(self._channel, self._read_channel)
+        if framed:
+            self._loop.add_reader(self._channel, self._read_channel)
         for stream, pipe in self._outputs.items():
             assert pipe is not None
             os.set_blocking(pipe.fileno(), False)
@@ -106,6 +114,15 @@ class Worker:
             self._loop.add_writer(self._channel, self._send_rest)
         else:
             self._unsent += frame
+
+    def pause(self) -> None:
+        """Read no more frames; the worker then waits to send them."""
+        self._loop.remove_reader(self._channel)
+
+    def resume(self) -> None:
+        """Read on."""
+        if not self.ended.done():
+            self._loop.add_reader(self._channel, self._read_channel)
 
     def lend(self, descriptor: int | None) -> None:
         """Answer a worker that asked for a terminal: with one, or that there is none."""
@@ -171,6 +188,17 @@ class Worker:
         """Look whether the process has ended, for systems that do not tell."""
         if self._descriptor is None and self._process.poll() is not None:
             self._end()
+
+    def leave(self, owner: WorkerOwner, within_s: float, *, ask: bool) -> None:
+        """Kill the group unless its leader ends ``within_s``; from now on ``owner`` is told.
+
+        ``ask`` it to, with SIGTERM.
+        """
+        self._owner = owner
+        if ask:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+        self._loop.call_later(within_s, self._end)
 
     def abandon(self) -> None:
         """Kill the group and tell nobody about it."""

@@ -39,6 +39,11 @@ class Terminal:
         except OSError:
             return NO_TERMINAL
 
+    @property
+    def is_lent(self) -> bool:
+        """Whether a function has it: a person is at a prompt."""
+        return self._is_out
+
     def ask(self, who: object, lend: Callable[[int | None], None]) -> None:
         """Call ``lend`` with the descriptor when it is the turn of ``who``, with None if never."""
         if self._descriptor is None or not _in_foreground(self._descriptor):

@@ -1,13 +1,15 @@
 """The environment variables a function sees: AWS's own and the function's own."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from edgeproxy.runtimes.custom import is_custom
 from edgeproxy.runtimes.invocation import FunctionSpec
 from edgeproxy.runtimes.log_settings import LogFormat, log_group
 
-__all__ = ["RESERVED", "variables", "wrapped"]
+__all__ = ["RESERVED", "for_extensions", "variables", "wrapped"]
 
 RESERVED: Final = frozenset(
     {
@@ -38,17 +40,34 @@ _CREDENTIALS: Final = frozenset(
 )
 """Reserved on AWS, where the role provides them; here only the user can."""
 
+_NOT_FOR_EXTENSIONS: Final = frozenset(
+    {
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_XRAY_CONTEXT_MISSING",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+    }
+)
+
 _INHERITED: Final = ("PATH", "HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """What programs need of the machine they run on."""
 
 
 def variables(
-    spec: FunctionSpec, log_stream: str, runtime_dir: Path, tmp: str, machine: Mapping[str, str]
+    spec: FunctionSpec,
+    log_stream: str,
+    runtime_dir: Path,
+    tmp: str,
+    machine: Mapping[str, str],
+    api: str = "",
 ) -> dict[str, str]:
     """All variables of a new environment.
 
     The function's own win over the unreserved defaults (LR-161), not over the reserved ones.
     ``machine`` is the environment of this process; the little that is needed is taken from it.
+    ``api`` is where the Runtime API is, for an environment that has one.
     """
     defaults = {name: machine[name] for name in _INHERITED if name in machine}
     defaults |= {
@@ -61,7 +80,7 @@ def variables(
     }
     if spec.runtime.startswith("python"):
         defaults["LC_CTYPE"] = "C.UTF-8"
-    else:
+    elif spec.runtime.startswith("nodejs"):
         defaults["NODE_PATH"] = str(spec.code_root)
     own = {
         name: value
@@ -74,7 +93,6 @@ def variables(
         "LAMBDA_RUNTIME_DIR": str(runtime_dir),
         "AWS_REGION": spec.region,
         "AWS_DEFAULT_REGION": spec.region,
-        "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_FUNCTION_NAME": f"us-east-1.{spec.name}" if spec.edge else spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
@@ -82,12 +100,43 @@ def variables(
         "AWS_LAMBDA_LOG_GROUP_NAME": log_group(spec.name, spec.log, edge=spec.edge),
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
     }
+    if not is_custom(spec):
+        reserved["AWS_EXECUTION_ENV"] = f"AWS_Lambda_{spec.runtime}"
+    if api:
+        reserved["AWS_LAMBDA_RUNTIME_API"] = api
     if spec.log.format is LogFormat.JSON:
         reserved |= {
             "AWS_LAMBDA_LOG_FORMAT": spec.log.format,
             "AWS_LAMBDA_LOG_LEVEL": spec.log.application_level,
         }
-    return defaults | own | reserved
+    found = defaults | own | reserved
+    return _with_layers(found, spec.runtime, spec.opt) if spec.opt is not None else found
+
+
+def _with_layers(environ: dict[str, str], runtime: str, opt: Path) -> dict[str, str]:
+    """The same, with the search paths that lead into layers (LR-301).
+
+    They come after what is the function's own, whoever has set that (LR-302).
+    """
+    more = {"PATH": ["bin"], "LD_LIBRARY_PATH": ["lib"]}
+    if runtime.startswith("python"):
+        more["PYTHONPATH"] = [f"python/lib/{runtime}/site-packages", "python"]
+    elif runtime.startswith("nodejs"):
+        major = runtime.removeprefix("nodejs").removesuffix(".x")
+        more["NODE_PATH"] = [f"nodejs/node{major}/node_modules", "nodejs/node_modules"]
+    for name, folders in more.items():
+        own = [environ[name]] if environ.get(name) else []
+        environ[name] = os.pathsep.join([*own, *(str(opt / folder) for folder in folders)])
+    return environ
+
+
+def for_extensions(environ: Mapping[str, str]) -> dict[str, str]:
+    """Of these, what an external extension gets to see (LR-173)."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("_") and name not in _NOT_FOR_EXTENSIONS
+    }
 
 
 def wrapped(command: Sequence[str], environ: Mapping[str, str], root: Path) -> Sequence[str]:

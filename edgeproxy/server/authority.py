@@ -19,6 +19,7 @@ import trustme
 from cachetools import LRUCache
 
 from edgeproxy.errors import Place, UsageError
+from edgeproxy.server.client_hello import GreetedObject, keep_client_hello
 
 __all__ = ["Authority", "NamedContext", "Presentation"]
 
@@ -38,7 +39,7 @@ class NamedContext(ssl.SSLContext):
     name: str = ""
 
 
-class _Watched(ssl.SSLObject):
+class _Watched(GreetedObject):
     """A connection that tells why a viewer's certificate was not taken: nobody else hears of it."""
 
     tell: Callable[[str], None]
@@ -105,6 +106,8 @@ class Presentation:
         self._names = names
         self._kept: LRUCache[str, NamedContext] = LRUCache(_NAMES_KEPT)
         self._anchors: Callable[[str], str] = lambda name: ""
+        self.answers: Callable[[str], bool] = lambda name: True
+        """Whether there is a certificate for a name; without one the handshake fails."""
         self.context = authority.present(names)
         """For the listener. Its ``minimum_version`` holds for all names."""
         self.context.sni_callback = self._choose
@@ -120,7 +123,7 @@ class Presentation:
         """
         context = self.context
         context.verify_mode = mode
-        context.sslobject_class = ssl.SSLObject if mode is ssl.CERT_NONE else self._watched
+        context.sslobject_class = GreetedObject if mode is ssl.CERT_NONE else self._watched
         # Each connection of mutual TLS begins with the certificate: no session is resumed.
         context.num_tickets = 2 if mode is ssl.CERT_NONE else 0
         if mode is not ssl.CERT_NONE:
@@ -131,8 +134,17 @@ class Presentation:
         self._anchors = anchors
         self._kept.clear()
 
+    def keep_client_hello(self) -> None:
+        """From the next connection on: with what a viewer opened TLS can be asked for.
+
+        :meth:`_choose` then goes on with another context, which hears of nothing that follows.
+        """
+        keep_client_hello(self.context)
+
     def _choose(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
         asked = name or ""
+        if asked and not self.answers(asked):
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         if asked not in self._kept:
             try:
                 context = self._authority.present([asked] if asked else self._names)

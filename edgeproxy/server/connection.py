@@ -22,7 +22,8 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from edgeproxy.http.messages import Viewer
-from edgeproxy.server.limits import MAX_HEAD_BYTES, MAX_URL_BYTES, Limits
+from edgeproxy.server.client_hello import client_hello
+from edgeproxy.server.limits import Limits
 from edgeproxy.server.reading import Refused, head_too_long
 from edgeproxy.server.websocket import FromViewer
 
@@ -45,6 +46,7 @@ class Connection(web.RequestHandler):
         "_deadline",
         "_deaf",
         "_done",
+        "_end_of_life",
         "_head_bytes",
         "_held",
         "_last",
@@ -64,9 +66,9 @@ class Connection(web.RequestHandler):
             loop=loop,
             keepalive_timeout=0,  # The deadline below stands in for aiohttp's timer.
             access_log=None,  # type: ignore[arg-type]
-            max_line_size=MAX_URL_BYTES,
-            max_field_size=MAX_HEAD_BYTES,
-            max_headers=MAX_HEAD_BYTES,
+            max_line_size=limits.max_url_bytes,
+            max_field_size=limits.max_field_bytes,
+            max_headers=limits.max_head_bytes,
             read_bufsize=_READ_BYTES,
             auto_decompress=False,
         )
@@ -78,6 +80,7 @@ class Connection(web.RequestHandler):
         self._deaf = False
         self._last = False
         self._done = False
+        self._end_of_life = loop.time() + limits.lifetime_s
         self._continue_due = False
         self._sent = 0
         self._served = False
@@ -177,7 +180,7 @@ class Connection(web.RequestHandler):
         # Where heads begin is known as long as nothing else comes between them. The first time
         # it is not, or one looks too long, this connection's heads are measured one by one.
         between = self._between_messages()
-        if not between or self._head_bytes + len(data) > MAX_HEAD_BYTES:
+        if not between or self._head_bytes + len(data) > self._limits.max_head_bytes:
             self._measures_heads = True
         seen = self._request_count
         super().data_received(self._in_ascii(data) if between and not self._head_bytes else data)
@@ -200,8 +203,8 @@ class Connection(web.RequestHandler):
             if self._served and self._waiter is not None and not self._head_bytes:
                 self._allow(self._limits.head_timeout_s)
             self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._give_up(head_too_long())
+            if self._head_bytes > self._limits.max_head_bytes:
+                self._give_up(head_too_long(self._limits))
 
     def _in_ascii(self, head: bytes) -> bytes:
         """``head`` for the parser, which takes no other bytes in a target (LE-URI-08).
@@ -230,6 +233,10 @@ class Connection(web.RequestHandler):
     @property
     def read_stall_s(self) -> float:
         return self._limits.read_stall_s
+
+    def has_left(self) -> bool:
+        """Whether the viewer is gone, or is being let go."""
+        return self.transport is None or self.transport.is_closing()
 
     # --- bytes out ---------------------------------------------------------------------------
 
@@ -283,4 +290,12 @@ def _viewer_of(transport: asyncio.BaseTransport) -> Viewer:
     tls = transport.get_extra_info("ssl_object")
     if tls is None:
         return Viewer(ip, port)
-    return Viewer(ip, port, "https", tls_protocol=tls.version(), tls_cipher=tls.cipher()[0])
+    return Viewer(
+        ip,
+        port,
+        "https",
+        tls_protocol=tls.version(),
+        tls_cipher=tls.cipher()[0],
+        tls_handshake="sessionResumed" if tls.session_reused else "fullHandshake",
+        client_hello=client_hello(tls),
+    )

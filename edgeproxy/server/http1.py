@@ -1,8 +1,8 @@
 """Requests of one connection, in order, one at a time, each answered by the handler.
 
 This replaces aiohttp's own loop, which would answer with its own kind of response. A handler is
-not cancelled when its viewer leaves (CDN-VAL-22): its answer has nowhere to go then, and
-``on_delivered`` says so.
+not cancelled when its viewer leaves: the request says so when asked (CDN-VAL-22), its answer has
+nowhere to go then, and ``on_delivered`` says so too.
 """
 
 import asyncio
@@ -12,13 +12,12 @@ import math
 from typing import TYPE_CHECKING
 
 from aiohttp.http import RawRequestMessage
-from aiohttp.streams import StreamReader
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer, reason_phrase
 from edgeproxy.server.connection import Connection
-from edgeproxy.server.limits import MAX_HEAD_BYTES
 from edgeproxy.server.reading import Refused, head_size, head_too_long, read_request, refusal
 from edgeproxy.server.websocket import FromViewer, relay
 from edgeproxy.server.writing import Framed, Framing, IllegalHead, frame, write_body
@@ -73,9 +72,9 @@ class ViewerConnection(Connection):
         self._door.in_flight += 1
         try:
             if isinstance(message, _ErrInfo):
-                raise refusal(message.exc)
-            if self._measures_heads and head_size(message) > MAX_HEAD_BYTES:
-                raise head_too_long()
+                raise refusal(message.exc, self._limits)
+            if self._measures_heads and head_size(message) > self._limits.max_head_bytes:
+                raise head_too_long(self._limits)
             request = read_request(message, payload, self, self._who)
             return await self._serve(message, payload, request)
         except Refused as refused:
@@ -120,14 +119,15 @@ class ViewerConnection(Connection):
             _log.error("%s %s: 101 needs an upgrade and a tunnel", request.method, request.path)
             response = await self._instead_of(response, "the answer cannot be sent")
         # A body that is still on its way belongs to nobody now; the connection ends with it.
-        keep_alive = payload.is_eof() and not (message.should_close or self._last)
+        is_last = message.should_close or self._last or self._loop.time() > self._end_of_life
+        keep_alive = payload.is_eof() and not is_last
         try:
             framed = _frame(response, request, keep_alive)
         except IllegalHead as error:
             _log.error("%s %s: %s", request.method, request.path, error)
             response = await self._instead_of(response, str(error))
             framed = _frame(response, request, keep_alive)
-        return await self._deliver(response, framed)
+        return await self._deliver(response, framed, payload)
 
     async def _answer(self, request: Request, payload: StreamReader) -> Response | None:
         """What the handler says, or an error page in its place; None for a viewer who has left."""
@@ -157,30 +157,35 @@ class ViewerConnection(Connection):
         framed = frame(response, method="", version="1.0", keep_alive=False)
         await self._deliver(response, framed)
 
-    async def _deliver(self, response: Response, framed: Framed) -> bool:
+    async def _deliver(
+        self, response: Response, framed: Framed, payload: StreamReader = EMPTY_PAYLOAD
+    ) -> bool:
         """Write it, and tell the edge how that ended. True when the connection may go on."""
         self._sent = 0
         self._continue_due = False
-        complete = False
+        complete = broken = False
+        tunnel = response.tunnel
+        incoming = FromViewer(self, self._loop) if tunnel is not None else None
         try:
-            if response.tunnel is None:
+            if tunnel is None or incoming is None:
                 await write_body(self, framed, response.body)
             else:
-                await self._switch(framed.head, response.tunnel)
+                await self._switch(framed.head, tunnel, incoming)
             complete = True
         except Exception:  # noqa: BLE001 - whatever broke the body, the viewer must see it broken
             _log.debug("a response broke off", exc_info=True)
+            broken = not self.has_left()
             self._break_off(end_is_framing=framed.framing is Framing.CLOSE)
         finally:
             try:
                 await response.body.close()
             finally:
                 if response.on_delivered is not None:
-                    response.on_delivered(Delivered(self._sent, aborted=not complete))
+                    received = payload.total_bytes if incoming is None else incoming.passed
+                    response.on_delivered(Delivered(self._sent, not complete, broken, received))
         return complete and framed.keep_alive
 
-    async def _switch(self, head: bytes, tunnel: Tunnel) -> None:
-        incoming = FromViewer(self, self._loop)
+    async def _switch(self, head: bytes, tunnel: Tunnel, incoming: FromViewer) -> None:
         try:
             self.write(head)
             self.set_parser(incoming)  # type: ignore[arg-type]
@@ -201,18 +206,14 @@ class ViewerConnection(Connection):
 
     def _who(self, headers: Headers) -> Viewer:
         viewer = self._viewer
+        if viewer.tls_protocol and viewer.tls_handshake != "connectionReused":
+            self._viewer = dataclasses.replace(viewer, tls_handshake="connectionReused")
         if self._door.viewer is None:
             return viewer
         told = self._door.viewer(viewer.ip, viewer.port, headers)
         if not viewer.tls_protocol:
             return told
-        return dataclasses.replace(
-            told,
-            scheme="https",
-            tls_protocol=viewer.tls_protocol,
-            tls_cipher=viewer.tls_cipher,
-            mutual_tls=viewer.mutual_tls,
-        )
+        return dataclasses.replace(viewer, ip=told.ip, country=told.country, location=told.location)
 
 
 def _may_switch(request: Request, response: Response) -> bool:

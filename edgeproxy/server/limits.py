@@ -1,8 +1,10 @@
 """What one viewer, one connection and one request may cost; one place for every number.
 
-Sizes are CloudFront's. Times that CloudFront has but does not document (CDN-REQ-10) are ours.
+Sizes are CloudFront's unless a door says otherwise. Times that CloudFront has but does not
+document (CDN-REQ-10) are ours.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +22,10 @@ MAX_BODY_BYTES: Final = quotas.MAX_REQUEST_BODY_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a listener waits for a viewer, in seconds; then it cuts the connection."""
+    """How long a listener waits for a viewer, in seconds; then it cuts the connection.
+
+    And what it lets a viewer send, in bytes.
+    """
 
     head_timeout_s: float = 30.0
     """From the first byte of a head (for a new connection: from the handshake) to its last."""
@@ -36,3 +41,9 @@ class Limits:
     """Without bytes from the far end of a tunnel (CDN-WS-04)."""
     tunnel_goodbye_s: float = 10.0
     """For the far end's last bytes once the viewer has closed its half of a tunnel."""
+    lifetime_s: float = math.inf
+    """A request that comes later on its connection is the last one there."""
+    max_url_bytes: int = MAX_URL_BYTES
+    max_field_bytes: int = MAX_HEAD_BYTES
+    """One header line."""
+    max_head_bytes: int = MAX_HEAD_BYTES

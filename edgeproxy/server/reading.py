@@ -17,7 +17,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from edgeproxy.http.body import EMPTY_BODY, Body, StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Viewer
-from edgeproxy.server.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_URL_BYTES
+from edgeproxy.server.limits import MAX_BODY_BYTES, Limits
 
 __all__ = ["Refused", "ViewerOf", "head_size", "head_too_long", "read_request", "refusal"]
 
@@ -46,15 +46,19 @@ class BodySource(Protocol):
     @property
     def read_stall_s(self) -> float: ...
 
+    def has_left(self) -> bool:
+        """Whether the viewer is gone."""
+        ...
 
-def refusal(error: BaseException) -> Refused:
+
+def refusal(error: BaseException, limits: Limits) -> Refused:
     """What an error of the parser means to the viewer (CDN-REQ-01, CDN-REQ-02, CDN-REQ-08)."""
     if isinstance(error, Refused):
         return error
     if isinstance(error, LineTooLong):
-        if error.args[1] == MAX_URL_BYTES:
-            return Refused(414, f"the URL is longer than {MAX_URL_BYTES} bytes")
-        return head_too_long()
+        if error.args[1] == limits.max_url_bytes:
+            return Refused(414, f"the URL is longer than {limits.max_url_bytes} bytes")
+        return head_too_long(limits)
     text = error.message if isinstance(error, HttpProcessingError) else str(error)
     return Refused(400, text.partition("\n")[0].rstrip(":"))
 
@@ -65,8 +69,11 @@ def head_size(message: RawRequestMessage) -> int:
     return len(message.method) + len(message.path) + 14 + lines
 
 
-def head_too_long() -> Refused:
-    return Refused(494, f"request line and headers are longer than {MAX_HEAD_BYTES} bytes")
+def head_too_long(limits: Limits) -> Refused:
+    sizes = f"{limits.max_head_bytes} bytes"
+    if limits.max_field_bytes < limits.max_head_bytes:
+        sizes += f", or one of them than {limits.max_field_bytes}"
+    return Refused(494, f"request line and headers are longer than {sizes}")
 
 
 def read_request(
@@ -101,6 +108,7 @@ def read_request(
         body=body,
         viewer=viewer_of(headers),
         upgrade=_upgrade(message, headers, body),
+        has_left=source.has_left,
     )
 
 

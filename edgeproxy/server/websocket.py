@@ -23,9 +23,11 @@ _BUFFER_BYTES = 64 * 1024
 class FromViewer:
     """Takes over a connection's incoming bytes; pauses the viewer while nobody reads them."""
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_stream", "passed")
 
     def __init__(self, protocol: BaseProtocol, loop: asyncio.AbstractEventLoop) -> None:
+        self.passed = 0
+        """How many bytes have been read."""
         self._stream = StreamReader(protocol, _BUFFER_BYTES, loop=loop)
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
@@ -43,7 +45,9 @@ class FromViewer:
 
     async def read(self) -> bytes:
         """The next bytes; empty once the viewer has closed its half."""
-        return await self._stream.readany()
+        data = await self._stream.readany()
+        self.passed += len(data)
+        return data
 
 
 async def relay(wire: Wire, incoming: FromViewer, tunnel: Tunnel, limits: Limits) -> None:

@@ -210,8 +210,11 @@ class Site:
         """The newest ``count`` exchanges, newest first, once there are that many.
 
         An exchange is recorded when its last byte is out, which may be after the test has it.
+        Access logs have them too then.
         """
-        return self._edge.call(self.running.history.wait_for(count))
+        found = self._edge.call(self.running.history.wait_for(count))
+        self._edge.call(self.running.flush_logs())
+        return found
 
     def invalidate(self, *paths: str, distribution: str = "") -> int:
         """Invalidate; the number of objects dropped.

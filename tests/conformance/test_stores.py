@@ -2,7 +2,7 @@
 
 import random
 import tracemalloc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,20 +10,30 @@ import pytest
 
 from edgeproxy.cache.entry import Entry, make_entry, pieces
 from edgeproxy.cache.freshness import Storable
+from edgeproxy.cache.invalidation import Selection, invalidation
 from edgeproxy.cache.stores import Store
 from edgeproxy.cache.stores.disk import DiskStore
 from edgeproxy.cache.stores.memory import MemoryStore, size_of
+from edgeproxy.cache.stores.redis import RedisStore
 from edgeproxy.http.headers import Headers
+from edgeproxy.tasks import Tasks
+from tests.support.redis_server import RedisServer
 from tests.unit.cache.scenes import key
 
 MAX_BYTES = 1_000_000
 HEADERS = Headers([("Content-Type", "text/plain"), ("ETag", '"1"'), ("X-Raw", "caf\udce9")])
 
 
-def entry(path: str = "/a", body: bytes = b"hello", headers: Headers = HEADERS) -> Entry:
-    return make_entry(
-        key(path, "q=1"), 200, "", headers, body, Storable(60, "max-age=60"), 1_800_000_000.0
-    )
+NOTHING = invalidation("E1", [])
+
+
+def entry(path: str = "/a", body: bytes = b"hello", *tags: str, query: str | None = "q=1") -> Entry:
+    storable = Storable(60, "max-age=60", tags=tags)
+    return make_entry(key(path, query), 200, "", HEADERS, body, storable, 1_800_000_000.0)
+
+
+def named(*items: str) -> Selection:
+    return invalidation("E1", items)
 
 
 def never(text: str) -> None:
@@ -31,19 +41,33 @@ def never(text: str) -> None:
     raise AssertionError(text)
 
 
-@pytest.fixture(params=["memory", "disk"])
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "disk", "redis"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    tasks = Tasks()
     store: Store
     if request.param == "memory":
         store = MemoryStore(MAX_BYTES)
-    else:
+    elif request.param == "disk":
         store = DiskStore(tmp_path / "cache", MAX_BYTES, never)
+    else:
+        server: RedisServer = request.getfixturevalue("server")
+        server.client.flushall()
+        store = RedisStore(server.url, MAX_BYTES, never, tasks)
     await store.open()
     yield store
     await store.close()
+    await tasks.close()
 
 
-ON_DISK = pytest.mark.parametrize("store", ["disk"], indirect=True)
+WITH_DRAFTS = pytest.mark.parametrize("store", ["disk", "redis"], indirect=True)
+BOUNDED = pytest.mark.parametrize("store", ["memory", "disk"], indirect=True)
+"""The memory of a server is bounded by the server."""
 
 
 async def body_of(entry: Entry | None) -> bytes:
@@ -57,12 +81,18 @@ async def body_of(entry: Entry | None) -> bytes:
 async def test_nothing_is_there_at_first(store: Store) -> None:
     assert await store.get(b"1") is None
     await store.delete(b"1")
-    assert await store.drop(lambda entry: True) == []
+    assert (await store.drop(named("/*", "#t"))).count == 0
 
 
 async def test_what_was_put_is_there_unchanged(store: Store) -> None:
     for path in ("/a", "/caf\udce9"):
-        kept = replace(entry(), path=path, retry_at=5.5, initial_age_s=7, detail="OriginCommError")
+        kept = replace(
+            entry("/a", b"hello", "t", "u"),
+            path=path,
+            retry_at=5.5,
+            initial_age_s=7,
+            detail="OriginCommError",
+        )
         await store.put(b"1", kept)
         assert await store.get(b"1") == kept
         assert await store.get(b"2") is None
@@ -105,7 +135,7 @@ async def test_who_reads_an_object_reads_on_when_it_leaves(store: Store) -> None
     assert await body_of(second) == bodies[1]
 
 
-@ON_DISK
+@WITH_DRAFTS
 async def test_a_draft_is_read_while_it_is_written_and_then_stored(store: Store) -> None:
     draft = store.draft()
     assert draft is not None
@@ -121,7 +151,7 @@ async def test_a_draft_is_read_while_it_is_written_and_then_stored(store: Store)
     assert await body_of(await store.get(b"1")) == whole
 
 
-@ON_DISK
+@WITH_DRAFTS
 async def test_a_draft_that_is_given_up_leaves_its_room_to_others(store: Store) -> None:
     draft = store.draft()
     assert draft is not None
@@ -132,7 +162,7 @@ async def test_a_draft_that_is_given_up_leaves_its_room_to_others(store: Store) 
     assert len(await body_of(await store.get(b"1"))) == 900_000
 
 
-@ON_DISK
+@WITH_DRAFTS
 async def test_a_draft_larger_than_the_store_is_not_kept(store: Store) -> None:
     draft = store.draft()
     assert draft is not None
@@ -141,12 +171,13 @@ async def test_a_draft_larger_than_the_store_is_not_kept(store: Store) -> None:
     draft.discard()
 
 
+@BOUNDED
 @pytest.mark.rule("CDN-TTL-24")
 async def test_the_object_that_was_not_used_for_longest_leaves_first(store: Store) -> None:
     for digest in (b"1", b"2", b"3"):
         await store.put(digest, entry(body=bytes(300_000)))
     await store.get(b"1")
-    await store.drop(lambda stored: False)
+    await store.drop(NOTHING)
     await store.put(b"4", entry(body=bytes(300_000)))
     kept = [digest for digest in (b"1", b"2", b"3", b"4") if await store.get(digest) is not None]
     assert kept == [b"1", b"3", b"4"]
@@ -164,13 +195,77 @@ async def test_what_was_deleted_is_gone(store: Store) -> None:
     assert await store.get(b"1") is None
 
 
-async def test_drop_takes_what_matches_and_says_which(store: Store) -> None:
-    for number, path in enumerate(["/a", "/b", "/a2"]):
-        await store.put(bytes([number]), entry(path))
-    dropped = await store.drop(lambda entry: entry.path.startswith("/a"))
-    assert sorted(dropped) == [b"\0", b"\2"]
-    assert await store.get(b"\0") is None
-    assert await store.get(b"\1") is not None
+OBJECTS = {
+    b"a": entry("/a", query=None),
+    b"a2": entry("/a", query=None),  # another variant
+    b"aq": entry("/a", b"x", "blue", "red"),
+    b"ab": entry("/a/b", b"x", "red", query=None),
+    b"e": entry("/caf%c3%a9", query=None),
+    b"raw": replace(entry(query=None), path="/caf\udce9"),
+    b"long": entry("/long", bytes(600_000), "bluer", query=None),
+    b"other": replace(entry("/a", b"x", "red", query=None), distribution_id="E2"),
+}
+
+
+@pytest.mark.parametrize(
+    ("items", "taken"),
+    [
+        (["/*"], "a a2 aq ab e raw long"),
+        (["/a"], "a a2"),
+        (["/a", "/nothing", "/a/b"], "a a2 ab"),
+        (["/a*"], "a a2 aq ab"),
+        (["/a/*", "/a?*"], "aq ab"),
+        (["/a?q=1"], "aq"),
+        (["/a*", "/a", "#red"], "a a2 aq ab"),
+        (["/caf%C3%A9"], "e"),
+        (["/caf*"], "e raw"),
+        (["/caf\udce9"], "raw"),
+        (["/lo*"], "long"),
+        (["#Red"], "aq ab"),
+        (["#blue", "#none"], "aq"),
+        (["#blu*"], ""),
+        (["/b", "/A", "/a/"], ""),
+        ([], ""),
+    ],
+)
+async def test_drop_takes_what_is_named_and_says_which(
+    store: Store, items: list[str], taken: str
+) -> None:
+    for digest, kept in OBJECTS.items():
+        await store.put(digest, kept)
+    dropped = await store.drop(named(*items))
+    gone = {digest.encode() for digest in taken.split()}
+    assert dropped.count == len(gone)
+    assert set(dropped.latest) == gone
+    left = {digest for digest in OBJECTS if await store.get(digest) is not None}
+    assert left == OBJECTS.keys() - gone
+    assert (await store.drop(named(*items))).count == 0
+
+
+async def test_what_was_dropped_can_be_stored_and_dropped_again(store: Store) -> None:
+    for items in (["/*"], ["/a*"], ["/a?q=1"], ["#t"]):
+        await store.put(b"1", entry("/a", b"old", "t"))
+        assert (await store.drop(named(*items))).count == 1
+        await store.put(b"1", entry("/a", b"new", "t"))
+        assert await body_of(await store.get(b"1")) == b"new"
+    await store.delete(b"1")
+    assert (await store.drop(named("/*", "#t"))).count == 0
+
+
+async def test_an_object_is_found_under_the_tags_it_has_now(store: Store) -> None:
+    await store.put(b"1", entry("/a", b"old", "t", "u"))
+    await store.put(b"1", entry("/a", b"new", "u", "v"))
+    assert (await store.drop(named("#t"))).count == 0
+    assert (await store.drop(named("#v"))).latest == [b"1"]
+    assert (await store.drop(named("#u"))).count == 0
+
+
+async def test_an_invalidation_of_many_objects_takes_them_all(store: Store) -> None:
+    for number in range(903):
+        await store.put(number.to_bytes(2, "big"), entry(f"/{number}", b"", "t", query=None))
+    assert (await store.drop(named("/1*"))).count == 1 + 10 + 100
+    assert (await store.drop(named("#t"))).count == 792
+    assert await store.get(b"\0\5") is None
 
 
 async def test_an_object_too_large_for_the_store_replaces_nothing_but_the_old_one(
@@ -199,7 +294,7 @@ async def test_the_least_recently_used_object_leaves_first() -> None:
     for digest in (b"1", b"2", b"3"):
         await store.put(digest, one)
     await store.get(b"1")
-    await store.drop(lambda entry: False)
+    await store.drop(NOTHING)
     await store.put(b"4", one)
     assert [await store.get(digest) is not None for digest in (b"1", b"2", b"3", b"4")] == [
         True,
@@ -220,7 +315,15 @@ async def test_the_estimate_of_an_objects_size_is_honest() -> None:
         for number in range(count):
             path = f"/objects/{number}.css"
             made = replace(
-                entry(path, bytes([number % 256]) * 1024, headers),
+                make_entry(
+                    key(path),
+                    200,
+                    "",
+                    headers,
+                    bytes([number % 256]) * 1024,
+                    Storable(60, ""),
+                    1_800_000_000,
+                ),
                 because=f"max-age={number}",
                 stored_at=1_800_000_000.0 + number,
                 fresh_until=1_800_000_060.0 + number,

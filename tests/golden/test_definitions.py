@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from edgeproxy.distribution.model import CachePolicy, ViewerProtocolPolicy
 from edgeproxy.project.loaders import LoadOptions, load
 from tests.golden.encoding import encode
 
@@ -24,6 +25,8 @@ CASES = {
     "cdk-cross-region": "cross-region",
     "distribution-config": "distribution-config/distribution.json",
     "tenants": "tenants/template.yaml",
+    "terraform-plan": "terraform/plan.json",
+    "serverless": "serverless/serverless.yml",
 }
 
 
@@ -52,3 +55,16 @@ def test_definition_loads_to_the_expected_project(name: str, tmp_path: Path) -> 
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(encoded, indent=1, ensure_ascii=False) + "\n")
     assert encoded == json.loads(file.read_text())
+
+
+@pytest.mark.rule("CDN-CFG-310")
+def test_what_a_cdk_app_leaves_open(tmp_path: Path) -> None:
+    """The construct of this behavior says its origin and nothing else."""
+    project = load(DEFINITIONS / CASES["cdk"], LoadOptions(state_dir=tmp_path)).project
+    distribution = next(iter(project.distributions.values()))
+    (behavior,) = (b for b in distribution.behaviors if b.path_pattern == "/static/*.?s")
+    assert isinstance(behavior.cache, CachePolicy)
+    assert behavior.cache.name == "Managed-CachingOptimized"
+    assert set(behavior.allowed_methods) == {"GET", "HEAD"}
+    assert behavior.compress
+    assert behavior.viewer_protocol_policy is ViewerProtocolPolicy.ALLOW_ALL

@@ -179,7 +179,7 @@ def test_quitting_fails_the_invocation(tmp_path: Path) -> None:
     (tmp_path / "hook.py").write_text(STOPPED)
     with on_terminal("invoke", "hook.py", cwd=tmp_path) as screen:
         screen.wait_for("(Pdb) ")
-        screen.type("q", '"errorType":"BdbQuit"')
+        screen.type("q", '"errorType": "BdbQuit"')
         assert screen.ended() == 1
 
 

@@ -1,6 +1,7 @@
 """The commands beside `dev`, as processes of their own: what they print and how they exit."""
 
 import json
+import re
 import textwrap
 import urllib.request
 from pathlib import Path
@@ -431,6 +432,22 @@ def test_explain_as_json(folder: Path) -> None:
     assert parts["header accept-encoding"] == "gzip"
 
 
+def test_explain_what_would_become_of_an_answer(folder: Path) -> None:
+    question = ("explain", "/a.css", "--target", "template.yaml")
+    given = ("--answer-header", "Cache-Control: max-age=9, stale-if-error=30")
+    stored = run(*question, *given, cwd=folder)
+    assert (
+        "that answer   would be stored, fresh for 9 s: max-age=9; stale-if-error for 30 s\n"
+        in stored.stdout
+    )
+    passed = run(*question, "--answer-status", "302", "--answer-header", "Cache-Control: no-store",
+                 cwd=folder)  # fmt: skip
+    assert "that answer   would" in passed.stdout
+    document = json.loads(run(*question, "--answer-status", "599", "--json", cwd=folder).stdout)
+    assert document["answer"] == {"stored": False, "why": "599 is never cached"}
+    assert document["cache"]["now"] is None
+
+
 def test_explain_what_is_refused_and_what_is_not_cached(folder: Path) -> None:
     refused = run("explain", "http://h/api/x", "--target", "template.yaml", cwd=folder)
     assert refused.returncode == 0
@@ -453,9 +470,14 @@ def test_explain_and_invalidate_on_a_running_edge(folder: Path, origin: Origin) 
             explained = run("explain", "/a", *where, cwd=folder)
             assert (explained.returncode, explained.stderr) == (0, "")
             assert "behavior      * -> web" in explained.stdout
+            assert "now           Miss: nothing stored for this key" in explained.stdout
         answer = run("invalidate", "/*", "--control", control, cwd=folder)
         assert (answer.returncode, answer.stdout) == (0, "0 objects dropped\n")
         urllib.request.urlopen(command.endpoints["viewer"] + "/a").close()
+        explained = run("explain", "/a", "--control", control, cwd=folder)
+        assert re.search(
+            "now           Hit: fresh for [56][0-9] s more .max-age=60", explained.stdout
+        )
         answer = run("invalidate", "/a", "--endpoints-file", file, cwd=folder)
         assert (answer.returncode, answer.stdout) == (0, "1 object dropped\n")
         for arguments, said in (
@@ -489,8 +511,12 @@ def test_without_a_running_edge(folder: Path, command, where, said) -> None:
     [
         (["explain", "/a", "--target", "template.yaml", "-H", "nonsense"], "NAME: VALUE"),
         (["explain", "/a", "--target", "missing.yaml"], "missing.yaml"),
+        (["explain", "/a", "--answer-header", "x", "--target", "template.yaml"], "NAME: VALUE"),
+        (["explain", "/a", "--answer-status", "1", "--target", "template.yaml"], "100 to 999"),
         (["invalidate"], "PATH"),
         (["nonsense"], "nonsense"),
+        (["dev", "--nonsense"], "edgeproxy dev: takes no --nonsense"),
+        (["dev", "--port", "many"], "argument --port: invalid int value: 'many'"),
         ([], "COMMAND"),
     ],
 )
@@ -499,6 +525,7 @@ def test_a_command_line_that_cannot_be_used(folder: Path, arguments, said) -> No
     assert (result.returncode, result.stdout) == (2, "")
     assert said in result.stderr
     assert "Traceback" not in result.stderr
+    assert len(result.stderr.splitlines()) <= 4, "what is wrong does not drown in the usage"
 
 
 @pytest.mark.rule("CFF-TEST-03")

@@ -65,6 +65,7 @@ def test_an_exchange_tells_every_step(site: Site):
         "status": 200,
         "result_type": "Miss",
         "detailed_result_type": "Miss",
+        "layer": "EDGE",
         "started": "",
         "duration_ms": 0,
         "bytes": 0,
@@ -164,6 +165,15 @@ def test_explain(site: Site):
         ),
         ("POST", "/api/explain", {"url": "http://[::1"}, 400, "InvalidArgument"),
         ("POST", "/api/explain", {"url": "a.css"}, 400, "InvalidArgument"),
+        ("POST", "/api/explain", {"url": "/", "headers": ["a"]}, 400, "InvalidArgument"),
+        ("POST", "/api/explain", {"url": "/", "answer": {"status": 1}}, 400, "InvalidArgument"),
+        (
+            "POST",
+            "/api/explain",
+            {"url": "/", "answer": {"status": 200, "headers": {"a": "b"}}},
+            400,
+            "InvalidArgument",
+        ),
         (
             "POST",
             "/api/explain",

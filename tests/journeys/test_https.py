@@ -116,6 +116,25 @@ def test_several_distributions(serve: Callable[..., Site]) -> None:
         assert [site.get("/", url=url).status for url in own] == [200, 200]
 
 
+@pytest.mark.rule("CDN-VPP-11")
+def test_a_name_of_no_distribution_has_no_certificate(serve: Callable[..., Site]) -> None:
+    with running_origin() as origin:
+        site = serve("shop.test", "blog.test", origin=origin.url)
+        client = ssl.create_default_context(cafile=site.running.program.authority)
+        port = int(site.endpoints["https_viewer"].rpartition(":")[2])
+        for name in ("shop.test", "localhost"):
+            with (
+                socket.create_connection(("127.0.0.1", port)) as connection,
+                client.wrap_socket(connection, server_hostname=name) as secured,
+            ):
+                assert secured.version() == "TLSv1.3"
+        with (
+            socket.create_connection(("127.0.0.1", port)) as connection,
+            pytest.raises(ssl.SSLError),
+        ):
+            client.wrap_socket(connection, server_hostname="else.test")
+
+
 def handshake(site: Site, name: str, newest: ssl.TLSVersion) -> tuple[str | None, str]:
     """The protocol agreed on, and who the certificate says the server is."""
     client = ssl.create_default_context(cafile=site.running.program.authority)

@@ -1,11 +1,13 @@
-"""Objects on disk through restarts and crashes of a real edge."""
+"""Objects on disk and in Redis through restarts, crashes and stalls, with real edges."""
 
 import json
+import signal
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from http.client import IncompleteRead
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 
 from tests.support.command import Command, dev, run
 from tests.support.origin import Answer, Origin
+from tests.support.redis_server import RedisServer
 
 LARGE = bytes(range(256)) * 8192
 """2 MiB: several blocks."""
@@ -220,3 +223,189 @@ def test_a_kill_in_the_middle_of_storing_loses_only_what_was_stored(
         assert (headers["X-Cache"], body) == ("Miss from cloudfront", LARGE)
         assert x_cache(viewer + "/large") == "Hit from cloudfront"
     assert halting.asked == ["/small", "/large", "/large"]
+
+
+# Redis -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    with RedisServer(folder) as server:
+        yield server
+
+
+@contextmanager
+def edges(count: int, origin_url: str, store_url: str, tmp_path: Path) -> Iterator[list[Command]]:
+    """Edges of one distribution that share a server."""
+    with ExitStack() as stack:
+        commands = []
+        for number in range(count):
+            folder = tmp_path / f"edge{number}"
+            folder.mkdir()
+            options = ("--cache-store", store_url, "--cache-size-mb", "16")
+            commands.append(stack.enter_context(dev(origin_url, *options, cwd=folder)))
+        yield commands
+
+
+def until(happens: Callable[[], bool]) -> None:
+    """Ask again until it is so: there is no event that says when a server is back in use."""
+    deadline = time.monotonic() + 20
+    while not happens():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_edges_share_what_one_of_them_fetched(
+    tmp_path: Path, origin: Origin, server: RedisServer
+) -> None:
+    origin.answer = Answer(headers={"Cache-Control": "max-age=600", "ETag": '"1"'}, body=LARGE)
+    with edges(2, origin.url, server.url, tmp_path) as (one, two):
+        first, second = viewer_of(one), viewer_of(two)
+        assert x_cache(first + "/a") == "Miss from cloudfront"
+        _, headers, body = get(second + "/a")
+        assert (headers["X-Cache"], body) == ("Hit from cloudfront", LARGE)
+        assert get(second + "/a", Range="bytes=262100-300000")[2] == LARGE[262100:300001]
+        dropped = post(two.endpoints["control"] + "/api/invalidations", {"paths": ["/*"]})
+        assert dropped["dropped"] == 1
+        origin.answer = Answer(headers={"Cache-Control": "max-age=600"}, body=b"new")
+        _, headers, body = get(first + "/a")
+        assert (headers["X-Cache"], body) == ("Miss from cloudfront", b"new")
+        until(lambda: x_cache(second + "/a") == "Hit from cloudfront")
+        assert get(second + "/a")[2] == b"new"
+        assert one.stop() == 0
+        assert two.stop() == 0
+
+
+def test_an_edge_starts_without_its_server_and_uses_it_later(
+    tmp_path: Path, origin: Origin, server: RedisServer
+) -> None:
+    origin.answer = Answer(headers={"Cache-Control": "max-age=600"}, body=b"body")
+    server.kill()
+    with edges(1, origin.url, server.url, tmp_path) as (edge,):
+        viewer = viewer_of(edge)
+        assert [x_cache(viewer + "/a") for _ in range(3)] == ["Miss from cloudfront"] * 3
+        server.start()
+        edge.wait_for("can be used again")
+        until(lambda: x_cache(viewer + "/a") == "Hit from cloudfront")
+        assert edge.console.count("cannot be used") == 1
+
+
+def test_a_server_that_is_killed_and_comes_back(
+    tmp_path: Path, origin: Origin, server: RedisServer
+) -> None:
+    origin.answer = Answer(headers={"Cache-Control": "max-age=600"}, body=LARGE)
+    with edges(1, origin.url, server.url, tmp_path) as (edge,):
+        viewer = viewer_of(edge)
+        assert x_cache(viewer + "/a") == "Miss from cloudfront"
+        assert x_cache(viewer + "/a") == "Hit from cloudfront"
+        stopping, bodies_got, cut_off = threading.Event(), list[bytes](), list[bytes]()
+
+        def ask() -> None:
+            while not stopping.is_set():
+                try:
+                    bodies_got.append(get(viewer + "/a")[2])
+                except IncompleteRead as cut:  # its blocks went while they were sent
+                    cut_off.append(cut.partial)
+
+        viewers = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in viewers:
+            thread.start()
+        server.kill()
+        edge.wait_for("cannot be used")
+        answered = len(bodies_got)
+        until(lambda: len(bodies_got) > answered + 5)
+        server.start()
+        edge.wait_for("can be used again")
+        until(lambda: x_cache(viewer + "/a") == "Hit from cloudfront")
+        stopping.set()
+        for thread in viewers:
+            thread.join(20)
+        assert set(bodies_got) == {LARGE}
+        assert all(map(LARGE.startswith, cut_off))
+        assert edge.console.count("cannot be used") == 1
+        assert "Traceback" not in edge.console
+
+
+def test_a_server_that_stalls_costs_no_request_more_than_once(
+    tmp_path: Path, origin: Origin, server: RedisServer
+) -> None:
+    origin.answer = Answer(headers={"Cache-Control": "max-age=600"}, body=b"body")
+    with edges(1, origin.url, server.url, tmp_path) as (edge,):
+        viewer = viewer_of(edge)
+        assert x_cache(viewer + "/a") == "Miss from cloudfront"
+        server.signal(signal.SIGSTOP)
+        assert get(viewer + "/a")[2] == b"body"
+        began = time.monotonic()
+        for _ in range(20):
+            assert x_cache(viewer + "/a") == "Miss from cloudfront"
+        assert time.monotonic() - began < 5
+        server.signal(signal.SIGCONT)
+        edge.wait_for("can be used again")
+        until(lambda: x_cache(viewer + "/a") == "Hit from cloudfront")
+
+
+def test_what_is_invalidated_while_the_server_is_away_is_made_up_for(
+    tmp_path: Path, origin: Origin, server: RedisServer
+) -> None:
+    origin.answer = Answer(headers={"Cache-Control": "max-age=600"}, body=b"old")
+    with edges(1, origin.url, server.url, tmp_path) as (edge,):
+        viewer = viewer_of(edge)
+        get(viewer + "/a")
+        server.signal(signal.SIGSTOP)
+        paths = {"paths": ["/a"]}
+        assert post(edge.endpoints["control"] + "/api/invalidations", paths)["dropped"] == 0
+        origin.answer = Answer(headers={"Cache-Control": "max-age=600"}, body=b"new")
+        server.signal(signal.SIGCONT)
+        edge.wait_for("can be used again")
+        assert get(viewer + "/a")[2] == b"new"
+
+
+def test_a_full_server_is_told_once_and_used_again_when_there_is_room(
+    tmp_path: Path, origin: Origin, server: RedisServer
+) -> None:
+    origin.answer = Answer(headers={"Cache-Control": "max-age=600"}, body=b"body")
+    server.client.config_set("maxmemory-policy", "noeviction")
+    with edges(1, origin.url, server.url, tmp_path) as (edge,):
+        viewer = viewer_of(edge)
+        assert x_cache(viewer + "/a") == "Miss from cloudfront"
+        server.client.config_set("maxmemory", "1")
+        assert [x_cache(viewer + f"/{number}") for number in range(3)] == [
+            "Miss from cloudfront"
+        ] * 3
+        assert x_cache(viewer + "/a") == "Hit from cloudfront"
+        assert edge.wait_for("does not keep objects").count("does not keep objects") == 1
+        # Also without memory for the log.
+        dropped = post(edge.endpoints["control"] + "/api/invalidations", {"paths": ["/a"]})
+        assert dropped["dropped"] == 1
+        assert x_cache(viewer + "/a") == "Miss from cloudfront"
+        server.client.config_set("maxmemory", "100mb")
+        until(lambda: x_cache(viewer + "/a") == "Hit from cloudfront")
+        edge.wait_for("keeps objects again")
+
+
+def test_a_damaged_object_in_redis_is_fetched_anew(
+    tmp_path: Path, origin: Origin, server: RedisServer
+) -> None:
+    origin.answer = Answer(headers={"Cache-Control": "max-age=600"}, body=LARGE)
+    with edges(1, origin.url, server.url, tmp_path) as (edge,):
+        url = viewer_of(edge) + "/a"
+        assert x_cache(url) == "Miss from cloudfront"
+        (block,) = server.client.keys("*:b:*:3")
+        server.client.setrange(block, 1000, b"harm")
+        with pytest.raises(IncompleteRead) as cut:
+            get(url)
+        assert LARGE.startswith(cut.value.partial)
+        assert "Traceback" not in edge.wait_for("was damaged; it is dropped")
+        _, headers, body = get(url)
+        assert (headers["X-Cache"], body) == ("Miss from cloudfront", LARGE)
+
+
+def test_a_store_that_cannot_be_chosen_is_an_error(tmp_path: Path) -> None:
+    for choice, word in (("redid://x", "redis://localhost"), ("redis://h:port/0", "port")):
+        refused = run("dev", "http://127.0.0.1:9", "--cache-store", choice, cwd=tmp_path)
+        assert refused.returncode == 2
+        assert "--cache-store" in refused.stderr
+        assert word in refused.stderr.lower()
+        assert "Traceback" not in refused.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeproxy.observe.access_log import FIELDS
+from edgeproxy.distribution.logs import STANDARD_FIELDS
 from edgeproxy.testing import Edge
 from tests.support.command import dev
 from tests.support.origin import Origin
@@ -40,7 +40,9 @@ def test_the_type_in_the_access_log(
     assert response.x_cache == f"{result_type} from cloudfront"
     assert b"from the origin" not in response.body
     site.exchanges(1)
-    line = dict(zip(FIELDS, log.read_text("ascii").splitlines()[-1].split("\t"), strict=True))
+    line = dict(
+        zip(STANDARD_FIELDS, log.read_text("ascii").splitlines()[-1].split("\t"), strict=True)
+    )
     assert line["sc-status"] == status
     assert line["x-edge-result-type"] == result_type
     assert line["x-edge-response-result-type"] == result_type

@@ -318,7 +318,7 @@ def test_a_body_that_cannot_be_read(serve_cff: Serve, origin: Origin, body: str)
     assert any(is_answered_from_cache() for _ in range(50))
 
 
-@pytest.mark.rule("CFF-ERR-06")
+@pytest.mark.rule("CFF-ERR-06", "CDN-GEN-17")
 @pytest.mark.parametrize(
     ("statement", "status", "sentence"),
     [

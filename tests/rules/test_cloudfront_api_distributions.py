@@ -205,7 +205,7 @@ def test_invalidations_are_listed_newest_first(client: Any, distribution_id: str
     assert found == made[::-1]
 
 
-@pytest.mark.rule("CDN-INV-01", "CDN-INV-08", "CDN-INV-09", "CDN-INV-12")
+@pytest.mark.rule("CDN-INV-01", "CDN-INV-08", "CDN-INV-09", "CDN-INV-12", "CDN-QUO-12")
 @pytest.mark.parametrize(
     ("paths", "expected"),
     [
@@ -228,7 +228,7 @@ def test_batches_that_are_refused(
     ] == 0  # fmt: skip
 
 
-@pytest.mark.rule("CDN-INV-08", "CDN-INV-09", "CDN-INV-12")
+@pytest.mark.rule("CDN-INV-08", "CDN-INV-09", "CDN-INV-12", "CDN-QUO-12")
 def test_a_batch_at_the_limits(client: Any, distribution_id: str) -> None:
     longest = "/" + "x" * 3_999
     paths = [f"/{number}" for number in range(2_983)] + [f"/{n}/*" for n in range(15)]

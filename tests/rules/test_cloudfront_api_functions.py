@@ -98,7 +98,7 @@ def test_only_what_is_published_serves(site: Site, client: Any, origin: Origin) 
     assert served() == "api"
 
 
-@pytest.mark.rule("CFF-ASSOC-04", "CFF-ASSOC-06", "CFF-ASSOC-07")
+@pytest.mark.rule("CFF-ASSOC-04", "CFF-ASSOC-06", "CFF-ASSOC-07", "CDN-CFG-210", "CDN-CFG-212")
 def test_a_function_made_over_the_api(client: Any) -> None:
     made = create(client, "a-New_1")
     summary = made["FunctionSummary"]
@@ -161,7 +161,7 @@ def test_every_change_needs_the_current_version(client: Any) -> None:
     assert etag(client, "fn", "LIVE") != etag(client, "fn")
 
 
-@pytest.mark.rule("CFF-ASSOC-06", "CFF-ASSOC-09", "CFF-LIM-01")
+@pytest.mark.rule("CFF-ASSOC-06", "CFF-ASSOC-09", "CFF-LIM-01", "CDN-CFG-210")
 def test_refusals(client: Any) -> None:
     assert refused(create, client=client, name=NAME) == (409, "FunctionAlreadyExists")
     long = f"/*{'x' * 10_237}*/"
@@ -172,6 +172,7 @@ def test_refusals(client: Any) -> None:
     assert in_use == (409, "FunctionInUse")
     for name in ("with.dot", "with space", "x" * 65):
         assert refused(create, client=client, name=name) == (400, "InvalidArgument")
+    assert create(client, "x" * 64)["ETag"]
     too_long = {"FunctionConfig": config(), "FunctionCode": long.encode()}
     answer = refused(client.update_function, Name=NAME, IfMatch=etag(client, NAME), **too_long)
     assert answer == (413, "FunctionSizeLimitExceeded")
@@ -187,7 +188,7 @@ def test_refusals(client: Any) -> None:
         assert refused(operation, Name="no", **more) == (404, "NoSuchFunctionExists")
 
 
-@pytest.mark.rule("CFF-ASSOC-07", "CFF-KVS-01")
+@pytest.mark.rule("CFF-ASSOC-07", "CFF-KVS-01", "CDN-CFG-210", "CDN-CFG-212")
 def test_a_function_has_one_store_and_runtime_2(client: Any) -> None:
     arns = [client.create_key_value_store(Name=name)["KeyValueStore"]["ARN"] for name in ("a", "b")]
     wrong = [

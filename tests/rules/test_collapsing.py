@@ -2,12 +2,17 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from edgeproxy.cache.cache import Obtained
 from edgeproxy.cache.entry import Hit
 from edgeproxy.cache.freshness import CacheRules
+from edgeproxy.edge.delivery import shape
+from edgeproxy.http.body import Body
+from edgeproxy.http.headers import Headers
+from edgeproxy.http.messages import Request, Response
 from tests.unit.cache.scenes import (
     DISABLED,
     FLEXIBLE,
@@ -261,3 +266,84 @@ async def test_closing_the_tasks_ends_all_waiting() -> None:
     await edge.tasks.close()
     results = await asyncio.gather(*asking, return_exceptions=True)
     assert [type(result) for result in results] == [asyncio.CancelledError] * 2
+
+
+class TestPartsOfWhatIsOnItsWay:
+    """Viewers who ask for a part while another viewer's fetch brings the whole object."""
+
+    @pytest.mark.rule("CDN-COL-01", "CDN-RNG-11")
+    async def test_a_part_comes_as_soon_as_it_is_there(self) -> None:
+        body = ManualBody(10)
+        edge, origin = await self.on_its_way(body)
+        body.give(b"01", b"23", b"45")
+        response = await self.ask(edge, origin, Range="bytes=1-4")
+        assert (response.status, response.headers.get("Content-Range")) == (206, "bytes 1-4/10")
+        assert (response.body.length, await read(response.body)) == (4, b"1234")
+        end = asyncio.create_task(read((await self.ask(edge, origin, Range="bytes=-5")).body))
+        await edge.settle()
+        body.give(b"6789", None)
+        assert await end == b"56789"
+        assert origin.count == 1
+
+    @pytest.mark.rule("CDN-RNG-06")
+    async def test_several_parts(self) -> None:
+        body = ManualBody(10)
+        edge, origin = await self.on_its_way(body)
+        response = await self.ask(edge, origin, Range="bytes=1-3,5-5,8-")
+        body.give(b"012", b"345", b"6789", None)
+        received = await read(response.body)
+        assert (response.status, response.body.length) == (206, len(received))
+        parts = [each.split(b"\r\n\r\n")[1] for each in received.split(b"\r\n--")[1:-1]]
+        assert parts == [b"123", b"5", b"89"]
+
+    @pytest.mark.rule("CDN-RNG-04")
+    async def test_of_an_object_of_unknown_length_the_whole(self) -> None:
+        body = ManualBody()
+        edge, origin = await self.on_its_way(body)
+        response = await self.ask(edge, origin, Range="bytes=1-3")
+        body.give(b"012", b"345", None)
+        assert (response.status, await read(response.body)) == (200, b"012345")
+
+    @pytest.mark.rule("CDN-RNG-07", "CDN-VAL-15")
+    @pytest.mark.parametrize(
+        ("status", "condition"),
+        [(416, {"Range": "bytes=10-"}), (304, {"If-None-Match": '"1"'})],
+    )
+    async def test_what_needs_no_body_holds_nobody_up(
+        self, status: int, condition: dict[str, str]
+    ) -> None:
+        edge, origin = await self.on_its_way(ManualBody(10), etag='"1"')
+        response = await self.ask(edge, origin, **condition)
+        assert (response.status, response.body.length) == (status, 0)
+        await response.body.close()
+        (flight,) = edge.cache._aloft
+        assert flight.collecting is not None
+        assert not flight.collecting._readers
+
+    @pytest.mark.rule("CDN-RNG-02")
+    async def test_of_an_object_too_large_to_be_stored_the_origin_is_asked(self) -> None:
+        edge = Edge(max_object_bytes=5)
+        whole, part = stream([b"0123456789"], 10), answer(206, b"9", content_range="bytes 9-9/10")
+        origin = ScriptedOrigin(answer(body=whole, cache_control="max-age=60"), part)
+        origin.gate.clear()
+        first = asyncio.create_task(edge.get(origin))
+        await edge.settle()
+        second = asyncio.create_task(self.ask(edge, origin, Range="bytes=9-9"))
+        await edge.settle()
+        assert origin.count == 1
+        origin.gate.set()
+        response = await second
+        assert (response.status, await read(response.body), origin.count) == (206, b"9", 2)
+        assert text(await first) == b"0123456789"
+
+    async def on_its_way(self, body: Body, **headers: Any) -> tuple[Edge, ScriptedOrigin]:
+        edge = Edge()
+        origin = ScriptedOrigin(answer(body=body, cache_control="max-age=60", **headers))
+        first = await edge.cache.obtain(key(), FLEXIBLE, origin)
+        await first.response.body.close()
+        return edge, origin
+
+    async def ask(self, edge: Edge, origin: ScriptedOrigin, **headers: str) -> Response:
+        asked = Headers(headers.items())
+        obtained = await edge.cache.obtain(key(), FLEXIBLE, origin, asked=asked)
+        return shape(Request("GET", "/a", headers=asked), obtained, edge.clock.now())

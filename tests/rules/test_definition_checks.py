@@ -36,6 +36,14 @@ SECOND = {"Id": "web", "DomainName": "other.example.com", "CustomOriginConfig": 
 GROUP_MEMBERS = {"Quantity": 2, "Items": [{"OriginId": "web"}, {"OriginId": "web"}]}
 
 
+CERTIFIED = {
+    "ViewerCertificate": {
+        "AcmCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/a",
+        "SslSupportMethod": "sni-only",
+    }
+}
+
+
 def ordered(pattern: str, **more: Any) -> dict[str, Any]:
     return {
         "PathPattern": pattern,
@@ -116,10 +124,6 @@ DEFAULT = "DefaultCacheBehavior"
         case("CDN-CFG-110", "CacheBehaviors[0].PathPattern",
              config={"CacheBehaviors": [ordered("/" + "a" * 255)]}),
         case("CDN-CFG-399", f"{DEFAULT}.GrpcConfig", behavior={"GrpcConfig": {"Enabled": True}}),
-        case("CDN-CFG-401", "DistributionConfig.HttpVersion", "CDN-CD-09",
-             config={"HttpVersion": "http2and3", "ContinuousDeploymentPolicyId": "p"}),
-        case("CDN-CFG-401", "DistributionConfig.ContinuousDeploymentPolicyId",
-             config={"Staging": True, "ContinuousDeploymentPolicyId": "p"}),
         case("CDN-CEP-01", "CustomErrorResponses[0].ErrorCode",
              config={"CustomErrorResponses": [{"ErrorCode": 418}]}),
         case("CDN-CEP-02", "CustomErrorResponses[0].ResponseCode",
@@ -130,11 +134,31 @@ DEFAULT = "DefaultCacheBehavior"
         case("CDN-CEP-05", "CustomErrorResponses[0].ResponsePagePath", "CDN-CFG-142",
              config={"CustomErrorResponses": [
                  {"ErrorCode": 404, "ResponseCode": 200, "ResponsePagePath": "a"}]}),
-        case("CDN-BEH-03", "DistributionConfig.Aliases", config={"Aliases": ["a.*.example.com"]}),
+        case("CDN-BEH-03", "DistributionConfig.Aliases",
+             config={"Aliases": ["a.*.example.com"], **CERTIFIED}),
         case("CDN-CFG-403", "DistributionConfig.Aliases", "CDN-QUO-01", "CDN-CFG-021",
-             config={"Aliases": [f"a{n}.example.com" for n in range(101)]}),
+             config={
+                 "Aliases": [f"a{n}.example.com" for n in range(101)], **CERTIFIED}),
         case("CDN-CFG-403", "DistributionConfig.CacheBehaviors", "CDN-CFG-026",
              config={"CacheBehaviors": [ordered(f"/{n}") for n in range(75)]}),
+        case("CDN-CFG-391", "DistributionConfig.CacheBehaviors", "CDN-CFG-126", "CDN-BEH-14",
+             config={"CacheBehaviors": [ordered("/a"), ordered("a")]}),
+        case("CDN-CFG-028", "DistributionConfig.Comment", config={"Comment": "c" * 129}),
+        case("CDN-CFG-143", "CustomErrorResponses[0].ErrorCachingMinTTL",
+             config={"CustomErrorResponses": [{"ErrorCode": 404, "ErrorCachingMinTTL": -1}]}),
+        case("CDN-CFG-069", "Origins[0].S3OriginConfig",
+             origin={"CustomOriginConfig": None, "DomainName": "b.s3.amazonaws.com",
+                     "S3OriginConfig": {"OriginAccessIdentity": "E127EXAMPLE51Z"}}),
+        *(
+            case("CDN-CFG-033", f"GeoRestriction.{place}", config={
+                "Restrictions": {"GeoRestriction": {"RestrictionType": kind, "Locations": codes}}})
+            for kind, codes, place in (
+                ("whitelist", [], "RestrictionType"),
+                ("blacklist", [], "RestrictionType"),
+                ("none", ["DE"], "Locations"),
+                ("whitelist", ["DE", "ZZ"], "Locations"),
+            )
+        ),
     ],
 )  # fmt: skip
 def test_distribution(parts: dict[str, Any], expected: tuple[str, str], tmp_path: Path) -> None:
@@ -143,7 +167,7 @@ def test_distribution(parts: dict[str, Any], expected: tuple[str, str], tmp_path
 
 def test_a_sound_distribution_has_no_finding(tmp_path: Path) -> None:
     behavior = {"AllowedMethods": ALL_METHODS, "GrpcConfig": {"Enabled": True}}
-    assert found(load_site(tmp_path, behavior, {"Aliases": ["*.example.com"]})) == []
+    assert found(load_site(tmp_path, behavior, {"Aliases": ["*.example.com"], **CERTIFIED})) == []
 
 
 @pytest.mark.rule("CDN-CFG-391")
@@ -326,7 +350,7 @@ def test_each_behavior_can_carry_all_four_triggers(tmp_path: Path) -> None:
     )
     assert found(loaded) == []
     site = loaded.project.distributions["Site"]
-    for behavior in (site.default_behavior, *site.behaviors):
+    for behavior in site.all_behaviors:
         assert [each.event_type for each in behavior.functions] == list(events)
 
 
@@ -376,7 +400,7 @@ def test_the_role_trusts_both_services(services: object, is_found: bool, tmp_pat
         assert found(loaded) == ([("LE-ASSOC-08", "Properties.Role")] if is_found else [])
 
 
-@pytest.mark.rule("LE-ASSOC-09")
+@pytest.mark.rule("LE-ASSOC-09", "LR-306")
 @pytest.mark.parametrize(
     ("properties", "path"),
     [
@@ -575,12 +599,13 @@ NONE = {
 
 
 def cache_policy(ttls: tuple[int, int, int] = (0, 1, 2), **keyed: Any) -> dict[str, Any]:
+    given = {name: value for name, value in {**NONE, **keyed}.items() if value is not None}
     config = {
         "Name": "p",
         "MinTTL": ttls[0],
         "DefaultTTL": ttls[1],
         "MaxTTL": ttls[2],
-        "ParametersInCacheKeyAndForwardedToOrigin": {**NONE, **keyed},
+        "ParametersInCacheKeyAndForwardedToOrigin": given,
     }
     return {"Type": "AWS::CloudFront::CachePolicy", "Properties": {"CachePolicyConfig": config}}
 
@@ -602,6 +627,8 @@ def response_policy(**config: Any) -> dict[str, Any]:
 
 
 HEADERS = "HeadersConfig"
+KEYED = "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin"
+TIMING = ("CDN-CFG-199", "ResponseHeadersPolicyConfig.ServerTimingHeadersConfig")
 CORS = {
     "AccessControlAllowCredentials": True,
     "AccessControlAllowOrigins": {"Items": ["https://example.com"]},
@@ -622,6 +649,33 @@ def security(name: str, **values: Any) -> dict[str, Any]:
                      marks=rule("CDN-CFG-393")),
         pytest.param(cache_policy((3, 2, 5)), ("CDN-CFG-393", "CachePolicyConfig.MinTTL"),
                      marks=rule("CDN-CFG-393")),
+        *(
+            pytest.param(cache_policy(EnableAcceptEncodingGzip=has_flag, HeadersConfig={
+                "HeaderBehavior": "whitelist", "Headers": [name]}),
+                expected and (expected, KEYED), marks=rule(expected or "CDN-HDR-01"))
+            for expected, has_flag, names in (
+                ("CDN-KEY-26", True, ["Accept-Encoding"]),
+                ("CDN-KEY-17", False, ["CloudFront-Viewer-ASN"]),
+                ("CDN-HDR-01", False, [
+                    "Cache-Control", "connection", "Content-Length", "Cookie", "Max-Forwards",
+                    "Pragma", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+                    "Request-Range", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
+                    "X-Amz-Cf-Id", "X-Edge-Any", "X-Forwarded-Proto", "X-Real-IP"]),
+                (None, False, [
+                    "Accept", "Accept-Encoding", "Authorization", "Content-MD5", "Content-Type",
+                    "Date", "Expect", "From", "Host", "If-Match", "Origin", "Range", "Referer",
+                    "User-Agent", "Via", "Warning", "X-Forwarded-For", "X-HTTP-Method-Override",
+                    "CloudFront-Viewer-Country", "X-Any"]),
+            )
+            for name in names
+        ),
+        pytest.param(cache_policy(EnableAcceptEncodingGzip=None), ("CDN-CFG-173", KEYED),
+                     marks=rule("CDN-CFG-173")),
+        *(
+            pytest.param(response_policy(ServerTimingHeadersConfig={
+                "Enabled": True, "SamplingRate": rate}), expected, marks=rule("CDN-CFG-199"))
+            for rate, expected in ((0, None), (100, None), (-1, TIMING), (100.1, TIMING))
+        ),
         pytest.param(cache_policy((0, 0, 0), EnableAcceptEncodingGzip=True),
                      ("CDN-CFG-177", "CachePolicyConfig.ParametersInCacheKeyAndForwardedToOrigin"),
                      marks=rule("CDN-CFG-177")),
@@ -637,7 +691,8 @@ def security(name: str, **values: Any) -> dict[str, Any]:
             marks=rule("CDN-CFG-403", "CDN-QUO-07")),
         pytest.param(
             cache_policy(CookiesConfig={"CookieBehavior": "whitelist", "Cookies": ["c" * 1025]}),
-            ("CDN-CFG-403", "CookiesConfig.Cookies"), marks=rule("CDN-CFG-403", "CDN-QUO-07")),
+            ("CDN-CFG-403", "Properties.CachePolicyConfig"),
+            marks=rule("CDN-CFG-403", "CDN-QUO-07")),
         pytest.param(
             request_policy(HeadersConfig={"HeaderBehavior": "whitelist",
                                           "Headers": ["Authorization"]}),
@@ -657,6 +712,24 @@ def security(name: str, **values: Any) -> dict[str, Any]:
         pytest.param(response_policy(CorsConfig=CORS),
                      ("CDN-RHP-17", "ResponseHeadersPolicyConfig.CorsConfig"),
                      marks=rule("CDN-RHP-17")),
+        *(
+            pytest.param(
+                response_policy(CorsConfig={**CORS, "AccessControlAllowCredentials": False,
+                                            "AccessControlAllowOrigins": {"Items": [entry]}}),
+                expected, marks=rule("CDN-RHP-11"), id=entry)
+            for expected, entries in {
+                None: ("*", "*.example.org", "http://*.example.org", "http://example.org:*",
+                       "example.org:1*3", "null"),
+                ("CDN-RHP-11", "ResponseHeadersPolicyConfig.CorsConfig"): (
+                    "example.*", "exa*mple.org", "*example.org", "www.*.example.org", "http*://a.b"),
+            }.items()
+            for entry in entries
+        ),
+        pytest.param(
+            response_policy(CorsConfig={**CORS, "AccessControlAllowCredentials": False,
+                                        "AccessControlAllowOrigins": {"Items": ["a" * 1784]}}),
+            ("CDN-CFG-403", "ResponseHeadersPolicyConfig.CorsConfig"),
+            marks=rule("CDN-CFG-403", "CDN-QUO-11")),
         pytest.param(
             response_policy(CustomHeadersConfig={"Items": [
                 {"Header": f"X-{n}", "Value": "", "Override": True} for n in range(11)]}),
@@ -671,42 +744,6 @@ def security(name: str, **values: Any) -> dict[str, Any]:
 )  # fmt: skip
 def test_policies(policy: dict[str, Any], expected: tuple[str, str] | None, tmp_path: Path) -> None:
     assert found(load_resources(tmp_path, {"P": policy})) == ([expected] if expected else [])
-
-
-def deployment(**traffic: Any) -> dict[str, Any]:
-    config = {"Enabled": True, "StagingDistributionDnsNames": ["d.cloudfront.net"], **traffic}
-    return {
-        "Type": "AWS::CloudFront::ContinuousDeploymentPolicy",
-        "Properties": {"ContinuousDeploymentPolicyConfig": config},
-    }
-
-
-def sticky(idle: int, maximum: int) -> dict[str, Any]:
-    stickiness = {"IdleTTL": idle, "MaximumTTL": maximum}
-    weight = {"Weight": 0.1, "SessionStickinessConfig": stickiness}
-    return deployment(TrafficConfig={"Type": "SingleWeight", "SingleWeightConfig": weight})
-
-
-@pytest.mark.rule(
-    "CDN-CFG-400", "CDN-CFG-219", "CDN-CFG-220", "CDN-CD-02", "CDN-CD-03", "CDN-CD-04"
-)
-@pytest.mark.parametrize(
-    ("policy", "path"),
-    [
-        (deployment(SingleWeightPolicyConfig={"Weight": 0.2}), "SingleWeightPolicyConfig.Weight"),
-        (deployment(SingleWeightPolicyConfig={"Weight": 0.15}), None),
-        (deployment(TrafficConfig={"SingleHeaderConfig": {"Header": "x", "Value": "1"}}),
-         "SingleHeaderConfig.Header"),
-        (deployment(TrafficConfig={"SingleHeaderConfig": {"Header": "aws-cf-cd-x", "Value": "1"}}),
-         None),
-        (sticky(299, 3600), "SessionStickinessConfig.IdleTTL"),
-        (sticky(400, 300), "SessionStickinessConfig.IdleTTL"),
-        (sticky(300, 3600), None),
-    ],
-)  # fmt: skip
-def test_continuous_deployment(policy: dict[str, Any], path: str | None, tmp_path: Path) -> None:
-    expected = [("CDN-CFG-400", path)] if path else []
-    assert found(load_resources(tmp_path, {"P": policy})) == expected
 
 
 PEM = Signer("K", ecdsa()).pem
@@ -917,3 +954,146 @@ def test_a_package_of_more_than_50_mb_zipped(event: str, rule_id: str, tmp_path:
     assert list(check_package(definition, events)) == []
     (code / "noise").write_bytes(Random(1).randbytes(51 * 1024 * 1024))
     assert [each.rule for each in check_package(definition, events)] == [rule_id]
+
+
+@pytest.mark.rule("CDN-CFG-028", "CDN-CFG-033", "CDN-CFG-143", "CDN-CFG-069")
+def test_what_is_just_in_range(tmp_path: Path) -> None:
+    config = {
+        "Comment": "c" * 128,
+        "CustomErrorResponses": [{"ErrorCode": 404, "ErrorCachingMinTTL": 0}],
+        "Restrictions": {"GeoRestriction": {"RestrictionType": "blacklist", "Locations": ["de"]}},
+    }
+    bucket = {
+        "CustomOriginConfig": None,
+        "DomainName": "b.s3.amazonaws.com",
+        "S3OriginConfig": {"OriginAccessIdentity": "origin-access-identity/cloudfront/E127"},
+    }
+    loaded = load_site(tmp_path, config=config, origin=bucket)
+    assert found(loaded) == []
+    assert loaded.project.distributions["Site"].geo_restriction.locations == {"DE"}
+
+
+@pytest.mark.rule("CDN-CFG-009", "CDN-CFG-030")
+@pytest.mark.parametrize("name", ["PriceClass_100", "PriceClass_200", "PriceClass_All", "None"])
+def test_price_classes(name: str, tmp_path: Path) -> None:
+    assert found(load_site(tmp_path, config={"PriceClass": name})) == []
+    with pytest.raises(DefinitionError, match="not a value that AWS knows"):
+        load_site(tmp_path, config={"PriceClass": f"{name}_"})
+
+
+@pytest.mark.rule("CDN-CFG-110")
+def test_the_default_behavior_has_no_pattern(tmp_path: Path) -> None:
+    loaded = load_site(tmp_path, {"PathPattern": "/a"})
+    site = loaded.project.distributions["Site"]
+    assert site.default_behavior.path_pattern == "*"
+    lines = {line.place.path.split(".")[-1]: line for line in loaded.project.report.lines}
+    assert lines["PathPattern"].treatment == "ignored"
+
+
+@pytest.mark.rule("CDN-CFG-395", "CDN-CFG-174", "CDN-CFG-175", "CDN-CFG-176")
+@pytest.mark.rule("CDN-CFG-180", "CDN-CFG-181", "CDN-CFG-182")
+@pytest.mark.parametrize("make", [cache_policy, request_policy])
+@pytest.mark.parametrize("kind", ["Header", "Cookie", "QueryString"])
+def test_which_selections_list_names(make: Any, kind: str, tmp_path: Path) -> None:
+    is_cache = make is cache_policy
+    if kind == "Header":
+        listing = ["whitelist"] if is_cache else ["whitelist", "allExcept", "allViewer+"]
+        others = ["none"] if is_cache else ["none", "allViewer"]
+        refused = ["all", "allViewer", "allExcept"] if is_cache else ["all"]
+    else:
+        listing, others, refused = ["whitelist", "allExcept"], ["none", "all"], ["allViewer"]
+    for short in (*listing, *others, *refused):
+        behavior = short.replace("+", "AndWhitelistCloudFront")
+        for names in ([], ["CloudFront-Viewer-Country"]):
+            selection = {f"{kind}Behavior": behavior, **({f"{kind}s": names} if names else {})}
+            resources = {"P": make(**{f"{kind}sConfig": selection})}
+            if short in refused:
+                with pytest.raises(DefinitionError, match=f"{behavior!r} is not a value"):
+                    load_resources(tmp_path, resources)
+                continue
+            place = f"{kind}s" if names else f"{kind}Behavior"
+            wrong = [("CDN-CFG-395", f"{kind}sConfig.{place}")]
+            is_right = bool(names) == (short in listing)
+            assert found(load_resources(tmp_path, resources)) == ([] if is_right else wrong)
+
+
+@pytest.mark.rule("CDN-CFG-170", "CDN-CFG-171", "CDN-CFG-172")
+def test_what_a_cache_policy_must_have(tmp_path: Path) -> None:
+    for name in ("Name", "MinTTL"):
+        policy = cache_policy()
+        del policy["Properties"]["CachePolicyConfig"][name]
+        with pytest.raises(DefinitionError, match=f"{name} is missing"):
+            load_resources(tmp_path, {"P": policy})
+    for name in ("DefaultTTL", "MaxTTL"):
+        policy = cache_policy((0, 86_400, 31_536_000))
+        del policy["Properties"]["CachePolicyConfig"][name]
+        assert found(load_resources(tmp_path, {"P": policy})) == [
+            ("CDN-CFG-172", "Properties.CachePolicyConfig")
+        ]
+
+
+@pytest.mark.rule("CDN-CFG-170")
+@pytest.mark.parametrize("policy", [cache_policy(), request_policy(), response_policy()])
+def test_names_of_policies_are_unique(policy: dict[str, Any], tmp_path: Path) -> None:
+    (part,) = policy["Properties"]
+    other = {**policy, "Properties": {part: {**policy["Properties"][part], "Name": "q"}}}
+    assert found(load_resources(tmp_path, {"P": policy, "Q": other})) == []
+    assert found(load_resources(tmp_path, {"P": policy, "Q": policy})) == [
+        ("CDN-CFG-170", f"{part}.Name")
+    ]
+    kinds = {"C": cache_policy(), "R": request_policy(), "H": response_policy()}
+    assert found(load_resources(tmp_path, kinds)) == []
+
+
+@pytest.mark.rule("CDN-CFG-214")
+def test_two_stores_of_one_name_are_an_error(tmp_path: Path) -> None:
+    store = {"Type": "AWS::CloudFront::KeyValueStore", "Properties": {"Name": "kvs"}}
+    with pytest.raises(DefinitionError, match="another one is named 'kvs'") as caught:
+        load_resources(tmp_path, {"One": store, "Two": store})
+    assert (caught.value.rule, caught.value.place.path) == (
+        "CDN-CFG-214",
+        "Resources.Two.Properties.Name",
+    )
+
+
+@pytest.mark.rule("CDN-CFG-190", "CDN-CFG-191", "CDN-CFG-196", "CDN-CFG-197", "CDN-CFG-198")
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        *(
+            ({"CorsConfig": {key: value for key, value in CORS.items() if key != name}}, name)
+            for name in CORS
+        ),
+        ({"CorsConfig": {**CORS, "AccessControlAllowMethods": {"Items": ["TRACE"]}}}, "TRACE"),
+        ({"SecurityHeadersConfig": {"XSSProtection": {"Override": True}}}, "Protection"),
+        ({"SecurityHeadersConfig": {"XSSProtection": {"Protection": True}}}, "Override"),
+        (
+            {"SecurityHeadersConfig": {"StrictTransportSecurity": {"Override": True}}},
+            "AccessControlMaxAgeSec",
+        ),
+        ({"CustomHeadersConfig": {"Items": [{"Header": "a", "Override": True}]}}, "Value"),
+        ({"CustomHeadersConfig": {"Items": [{"Header": "a", "Value": "b"}]}}, "Override"),
+        ({"RemoveHeadersConfig": {"Items": [{}]}}, "Header"),
+    ],
+)
+def test_what_a_response_headers_policy_must_have(
+    config: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DefinitionError, match=message):
+        load_resources(tmp_path, {"P": response_policy(**config)})
+
+
+@pytest.mark.rule("CDN-CFG-218")
+def test_an_access_control_has_a_name(tmp_path: Path) -> None:
+    config = {
+        "SigningProtocol": "sigv4",
+        "SigningBehavior": "always",
+        "OriginAccessControlOriginType": "s3",
+    }
+    control = {
+        "Type": "AWS::CloudFront::OriginAccessControl",
+        "Properties": {"OriginAccessControlConfig": config},
+    }
+    assert [each.rule for each in load_resources(tmp_path, {"Oac": control}).findings] == [
+        "CDN-CFG-218"
+    ]

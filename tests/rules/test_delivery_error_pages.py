@@ -160,9 +160,11 @@ def test_after_some_pages_the_connection_is_closed(deliver, origin, status, conn
 
 
 @pytest.mark.rule("CDN-CEP-09", "CDN-CEP-15", "CDN-ERR-06")
-def test_page_and_error_are_kept_for_the_error_s_time(deliver, origin, shared):
+@pytest.mark.parametrize("regional", ["off", "memory"])
+def test_page_and_error_are_kept_for_the_error_s_time(deliver, origin, shared, regional):
     origin.answer = failing_but("/404.html")
-    site = deliver({}, CustomErrorResponses=[error_page(404, "/404.html", 404, ttl=20)])
+    pages = [error_page(404, "/404.html", 404, ttl=20)]
+    site = deliver({}, options={"regional_cache": regional}, CustomErrorResponses=pages)
     for wait_s, asked in ((0, 1), (19, 1), (2, 2)):
         shared.clock.advance(seconds=wait_s)
         assert site.get("/a").body == PAGE.body

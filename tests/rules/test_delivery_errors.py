@@ -61,10 +61,17 @@ def test_errors_that_are_kept_if_the_origin_says_so_or_never(deliver, origin, st
         (5, "max-age=999", 50),
     ],
 )
-def test_how_long_an_error_is_kept(deliver, origin, shared, minimum, cache_control, kept_s):
+@pytest.mark.parametrize("regional", ["off", "memory"])
+def test_how_long_an_error_is_kept(
+    deliver, origin, shared, minimum, cache_control, kept_s, regional
+):
     origin.answer = Answer(404, {"Cache-Control": cache_control})
     entry = error_page(404, ttl=minimum)
-    site = deliver({"cache": cache_policy(0, 10, 50)}, CustomErrorResponses=[entry])
+    site = deliver(
+        {"cache": cache_policy(0, 10, 50)},
+        options={"regional_cache": regional},
+        CustomErrorResponses=[entry],
+    )
     for wait_s, asked in ((0, 1), (kept_s - 1, 1), (2, 2)):
         shared.clock.advance(seconds=wait_s)
         site.get("/a")
@@ -265,12 +272,14 @@ PAIR = {"TargetOriginId": "pair"}
 
 
 @pytest.mark.rule("CDN-OG-01", "CDN-OG-07", "CDN-OG-08", "CDN-OG-09", "CDN-OG-13")
-def test_the_secondary_answers_for_the_primary(deliver, origin):
+@pytest.mark.parametrize("regional", ["off", "memory"])
+def test_the_secondary_answers_for_the_primary(deliver, origin, regional):
     def answer(got):
         return Answer(200 if got.header("X-Member") else 503, {"Cache-Control": "max-age=60"})
 
     origin.answer = answer
-    site = deliver(PAIR, at={"spare": origin.url}, **group(503))
+    options = {"regional_cache": regional}
+    site = deliver(PAIR, at={"spare": origin.url}, options=options, **group(503))
     assert [site.get("/a").x_cache.split(" ")[0] for _ in range(2)] == ["Miss", "Hit"]
     assert site.get("/b").status == 200
     assert origin.targets == ["/a", "/spare/a", "/b", "/spare/b"]

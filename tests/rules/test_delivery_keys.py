@@ -210,3 +210,51 @@ def test_the_method_override_header_does_not_turn_a_get_into_something_else(deli
     for path, seen in (("/p", "GET"), ("/legacy", "GET"), ("/keyed", "DELETE")):
         assert site.get(path, headers=override).text == seen
         assert site.get(path).text == "GET"
+
+
+AT = "x-edgeproxy-viewer-"
+HERE = {f"{AT}country": "US", f"{AT}metro-code": "505"}
+GENERATED = {
+    "Viewer-Country": ({f"{AT}country": "US"}, {f"{AT}country": "DE"}),
+    "Viewer-Country-Name": ({f"{AT}country": "US"}, {f"{AT}country": "DE"}),
+    "Viewer-Metro-Code": (HERE, {**HERE, f"{AT}metro-code": "506"}),
+    **{
+        f"Viewer-{name.title()}": ({f"{AT}{name}": "1"}, {f"{AT}{name}": "2"})
+        for name in ("country-region", "country-region-name", "city", "postal-code")
+    },
+    "Viewer-Latitude": ({f"{AT}latitude": "1.5"}, {f"{AT}latitude": "2.5"}),
+    "Viewer-Longitude": ({f"{AT}longitude": "1.5"}, {f"{AT}longitude": "2.5"}),
+    "Viewer-Time-Zone": ({f"{AT}time-zone": "Asia/Tokyo"}, {f"{AT}time-zone": "Asia/Seoul"}),
+    "Viewer-Header-Order": ({"X-A": "1", "X-B": "1"}, {"X-B": "1", "X-A": "1"}),
+    "Viewer-Header-Count": (NONE, {"X-A": "1"}),
+    **{
+        f"Is-{device}-Viewer": ({"User-Agent": "Windows"}, {"User-Agent": agent})
+        for device, agent in {
+            "Android": "Android Mobile",
+            "Desktop": "iPhone Mobile",
+            "IOS": "iPhone Mobile",
+            "Mobile": "iPhone Mobile",
+            "SmartTV": "SmartTV",
+            "Tablet": "iPad",
+        }.items()
+    },
+}
+
+
+@pytest.mark.rule("CDN-KEY-03", "CDN-KEY-17", "CDN-HDR-20")
+def test_every_generated_header_splits_the_cache_where_it_is_listed(deliver, origin):
+    """Two viewers who differ in it alone, and a third who asserts the other's value in vain."""
+    origin.answer = FRESH
+    names = {f"/{each}": f"CloudFront-{each}" for each in GENERATED}
+    site = deliver({}, {path: keyed(headers=f"whitelist {name}") for path, name in names.items()})
+    for (path, name), viewers in zip(names.items(), GENERATED.values(), strict=True):
+        outcomes = [site.get(path, headers=viewer).x_cache for viewer in (*viewers, *viewers)]
+        assert [outcome.split()[0] for outcome in outcomes] == ["Miss", "Miss", "Hit", "Hit"], name
+        first, second = (got.header(name) for got in origin.got[-2:])
+        assert first
+        assert second
+        assert first != second, name
+        if "-Header-" not in name:  # Those tell of a header that the third one sends in addition.
+            third = site.get(path, headers={**viewers[0], name: second})
+            assert third.x_cache.startswith("Hit"), name
+            assert len(origin.got) % 2 == 0

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from edgeproxy.observe.access_log import FIELDS
+from edgeproxy.distribution.logs import STANDARD_FIELDS
 from edgeproxy.testing import Edge, Site
 from tests.support.delivery import error_page, raw
 from tests.support.origin import Answer
@@ -37,13 +37,13 @@ def lines(site: Site, log: Path, count: int) -> list[dict[str, str]]:
     site.exchanges(count)
     rows = log.read_text("ascii").splitlines()[2:]
     assert len(rows) == count
-    return [dict(zip(FIELDS, row.split("\t"), strict=True)) for row in rows]
+    return [dict(zip(STANDARD_FIELDS, row.split("\t"), strict=True)) for row in rows]
 
 
 @pytest.mark.rule("CDN-LOG-01", "CDN-LOG-03", "CDN-LOG-20")
 def test_every_field_of_a_line(logging, log, origin):
     origin.answer = FRESH
-    site = logging({})
+    site = logging({}, Logging={"IncludeCookies": True})
     sent = {
         "Host": "www.example.com",
         "Referer": "https://a.example/x",
@@ -55,7 +55,7 @@ def test_every_field_of_a_line(logging, log, origin):
     response = site.get("/a%20b/~c?x=1&y='", headers=sent)
     fields = lines(site, log, 1)[0]
     head, names = log.read_text().splitlines()[:2]
-    assert (head, names) == ("#Version: 1.0", f"#Fields: {' '.join(FIELDS)}")
+    assert (head, names) == ("#Version: 1.0", f"#Fields: {' '.join(STANDARD_FIELDS)}")
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", fields["date"])
     assert re.fullmatch(r"\d\d:\d\d:\d\d", fields["time"])
     assert fields["cs(Host)"].endswith(".cloudfront.net")
@@ -191,3 +191,59 @@ def test_a_viewer_that_leaves_before_the_answer(logging, log, origin):
     assert (row["sc-status"], row["sc-bytes"]) == ("000", "0")
     assert row["x-edge-result-type"] == "Error"
     assert row["x-edge-detailed-result-type"] in ("ClientCommError", "ClientHungUpRequest")
+
+
+LONG = b"x" * 5000
+
+
+def until_closed(site: Site, data: bytes) -> bytes:
+    """Everything that comes back for ``data``, whose last request closes the connection."""
+    where = urlsplit(site.url)
+    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+        connection.sendall(data)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+@pytest.mark.rule("CDN-LOG-03")
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"GET /a HTTP/1.1\r\n", b""),
+        (b"GET /\xc3\xbc?q=\xc3\xbc HTTP/1.1\r\nCookie: a=\xff\r\n", b""),
+        (b"HEAD /a HTTP/1.1\r\nUser-Agent: Z\xc3\xbcrich \"100%\"\r\n", b""),
+        (b"POST /read HTTP/1.1\r\nContent-Length: 5000\r\n", LONG),
+        # Nobody reads what these send: the method is refused, or a GET with a body.
+        (b"POST /refused/a HTTP/1.1\r\nContent-Length: 5000\r\n", LONG),
+        (b"GET /a HTTP/1.1\r\nContent-Length: 3\r\n", b"abc"),
+    ],
+)  # fmt: skip
+def test_bytes_are_those_on_the_wire(logging, log, origin, head, body):
+    origin.answer = FRESH
+    allowed = {"AllowedMethods": ["GET", "HEAD"]}
+    site = logging({}, {"/refused/*": allowed}, Logging={"IncludeCookies": True})
+    sent = head + b"Host: www.example.com\r\nConnection: close\r\n\r\n" + body
+    received = until_closed(site, sent)
+    fields = lines(site, log, 1)[0]
+    assert int(fields["cs-bytes"]) == len(sent)
+    assert int(fields["sc-bytes"]) == len(received)
+    if b"\xff" in head:
+        assert (fields["cs-uri-stem"], fields["cs-uri-query"]) == ("/%C3%BC", "q=%C3%BC")
+        assert fields["cs(Cookie)"] == "a=%FF"
+    if b"100%" in head:
+        assert fields["cs(User-Agent)"] == "Z%C3%BCrich%20%22100%25%22"
+
+
+def test_each_request_of_a_connection_has_its_own_line(logging, log, origin):
+    origin.answer = FRESH
+    site = logging({})
+    first = b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+    second = b"GET /22 HTTP/1.1\r\nHost: a\r\n\r\n"
+    last = b"GET /22 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    received = until_closed(site, first + second + last)
+    rows = lines(site, log, 3)
+    assert [row["cs-uri-stem"] for row in rows] == ["/1", "/22", "/22"]
+    assert [int(row["cs-bytes"]) for row in rows] == [len(first), len(second), len(last)]
+    assert sum(int(row["sc-bytes"]) for row in rows) == len(received)
+    assert [row["x-edge-result-type"] for row in rows] == ["Miss", "Miss", "Hit"]
+    assert len({row["c-port"] for row in rows}) == 1
+    assert len({row["x-edge-request-id"] for row in rows}) == 3

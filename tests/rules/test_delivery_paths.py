@@ -53,6 +53,18 @@ def test_the_root_object_is_for_every_method(deliver, origin, method):
     assert [(got.method, got.target) for got in origin.got] == [(method, "/index.html")]
 
 
+@pytest.mark.rule("CDN-ROOT-07")
+@pytest.mark.parametrize("name", ["a" * 256, "a b.html"])
+def test_a_faulty_root_object_is_400(deliver, origin, name):
+    site = deliver({}, DefaultRootObject=name)
+    response = site.get("/", headers={"x-edgeproxy-explain": "1"})
+    assert (response.status, response.x_cache) == (400, "Error from cloudfront")
+    assert "\nInvalidDefaultRootObject\n" in response.text
+    assert response.headers.get("x-edgeproxy-why").startswith("DefaultRootObject: ")
+    assert site.get("/other").status == 200
+    assert origin.targets == ["/other"]
+
+
 @pytest.mark.rule("CDN-ROOT-06")
 def test_without_root_object_the_origin_gets_the_root(deliver, origin):
     deliver({}).get("/")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from edgeproxy.testing import Edge, SiteResponse
+from tests.support.delivery import ALL_METHODS
 from tests.support.doors import (
     ELB,
     TELL,
@@ -72,6 +73,42 @@ def test_a_function_url_as_the_origin(edge: Edge, origin: Origin, tmp_path: Path
     # A mapping wins: the function URL is then not asked.
     origin.answer = Answer(body=b"mapped")
     assert edge.serve(template, origins={"door": origin.url}).get("/").body == b"mapped"
+
+
+@pytest.mark.rule("CDN-ORG-03", "CDN-ORG-04", "CDN-ORG-05", "CDN-ORG-06", "CDN-ERR-35")
+@pytest.mark.parametrize(
+    ("method", "completion_s", "runs"), [("GET", None, 2), ("POST", None, 1), ("GET", 1, 1)]
+)
+def test_a_function_url_that_takes_longer_than_its_origin_may(
+    edge: Edge, tmp_path: Path, method: str, completion_s: int | None, runs: int
+) -> None:
+    domain = {"Fn::Select": [2, {"Fn::Split": ["/", {"Fn::GetAtt": ["ApiUrl", "FunctionUrl"]}]}]}
+    function = lambda_function(tmp_path, Timeout=30)
+    (tmp_path / "python" / "app.py").write_text(
+        "import time\n\ndef handler(event, context):\n    time.sleep(9)\n"
+    )
+    site_with_door = distribution(domain)
+    config = site_with_door["Properties"]["DistributionConfig"]
+    [door] = config["Origins"]
+    door["ConnectionAttempts"] = 2
+    door["CustomOriginConfig"]["OriginReadTimeout"] = 1
+    if completion_s is not None:
+        door["ResponseCompletionTimeout"] = completion_s
+    config["DefaultCacheBehavior"]["AllowedMethods"] = ALL_METHODS
+    resources = {
+        "Api": function,
+        "ApiUrl": {
+            "Type": "AWS::Lambda::Url",
+            "Properties": {"TargetFunctionArn": {"Ref": "Api"}, "AuthType": "NONE"},
+        },
+        "Site": site_with_door,
+    }
+    site = edge.serve(write_template(tmp_path, resources))
+    response = site.request(method, "/", body=b"x" if method == "POST" else b"")
+    assert (response.status, response.x_cache) == (504, "Error from cloudfront")
+    [exchange] = site.exchanges(1)
+    assert exchange.detailed_result_type == "OriginCommError"
+    assert runs <= exchange.duration_s < runs + 0.9
 
 
 @pytest.mark.rule("CDN-CFG-280")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgeproxy.observe.access_log import FIELDS
+from edgeproxy.distribution.logs import STANDARD_FIELDS
 from edgeproxy.testing import Edge, Site
 from edgeproxy.testing.responses import SiteResponse
 
@@ -90,7 +90,7 @@ class LoggedSite:
         with self._log.open(newline="") as file:
             rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))[2:]
         assert len(rows) == self._asked
-        line = dict(zip(FIELDS, rows[-1], strict=True))
+        line = dict(zip(STANDARD_FIELDS, rows[-1], strict=True))
         assert line["x-edge-request-id"] == answer.headers.get("X-Amz-Cf-Id")
         return answer, line
 

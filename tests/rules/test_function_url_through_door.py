@@ -287,11 +287,13 @@ def test_a_url_of_an_alias_runs_its_version(site: Site) -> None:
     assert any(f"START RequestId: {run.request_id} Version: 2" in line.message for line in run.log)
 
 
-@pytest.mark.rule("FU-085", "FU-060")
+@pytest.mark.rule("FU-084", "FU-085", "FU-060")
 def test_a_buffered_handler_behind_a_streaming_url(site: Site) -> None:
     response = told(site, "Streaming", {"statusCode": 201, "headers": {"x-a": "b"}, "body": "hi"})
     assert (response.status, response.body) == (201, b"hi")
     assert response.headers.get("x-a") == "b"
+    assert response.headers.get("transfer-encoding") == "chunked"
+    assert response.headers.get("content-length") == ""
 
 
 PREFLIGHT = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "x-t"}
@@ -349,3 +351,26 @@ def test_too_many_bytes_of_headers_have_a_status_with_a_phrase(site: Site) -> No
     response = ask(site, "Python", headers={"X-Long": "a" * 70_000})
     message = {"message": "Request Header Fields Too Large"}
     assert (response.status, json.loads(response.body)) == (431, message)
+
+
+@pytest.mark.rule("FU-127")
+def test_more_than_ten_kilobytes_of_headers_are_refused(site: Site) -> None:
+    assert ask(site, "Python", headers={"X-Long": "x" * 9_000}).status == 200
+    refused = ask(site, "Python", headers={"X-Long": "x" * 10_240})
+    assert refused.status == 431
+    assert refused.headers.get("x-amzn-requestid")
+
+
+@pytest.mark.rule("FU-129")
+def test_a_websocket_handshake_is_a_request_like_any_other(site: Site) -> None:
+    handshake = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+    }
+    response = ask(site, "Python", headers=handshake)
+    event = event_of(response)
+    assert event["requestContext"]["http"]["method"] == "GET"
+    assert "upgrade" not in event["headers"]
+    assert "upgrade" not in response.headers

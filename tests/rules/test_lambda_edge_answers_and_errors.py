@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeproxy.observe.access_log import FIELDS
+from edgeproxy.distribution.logs import STANDARD_FIELDS
 from tests.support.delivery import raw
 from tests.support.edge_functions import EVENTS, REQUESTS, all_four, ran, telling, x_cache
 from tests.support.origin import Answer
@@ -20,7 +20,9 @@ def returning(value: str) -> str:
 
 
 def last_line(log: Path) -> dict[str, str]:
-    return dict(zip(FIELDS, log.read_text("ascii").splitlines()[-1].split("\t"), strict=True))
+    return dict(
+        zip(STANDARD_FIELDS, log.read_text("ascii").splitlines()[-1].split("\t"), strict=True)
+    )
 
 
 # Generated responses
@@ -61,7 +63,7 @@ def test_x_cache_of_a_response_of_viewer_request_whatever_its_status(serve_lambd
     assert x_cache(site.get("/")) == (status, "LambdaGeneratedResponse")
 
 
-@pytest.mark.rule("LE-GEN-17", "LE-GEN-12")
+@pytest.mark.rule("LE-GEN-17", "LE-GEN-12", "CDN-XC-10")
 def test_how_the_log_calls_a_response_of_origin_request(serve_lambda, tmp_path):
     log = tmp_path / "access.log"
     generate = "{'status': '200', 'headers': {'cache-control': [{'value': 'max-age=60'}]}}"
@@ -235,7 +237,7 @@ def test_two_slow_requests_under_a_limit_of_one(serve_lambda):
     assert "raise its ReservedConcurrentExecutions" in site.console
 
 
-@pytest.mark.rule("LE-ERR-01")
+@pytest.mark.rule("LE-ERR-01", "CDN-GEN-17")
 @pytest.mark.parametrize(
     "source",
     [

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from edgeproxy.observe.access_log import FIELDS
+from edgeproxy.distribution.logs import STANDARD_FIELDS
 from tests.support.command import run
 from tests.support.delivery import error_page, origin_request_policy, raw
 from tests.support.edge_functions import (
@@ -40,7 +40,9 @@ def test_one_request_id_in_all_events_and_in_the_response(serve_lambda, tmp_path
     site = serve_lambda(all_four(), options={"access_log": log})
     response = site.get("/")
     ids = {event["config"]["requestId"] for _, event in told(site)}
-    line = dict(zip(FIELDS, log.read_text("ascii").splitlines()[-1].split("\t"), strict=True))
+    line = dict(
+        zip(STANDARD_FIELDS, log.read_text("ascii").splitlines()[-1].split("\t"), strict=True)
+    )
     assert ids == {response.headers.get("X-Amz-Cf-Id")} == {line["x-edge-request-id"]}
 
 
@@ -342,7 +344,7 @@ def test_changes_of_the_request_in_response_events_have_no_effect(serve_lambda, 
 # Errors
 
 
-@pytest.mark.rule("LE-ERR-14", "LE-ERR-03", "LE-ERR-10")
+@pytest.mark.rule("LE-ERR-14", "LE-ERR-03", "LE-ERR-10", "CDN-GEN-17")
 def test_a_throttled_function_in_the_log_and_without_an_error_page(serve_lambda, origin, tmp_path):
     log = tmp_path / "access.log"
     site = serve_lambda(
@@ -356,7 +358,9 @@ def test_a_throttled_function_in_the_log_and_without_an_error_page(serve_lambda,
     assert "was throttled" in response.text
     assert origin.got == []
     site.exchanges(1)
-    line = dict(zip(FIELDS, log.read_text("ascii").splitlines()[-1].split("\t"), strict=True))
+    line = dict(
+        zip(STANDARD_FIELDS, log.read_text("ascii").splitlines()[-1].split("\t"), strict=True)
+    )
     assert line["x-edge-result-type"] == line["x-edge-response-result-type"] == "Error"
     assert line["x-edge-detailed-result-type"] == "LambdaLimitExceeded"
 

@@ -5,7 +5,13 @@ from typing import Any
 import orjson
 import pytest
 
-from edgeproxy.distribution.model import CustomOrigin, EventType, Origin, S3Origin
+from edgeproxy.distribution.model import (
+    CustomOrigin,
+    EventType,
+    Origin,
+    OriginAccessControl,
+    S3Origin,
+)
 from edgeproxy.events.lambda_edge import EventBody, EventContext, encode_event
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response, Viewer
@@ -164,7 +170,9 @@ def test_an_s3_origin() -> None:
 
 @pytest.mark.rule("LE-EVT-19")
 def test_origin_access_control_shows_as_none() -> None:
-    origin = Origin("files", "b.s3.amazonaws.com", S3Origin(), origin_access_control_id="E2")
+    origin = Origin(
+        "files", "b.s3.amazonaws.com", S3Origin(), access_control=OriginAccessControl("E2")
+    )
     s3 = event(EventType.ORIGIN_REQUEST, origin=origin)["request"]["origin"]["s3"]
     assert s3["authMethod"] == "none"
 

@@ -97,7 +97,7 @@ def test_a_request_has_at_most_32768_bytes_without_its_body(serve_lambda, past, 
     assert [len(exchange.functions) for exchange in seen] == [1] * (1 - past)
 
 
-@pytest.mark.rule("LE-LIM-14", "CDN-REQ-04", "LE-ORES-10")
+@pytest.mark.rule("LE-LIM-14", "CDN-QUO-02", "CDN-REQ-04", "LE-ORES-10")
 @pytest.mark.parametrize(("past", "status"), [(0, 200), (1, 502)])
 def test_an_origin_response_has_at_most_32768_bytes_without_its_body(
     serve_lambda, origin, past, status
@@ -116,7 +116,7 @@ def test_an_origin_response_has_at_most_32768_bytes_without_its_body(
     assert (exchange.detailed_result_type == "OriginHeaderTooBigError") == (status == 502)
 
 
-@pytest.mark.rule("LE-LIM-15", "CDN-REQ-02", "LE-TRIG-16")
+@pytest.mark.rule("LE-LIM-15", "CDN-QUO-02", "CDN-REQ-02", "LE-TRIG-16")
 @pytest.mark.parametrize(("past", "status"), [(0, b"200"), (1, b"414")])
 def test_a_url_has_at_most_8192_bytes(serve_lambda, origin, past, status):
     site = serve_lambda({"viewer-request": PASS})

@@ -12,10 +12,10 @@ from edgeproxy.distribution.model import (
     CachePolicy,
     CustomOrigin,
     Origin,
-    PolicyHeader,
     Selection,
     SelectionKind,
 )
+from edgeproxy.distribution.response_headers import PolicyHeader
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
 from edgeproxy.origins.forwarding import origin_request

@@ -1,6 +1,7 @@
 """How Node.js functions are found, called and answered for (LR-040 to LR-070, LR-083, LR-120)."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -575,6 +576,7 @@ async def test_the_context(account: Account, runtime: str, keys: list[str]) -> N
     assert found == keys
     context = json.loads(text)
     context.pop("callbackWaitsForEmptyEventLoop", None)
+    assert context.pop("xRayTraceId", result.trace_id) == result.trace_id
     assert context.pop("logStreamName").partition("/[1]")[1]
     assert context == {
         "functionVersion": "1",
@@ -598,12 +600,16 @@ async def test_the_client_context(account: Account) -> None:
     assert document["errorMessage"].startswith("Cannot parse ClientContext as json: ")
 
 
-@rule("LR-167")
-async def test_the_trace_id_is_a_variable_while_there_is_one(account: Account) -> None:
-    code = "exports.handler = async () => process.env._X_AMZN_TRACE_ID ?? null;"
+@rule("LI-272")
+async def test_the_trace_header_is_a_variable_in_the_handler(account: Account) -> None:
+    code = """
+const atLoad = process.env._X_AMZN_TRACE_ID ?? null;
+exports.handler = async () => [atLoad, process.env._X_AMZN_TRACE_ID];
+"""
     await account.deploy(code, runtime=NODE_22)
-    assert value_of(await account.call(trace_id="Root=1-2-3")) == "Root=1-2-3"
-    assert value_of(await account.call()) is None
+    at_load, in_handler = value_of(await account.call(trace_id="Root=1-2-3;Sampled=1"))
+    assert at_load is None
+    assert re.fullmatch("Root=1-2-3;Parent=[0-9a-f]{16};Sampled=1", in_handler)
 
 
 @rule("LR-162", "LR-011")

@@ -11,7 +11,7 @@ from edgeproxy.http.body import BytesBody, read_at_most
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Viewer
 from edgeproxy.origins.destinations import Address, Destinations
-from edgeproxy.origins.errors import OriginFailure
+from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
 from tests.unit.origins.certificates import server_context, trusting
 from tests.unit.origins.raw_origin import (
     OK,
@@ -213,6 +213,18 @@ async def test_the_tls_name_is_the_host_that_is_sent(
             assert (await sender.fetch(request, settings)).status == 200
     assert seen == [sni]
     assert f"Host: {host}".encode() in origin.requests[0]
+
+
+@pytest.mark.rule("CDN-ORG-11", "CDN-ERR-33")
+@pytest.mark.parametrize("host", ["a..b", ".a.example", f"{'x' * 64}.example"])
+async def test_a_host_that_is_no_tls_name_gets_no_connection(tmp_path: Path, host: str) -> None:
+    tls = server_context(tmp_path, "whoever")
+    async with raw_origin(says(OK), tls=tls) as origin, client({"web": origin.url}) as sender:
+        request = Request("GET", "/", headers=Headers([("Host", host)]))
+        with pytest.raises(OriginFailure, match="which is no host name") as failed:
+            await sender.fetch(request, custom_origin())
+    assert (failed.value.kind, failed.value.status) == (OriginFailureKind.CONNECT, 502)
+    assert origin.requests == []
 
 
 async def test_a_mapped_loopback_address_may_show_any_certificate(tmp_path: Path) -> None:

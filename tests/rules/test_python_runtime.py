@@ -1,8 +1,10 @@
 """How Python functions are found, called and answered for (LR-001 to LR-027, LR-080, LR-100)."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -425,8 +427,15 @@ async def test_a_broken_client_context(account: Account) -> None:
     assert document["errorMessage"].startswith("Unable to parse Client Context JSON: ")
 
 
-@rule("LR-167")
-async def test_the_trace_id_is_a_variable_while_there_is_one(account: Account) -> None:
-    await account.deploy("import os\nhandler = lambda e, c: os.environ.get('_X_AMZN_TRACE_ID')")
-    assert value_of(await account.call(trace_id="Root=1-2-3")) == "Root=1-2-3"
-    assert value_of(await account.call()) is None
+@rule("LI-272")
+async def test_the_trace_header_is_a_variable_in_the_handler(account: Account) -> None:
+    code = """
+        import os
+        seen = [os.environ.get("_X_AMZN_TRACE_ID")]
+        def handler(event, context):
+            return [*seen, os.environ["_X_AMZN_TRACE_ID"]]
+    """
+    await account.deploy(dedent(code))
+    at_load, in_handler = value_of(await account.call(trace_id="Root=1-2-3;Sampled=1"))
+    assert at_load is None
+    assert re.fullmatch("Root=1-2-3;Parent=[0-9a-f]{16};Sampled=1", in_handler)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from edgeproxy.chance import Chance
-from edgeproxy.distribution.model import (
+from edgeproxy.distribution.response_headers import (
     CorsConfig,
     PolicyHeader,
     ResponseHeadersPolicy,

@@ -106,7 +106,19 @@ async def test_an_error_to_head_has_no_body(folder: Path) -> None:
     assert (response.status, await content(response)) == (403, b"")
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [("PUT", "AccessDenied"), ("DELETE", "AccessDenied"), ("OPTIONS", "AccessForbidden")],
+)
+async def test_a_bucket_that_may_only_be_read_refuses_the_rest(
+    folder: Path, method: str, code: str
+) -> None:
+    response = await ask(folder, "/ten.txt", method)
+    assert (response.status, "Allow" in response.headers) == (403, False)
+    assert ET.fromstring(await content(response)).findtext("Code") == code
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_other_methods_are_405(folder: Path, method: str) -> None:
     response = await ask(folder, "/ten.txt", method)
     assert (response.status, response.headers.get("Allow")) == (405, "GET, HEAD")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edgeproxy.observe.access_log import FIELDS
+from edgeproxy.distribution.logs import STANDARD_FIELDS
 from edgeproxy.testing import Edge, Site, SiteResponse
 from tests.support.delivery import (
     cache_policy,
@@ -494,7 +494,7 @@ def test_the_reason_and_the_log(private: Private, tmp_path: Path) -> None:
     assert f'"Resource":"{site.url}/a?x=1",' in why
     exchange = site.exchanges(1)[0]
     assert [step.name for step in exchange.steps] == ["behavior", "admission"]
-    fields = dict(zip(FIELDS, log.read_text().splitlines()[-1].split("\t"), strict=True))
+    fields = dict(zip(STANDARD_FIELDS, log.read_text().splitlines()[-1].split("\t"), strict=True))
     assert fields["sc-status"] == "403"
     assert fields["x-edge-result-type"] == fields["x-edge-detailed-result-type"] == "Error"
     assert fields["x-edge-response-result-type"] == "Error"
@@ -524,6 +524,19 @@ def test_signatures_share_the_object(
     assert (part.status, part.text) == (206, "sec")
     head = site.request("HEAD", custom.removeprefix(site.url))
     assert (head.status, head.x_cache) == (200, "Hit from cloudfront")
+
+
+@rule("CDN-INV-06")
+def test_a_signed_url_is_invalidated_by_what_stands_before_its_question_mark(
+    private: Private, origin: Origin
+) -> None:
+    site = private(PRIVATE | EVERYTHING)
+    signed = RSA.url(f"{site.url}/a", FAR)
+    assert get(site, signed).x_cache == "Miss from cloudfront"
+    assert site.invalidate(signed.removeprefix(site.url)) == 0
+    assert get(site, signed).x_cache == "Hit from cloudfront"
+    assert site.invalidate("/a") == 1
+    assert get(site, signed).x_cache == "Miss from cloudfront"
 
 
 @rule("CDN-BEH-30", "LE-TRIG-16")
@@ -685,3 +698,16 @@ def test_bytes_beyond_ascii_in_cookies(private: Private) -> None:
     ):
         headers = {"Cookie": f"CloudFront-{name}", "x-edgeproxy-explain": "1"}
         assert denied(site.get("/a", headers=headers), code)
+
+
+@pytest.mark.rule("CDN-INV-06")
+def test_the_path_of_a_signed_url_is_invalidated_without_what_signs_it(
+    private: Private, origin: Origin
+) -> None:
+    site = private()
+    signed = RSA.url(f"{site.url}/a", FAR)
+    assert get(site, signed).x_cache == "Miss from cloudfront"
+    assert get(site, signed).x_cache == "Hit from cloudfront"
+    assert site.invalidate(signed.removeprefix(site.url)) == 0
+    assert site.invalidate("/a") == 1
+    assert get(site, signed).x_cache == "Miss from cloudfront"

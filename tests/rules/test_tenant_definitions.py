@@ -139,7 +139,8 @@ def test_a_multi_tenant_distribution_without_tenants(tmp_path: Path) -> None:
     loaded = load_site(tmp_path, config=MULTI_TENANT)
     assert found(loaded) == [("CDN-CFG-041", "Resources.Site", Severity.WARNING)]
     assert loaded.project.distributions == {}
-    text = json.dumps(site(config=MULTI_TENANT)["Properties"]["DistributionConfig"])
+    config = {**MULTI_TENANT, "CallerReference": "one"}
+    text = json.dumps(site(config=config)["Properties"]["DistributionConfig"])
     alone = load_text(tmp_path, text, "d.json")
     assert found(alone) == [("CDN-CFG-041", "ConnectionMode", Severity.WARNING)]
     assert alone.project.distributions == {}

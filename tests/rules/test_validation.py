@@ -475,6 +475,16 @@ async def test_a_late_answer_about_an_old_object_leaves_the_new_one_alone(late: 
     assert (hit.outcome, text(hit)) == ("Hit", b"new")
 
 
+@pytest.mark.rule("CDN-VAL-04")
+async def test_a_new_version_that_may_not_be_stored_ends_the_old_one() -> None:
+    edge = Edge()
+    origin = await stale(edge, etag='"1"')
+    origin.then(answer(body=b"new", cache_control="no-store"))
+    assert (await edge.get(origin)).outcome == "Miss"
+    origin.then(answer(503))
+    assert (await edge.get(origin)).response.status == 503
+
+
 async def test_what_a_function_forbids_to_store_is_not_stored() -> None:
     edge = Edge()
     fetched: Fetched = replace(answer(cache_control="max-age=60"), may_store=False)

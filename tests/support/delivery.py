@@ -188,9 +188,15 @@ def _behavior(name: str, properties: Properties, resources: Properties) -> Prope
             behavior[_POLICIES[key]] = value
         else:
             resource = f"{name}{key.capitalize()}"
-            resources[resource] = value
+            resources[resource] = _named(value, resource)
             behavior[_POLICIES[key]] = {"Ref": resource}
     return behavior
+
+
+def _named(policy: Properties, name: str) -> Properties:
+    """The policy under a name of its own, as in an account."""
+    ((part, config),) = policy["Properties"].items()
+    return {**policy, "Properties": {part: {**config, "Name": name}}}
 
 
 def _selection(what: str, words: str) -> Properties:

@@ -45,6 +45,10 @@ def distribution(
     properties: dict[str, Any] = {
         "Enabled": True,
         "Aliases": [alias],
+        "ViewerCertificate": {
+            "AcmCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/a",
+            "SslSupportMethod": "sni-only",
+        },
         "Origins": [
             {
                 "Id": "web",

@@ -73,7 +73,7 @@ async def test_url_length(extra: int, status: int) -> None:
             assert await viewer.closed()
 
 
-@pytest.mark.rule("CDN-REQ-05")
+@pytest.mark.rule("CDN-REQ-05", "CDN-QUO-03")
 @pytest.mark.parametrize(("extra", "status"), [(0, 200), (1, 413)])
 async def test_body_size(extra: int, status: int) -> None:
     async with door(ok) as listener, connect(listener) as viewer:
@@ -160,3 +160,14 @@ async def test_a_viewer_that_does_not_read_is_cut() -> None:
         await viewer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         async with asyncio.timeout(20):
             assert (await delivered).aborted
+
+
+@pytest.mark.rule("AL-191")
+async def test_a_connection_that_has_lived_its_time_serves_one_last_request() -> None:
+    get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with door(ok, limits=Limits(lifetime_s=0.3)) as listener, connect(listener) as viewer:
+        assert (await viewer.ask(get)).header("Connection") != "close"
+        await asyncio.sleep(0.4)  # real time is the rule
+        answer = await viewer.ask(get)
+        assert (answer.status, answer.header("Connection")) == (200, "close")
+        assert await viewer.closed()

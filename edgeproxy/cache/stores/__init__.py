@@ -4,12 +4,30 @@ A store may drop objects on its own to stay inside its bounds (CDN-TTL-24); it n
 time. One that has trouble says so itself, and answers as if the object were not there.
 """
 
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import ClassVar, Protocol
 
 from edgeproxy.cache.entry import Content, Entry
-from edgeproxy.cache.invalidation import Matches
+from edgeproxy.cache.invalidation import Selection
 
-__all__ = ["Draft", "Store"]
+__all__ = ["Draft", "Dropped", "Store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How many objects an invalidation took away, and the digests of the latest of them."""
+
+    REMEMBERED: ClassVar = 10_000
+
+    count: int
+    latest: list[bytes]
+
+    @classmethod
+    def of(cls, count: int, digests: Iterable[bytes]) -> "Dropped":
+        """``digests`` begins with those that were stored last."""
+        return cls(count, list(islice(digests, cls.REMEMBERED)))
 
 
 class Draft(Content, Protocol):
@@ -55,6 +73,13 @@ class Store(Protocol):
         """Forget the object; nothing happens when there is none."""
         ...
 
-    async def drop(self, matches: Matches) -> list[bytes]:
-        """Forget every object that ``matches``; the digests of those that were there."""
+    async def drop(self, selection: Selection) -> Dropped:
+        """Forget the objects of ``selection``: none of them is found from now on."""
+        ...
+
+    def listen(self, heard: Callable[[Selection | None], None]) -> None:
+        """Have ``heard`` called for what another edge drops from this store; None: it may be any.
+
+        Objects that were asked for before must not be put any more, nor be served from elsewhere.
+        """
         ...

@@ -18,9 +18,10 @@ from sqlite3 import Error as IndexFailed
 from typing import Final, TypeVar
 
 from edgeproxy.cache.entry import ContentLost, Entry
-from edgeproxy.cache.invalidation import Matches
+from edgeproxy.cache.invalidation import Selection, target_of
+from edgeproxy.cache.stores import Dropped
 from edgeproxy.cache.stores.body_file import BLOCK_BYTES, BodyFile
-from edgeproxy.cache.stores.index import Index, Row, is_damage, open_index
+from edgeproxy.cache.stores.index import Index, Row, in_bytes, is_damage, open_index
 from edgeproxy.cache.stores.packing import pack, unpack
 from edgeproxy.errors import Place, UsageError
 
@@ -28,6 +29,8 @@ __all__ = ["DiskStore"]
 
 _INDEX: Final = "index.sqlite3"
 _THREADS: Final = 4
+_AT_ONCE: Final = 1_000
+"""How many objects an invalidation removes before others have their turn."""
 _RENEWED: Final = "the index in {} was damaged; the store of objects begins anew"
 
 T = TypeVar("T")
@@ -82,8 +85,11 @@ class DiskStore:
     async def delete(self, digest: bytes) -> None:
         await self.run(lambda: self._change(lambda index: index.remove([digest])))
 
-    async def drop(self, matches: Matches) -> list[bytes]:
-        return await self.run(lambda: self._drop(matches))
+    async def drop(self, selection: Selection) -> Dropped:
+        return await self.run(lambda: self._drop(selection))
+
+    def listen(self, heard: Callable[[Selection | None], None]) -> None:
+        """No other edge has this folder."""
 
     # For the bodies ------------------------------------------------------------------------------
 
@@ -118,6 +124,13 @@ class DiskStore:
             self._say(f"objects cannot be kept in {self._folder}: {why}; the edge goes on without")
 
     def close_file(self, fd: int) -> None:
+        # The garbage collector may call in the middle of a submit, whose locks are taken then.
+        if self._closing or self._loop is None:
+            os.close(fd)
+        else:
+            self._loop.call_soon_threadsafe(self._close_file, fd)
+
+    def _close_file(self, fd: int) -> None:
         # The last to close a large file that was removed waits until its blocks are free.
         if self._closing:
             os.close(fd)
@@ -133,7 +146,9 @@ class DiskStore:
             self._sweep(self._index)
         except OSError as error:
             raise UsageError(
-                f"cannot be used for stored objects: {error.strerror}", place=Place(self._folder)
+                f"cannot be used for stored objects: {error.strerror}",
+                place=Place(self._folder),
+                remedy="give a --state-dir that this user may write, or --cache-store memory",
             ) from error
         if renewed:
             self._say(_RENEWED.format(self._folder))
@@ -178,26 +193,44 @@ class DiskStore:
                 self._discard(body)
                 self._change(lambda index: index.remove([digest]))
                 return
-            row = Row(digest, pack(entry), body.name, len(body), body.sums)
+            row = Row(
+                digest, pack(entry), body.name, len(body), body.sums,
+                entry.distribution_id, in_bytes(target_of(entry)),
+            )  # fmt: skip
             self._release(body)
-            body.kept = self._change(lambda index: index.put(row))
+            body.kept = self._change(lambda index: index.put(row, entry.tags))
             if body.kept:
                 self._failing = False
             else:
                 self._discard(body)
 
-    def _drop(self, matches: Matches) -> list[bytes]:
-        def matching(index: Index) -> list[bytes]:
-            return [
-                row.digest
-                for row in index.rows()
-                if row.seal == row.sealed() and matches(unpack(row.about))
-            ]
+    def _drop(self, selection: Selection) -> Dropped:
+        digests: list[bytes] = []
+        left: list[str] = []
+        while True:
+            # Others have their turn in between.
+            dropped = self._ask(lambda index: index.drop(selection, _AT_ONCE), None)
+            if dropped is None and self._failing:
+                raise UsageError(
+                    "objects cannot be invalidated, since the index cannot be written",
+                    place=Place(self._folder),
+                    remedy="make room on the disk and try again",
+                )
+            files, removed = dropped or ([], [])  # A damaged index has begun anew.
+            left += files
+            digests += removed
+            if not removed:
+                break
+        if not self._closing:
+            self._threads.submit(self._clear, left)
+        return Dropped.of(len(digests), reversed(digests))
 
-        with self._turn:
-            digests: list[bytes] = self._ask(matching, [])
-            self._change(lambda index: index.remove(digests))
-        return digests
+    def _clear(self, names: list[str]) -> None:
+        """Remove files that no row knows any more; the next start finds what is left of them."""
+        for name in names:
+            if self._closing:
+                return
+            self._unlink([name])
 
     def _discard(self, body: BodyFile) -> None:
         with self._turn:

@@ -16,21 +16,31 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+from edgeproxy.cache.invalidation import Selection
 from edgeproxy.cache.stores.packing import LAYOUT
 from edgeproxy.errors import Place, UsageError
 
-__all__ = ["Index", "Row", "is_damage", "open_index"]
+__all__ = ["Index", "Row", "in_bytes", "is_damage", "open_index"]
 
-_COLUMNS: Final = "digest, about, file, size, sums, seal"
+_COLUMNS: Final = "digest, about, file, size, sums, distribution, target, seal"
 _OVERHEAD_BYTES: Final = 512
 # What can be long stands last, so that whoever wants the other columns need not read it.
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS objects (
   digest BLOB PRIMARY KEY, taken INTEGER NOT NULL, used INTEGER NOT NULL, file TEXT NOT NULL,
-  size INTEGER NOT NULL, seal BLOB NOT NULL, sums BLOB NOT NULL, about BLOB NOT NULL
+  size INTEGER NOT NULL, seal BLOB NOT NULL, distribution TEXT NOT NULL, target BLOB NOT NULL,
+  sums BLOB NOT NULL, about BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS by_use ON objects (used);
+CREATE INDEX IF NOT EXISTS by_file ON objects (file);
+CREATE INDEX IF NOT EXISTS by_target ON objects (distribution, target);
+CREATE TABLE IF NOT EXISTS tags (
+  distribution TEXT, tag TEXT, digest BLOB REFERENCES objects ON DELETE CASCADE,
+  PRIMARY KEY (distribution, tag, digest)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_digest ON tags (digest);
 """
+_OUTDATED: Final = "DROP TABLE IF EXISTS tags; DROP TABLE objects;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +54,24 @@ class Row:
     """Bytes of the body."""
     sums: bytes
     """The checksums of the body's blocks, one after the other."""
+    distribution: str
+    target: bytes
+    """What an invalidation by path looks at."""
     seal: bytes = b""
     """The checksum of all that stands before it."""
 
     def sealed(self) -> bytes:
         """The seal that belongs to this row."""
         text = f"{self.file} {self.size} ".encode()
-        return blake2b(self.digest + text + self.sums + self.about, digest_size=16).digest()
+        place = f"{self.distribution}\0".encode("utf-8", "replace") + self.target
+        parts = self.digest + text + self.sums + place + self.about
+        return blake2b(parts, digest_size=16).digest()
 
     @property
     def taken(self) -> int:
         """How much room it takes, its share of the index included."""
-        return self.size + len(self.about) + len(self.sums) + _OVERHEAD_BYTES
+        index = 2 * len(self.target) + _OVERHEAD_BYTES
+        return self.size + len(self.about) + len(self.sums) + index
 
 
 class Index:
@@ -77,8 +93,13 @@ class Index:
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute("PRAGMA foreign_keys = ON")
             (layout,) = self._db.execute("PRAGMA user_version").fetchone()
-            outdated = "DROP TABLE objects;" if layout not in (0, LAYOUT) else ""
+            outdated = (
+                "DROP TABLE IF EXISTS tags; DROP TABLE objects;"
+                if layout not in (0, LAYOUT)
+                else ""
+            )
             self._db.executescript(
                 f"BEGIN IMMEDIATE; {outdated} {_TABLE} PRAGMA user_version = {LAYOUT}; COMMIT"
             )
@@ -106,10 +127,6 @@ class Index:
         taken: int = self._taken
         return taken + self._reserved
 
-    def rows(self) -> Iterator[Row]:
-        """All objects; to look at one here is not to use it."""
-        return (Row(*found) for found in self._db.execute(f"SELECT {_COLUMNS} FROM objects"))
-
     def files(self) -> set[str]:
         """The names of the files of all objects."""
         return {name for (name,) in self._db.execute("SELECT file FROM objects")}
@@ -125,7 +142,7 @@ class Index:
         self._touched[digest] = self._uses
         return Row(*found)
 
-    def put(self, row: Row) -> list[str]:
+    def put(self, row: Row, tags: tuple[str, ...] = ()) -> list[str]:
         """Keep ``row``, in place of what was there; its own file is removed if it is too large."""
         with self._db:
             removed, freed = self._remove("digest", row.digest)
@@ -135,10 +152,14 @@ class Index:
                 removed, freed = removed + others, freed + freed_more
                 self._uses += 1
                 self._db.execute(
-                    "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO objects VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (row.digest, row.taken, self._uses, row.file, row.size, row.sealed(),
-                     row.sums, row.about),
+                     row.distribution, row.target, row.sums, row.about),
                 )  # fmt: skip
+                self._db.executemany(
+                    "INSERT INTO tags VALUES (?, ?, ?)",
+                    [(row.distribution, tag, row.digest) for tag in tags],
+                )
         self._taken += (row.taken if fits else 0) - freed
         return [name for name in removed if name != row.file] if fits else [*removed, row.file]
 
@@ -148,6 +169,26 @@ class Index:
             gone = [self._remove("digest", digest) for digest in digests]
         self._taken -= sum(freed for _, freed in gone)
         return [file for files, _ in gone for file in files]
+
+    def drop(self, selection: Selection, most: int) -> tuple[list[str], list[bytes]]:
+        """Forget at most ``most`` objects that it names; their files and digests."""
+        found: dict[bytes, tuple[str, int]] = {}
+        for condition, values in _conditions(selection):
+            if len(found) >= most:
+                break
+            found |= {
+                digest: (file, taken)
+                for digest, file, taken in self._db.execute(
+                    f"SELECT digest, file, taken FROM objects WHERE {condition} LIMIT ?",
+                    (*values, most - len(found)),
+                )
+            }
+        with self._db:
+            self._db.executemany(
+                "DELETE FROM objects WHERE digest = ?", [(each,) for each in found]
+            )
+        self._taken -= sum(taken for _, taken in found.values())
+        return [file for file, _ in found.values()], list(found)
 
     def remove_file(self, file: str) -> list[str]:
         """Forget the object whose body is in ``file``, if it is there."""
@@ -197,6 +238,27 @@ class Index:
             [(used, digest) for digest, used in self._touched.items()],
         )
         self._touched.clear()
+
+
+def _conditions(selection: Selection) -> Iterator[tuple[str, tuple[str | bytes, ...]]]:
+    """What the rows of a selection have in common, each in a form that an index answers."""
+    distribution = selection.distribution_id
+    for target in selection.exact:
+        yield "distribution = ? AND target = ?", (distribution, in_bytes(target))
+    for prefix in selection.prefixes:
+        first = in_bytes(prefix)
+        behind = first[:-1] + bytes([first[-1] + 1])  # No byte of UTF-8 is the last there is.
+        yield "distribution = ? AND target >= ? AND target < ?", (distribution, first, behind)
+    for tag in selection.tags:
+        yield (
+            "digest IN (SELECT digest FROM tags WHERE distribution = ? AND tag = ?)",
+            (distribution, tag),
+        )
+
+
+def in_bytes(target: str) -> bytes:
+    """A target as it stands in the index."""
+    return target.encode("utf-8", "surrogatepass")
 
 
 def open_index(file: Path, max_bytes: int) -> tuple[Index, bool]:

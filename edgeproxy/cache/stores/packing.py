@@ -30,4 +30,5 @@ def unpack(packed: bytes, body: bytes | Content = b"") -> Entry:
     """What :func:`pack` was given, with ``body``."""
     values = json.loads(packed)
     values["head"] = values["head"].encode("latin-1")
+    values["tags"] = tuple(values["tags"])
     return Entry(**values, body=body)

@@ -4,12 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from edgeproxy.distribution.deployment import ContinuousDeploymentPolicy
 from edgeproxy.distribution.functions import CloudFrontFunction, Stage, StagedFunction
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues
 from edgeproxy.runtimes.cloudfront_js.outcome import Outcome
 
-__all__ = ["Account", "Deployed", "Functions", "Invalidation", "Invalidations", "Store", "Stores"]
+__all__ = [
+    "Account",
+    "Changes",
+    "Deployed",
+    "DeployedPolicy",
+    "Functions",
+    "Invalidation",
+    "Invalidations",
+    "Store",
+    "Stores",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +28,15 @@ class Deployed:
     """A distribution that serves, and since when it is as it is (seconds since the epoch)."""
 
     distribution: Distribution
+    etag: str
+    modified_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeployedPolicy:
+    """A continuous deployment policy, and since when it is as it is."""
+
+    policy: ContinuousDeploymentPolicy
     etag: str
     modified_s: float
 
@@ -89,6 +109,18 @@ class Invalidations(Protocol):
         ...
 
 
+class Changes(Protocol):
+    """What can be changed of distributions and policies that are there."""
+
+    def update_policy(self, policy: ContinuousDeploymentPolicy) -> None:
+        """Go by ``policy`` in place of the one with its ID."""
+        ...
+
+    def promote(self, primary: Distribution, staging: Distribution) -> None:
+        """Give the primary the staging distribution's configuration (CDN-CD-10)."""
+        ...
+
+
 class Account(Protocol):
     """Everything that belongs to one account."""
 
@@ -104,6 +136,14 @@ class Account(Protocol):
     def tenants(self) -> Sequence[Deployed]:
         """Distribution tenants; the multi-tenant distributions are among ``distributions``."""
         ...
+
+    @property
+    def policies(self) -> Sequence[DeployedPolicy]:
+        """Continuous deployment policies."""
+        ...
+
+    @property
+    def changes(self) -> Changes: ...
 
     @property
     def functions(self) -> Functions: ...

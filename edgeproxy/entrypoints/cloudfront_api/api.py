@@ -15,6 +15,7 @@ from edgeproxy.entrypoints.cloudfront_api.calls import Call, body_of
 from edgeproxy.entrypoints.cloudfront_api.connection_functions import (
     ConnectionFunctionOperations,
 )
+from edgeproxy.entrypoints.cloudfront_api.deployment import DeploymentPolicyOperations
 from edgeproxy.entrypoints.cloudfront_api.distributions import DistributionOperations
 from edgeproxy.entrypoints.cloudfront_api.documents import document
 from edgeproxy.entrypoints.cloudfront_api.functions import FunctionOperations
@@ -44,6 +45,7 @@ class CloudFrontApi:
     def __init__(self, account: Account, request_id: Callable[[], str]) -> None:
         self._request_id = request_id
         distributions = DistributionOperations(account)
+        policies = DeploymentPolicyOperations(account)
         functions = FunctionOperations(account)
         connections = ConnectionFunctionOperations(account)
         stores = StoreOperations(account)
@@ -51,6 +53,11 @@ class CloudFrontApi:
             _route("GET", "/distribution", distributions.list),
             _route("GET", "/distribution/{Id}", distributions.get),
             _route("GET", "/distribution/{Id}/config", distributions.get_config),
+            _route("PUT", "/distribution/{Id}/promote-staging-config", distributions.promote),
+            _route("GET", "/continuous-deployment-policy", policies.list),
+            _route("GET", "/continuous-deployment-policy/{Id}", policies.get),
+            _route("PUT", "/continuous-deployment-policy/{Id}", policies.update),
+            _route("GET", "/continuous-deployment-policy/{Id}/config", policies.get_config),
             _route("GET", "/function", functions.list),
             _route("POST", "/function", functions.create),
             _route("GET", "/function/{Name}", functions.get),

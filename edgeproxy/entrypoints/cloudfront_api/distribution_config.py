@@ -16,8 +16,8 @@ from edgeproxy.distribution.model import (
     S3Origin,
     Selection,
     SelectionKind,
-    ViewerMtls,
 )
+from edgeproxy.distribution.mutual_tls import ViewerMtls
 from edgeproxy.distribution.tenants import ParameterDefinition
 from edgeproxy.entrypoints.cloudfront_api.documents import Content, items, named
 
@@ -87,10 +87,13 @@ def distribution_config(distribution: Distribution, arns: Arns) -> dict[str, Con
         "WebACLId": "",
         "HttpVersion": distribution.http_version,
         "IsIPV6Enabled": True,
-        "ContinuousDeploymentPolicyId": "",
-        "Staging": False,
+        "ContinuousDeploymentPolicyId": distribution.continuous_deployment_policy_id,
+        "Staging": distribution.staging,
         **_tenancy(distribution.parameter_definitions),
         "ViewerMtlsConfig": _viewer_mtls(distribution.viewer_mtls),
+        "CacheTagConfig": {"HeaderName": header}
+        if (header := distribution.cache_tag_header)
+        else None,
     }
 
 
@@ -142,7 +145,7 @@ def _origin(origin: Origin) -> Content:
         "ConnectionTimeout": int(origin.connection_timeout_s),
         "ResponseCompletionTimeout": None if timeout_s is None else int(timeout_s),
         "OriginShield": {"Enabled": bool(shield), "OriginShieldRegion": shield or None},
-        "OriginAccessControlId": origin.origin_access_control_id,
+        "OriginAccessControlId": origin.access_control.id if origin.access_control else "",
     }
 
 

@@ -2,9 +2,16 @@
 
 from typing import Final
 
+from edgeproxy.cache.invalidation import NO_TAG, is_tag
 from edgeproxy.distribution import quotas
+from edgeproxy.distribution.model import Distribution
 from edgeproxy.entrypoints.cloudfront_api.account import Account, Deployed, Invalidation
-from edgeproxy.entrypoints.cloudfront_api.answers import Answer, ApiError, invalid_argument
+from edgeproxy.entrypoints.cloudfront_api.answers import (
+    Answer,
+    ApiError,
+    if_match,
+    invalid_argument,
+)
 from edgeproxy.entrypoints.cloudfront_api.calls import Call, page
 from edgeproxy.entrypoints.cloudfront_api.distribution_config import Arns, distribution_config
 from edgeproxy.entrypoints.cloudfront_api.documents import (
@@ -65,13 +72,30 @@ class DistributionOperations:
         content = page(call, "DistributionSummary", summaries, with_marker=True)
         return Answer(200, document("DistributionList", content))
 
+    async def promote(self, call: Call) -> Answer:
+        """UpdateDistributionWithStagingConfig (CDN-CD-10); If-Match names both versions."""
+        primary = self._deployed(call)
+        staging_id = call.query.get("StagingDistributionId", "")
+        staging = next(
+            (each for each in self._account.distributions if each.distribution.id == staging_id),
+            None,
+        )
+        if staging is None or not staging.distribution.staging:
+            raise ApiError(
+                404, "NoSuchDistribution", f"There is no staging distribution {staging_id!r}."
+            )
+        given = "".join(call.if_match.split())
+        if_match(given.replace('"', ""), f"{primary.etag},{staging.etag}")
+        self._account.changes.promote(primary.distribution, staging.distribution)
+        return await self.get(call)
+
     async def create_invalidation(self, call: Call) -> Answer:
         """CDN-INV-13: a reference that was used names the earlier invalidation."""
         distribution = self._deployed(call).distribution
         batch = parse(call.body, "InvalidationBatch")
         paths = tuple(path.text or "" for path in batch.iterfind("{*}Paths/{*}Items/{*}Path"))
         reference = read(batch, "CallerReference")
-        _check(paths, read(batch, "Paths/Quantity"))
+        _check(paths, read(batch, "Paths/Quantity"), distribution)
         invalidations = self._account.invalidations
         status = "Completed"
         for made in invalidations.of(distribution.id):
@@ -166,8 +190,11 @@ def _summary(invalidation: Invalidation, status: str) -> dict[str, Content]:
     }
 
 
-def _check(paths: tuple[str, ...], quantity: str) -> None:
-    """CDN-INV-01, CDN-INV-08, CDN-INV-09, CDN-INV-12."""
+def _check(paths: tuple[str, ...], quantity: str, distribution: Distribution) -> None:
+    """CDN-INV-01, CDN-INV-08, CDN-INV-09, CDN-INV-12, CDN-INV-18.
+
+    A tag counts as a path.
+    """
     if quantity != str(len(paths)):
         raise ApiError(
             400, "InconsistentQuantities", f"Quantity is {quantity}; there are {len(paths)} Items."
@@ -176,13 +203,20 @@ def _check(paths: tuple[str, ...], quantity: str) -> None:
         raise invalid_argument("Your request contains no path.")
     if len(paths) > quotas.MAX_INVALIDATION_PATHS:
         raise ApiError(413, "BatchTooLarge", "Your request contains more than 3,000 paths.")
-    if sum(path.endswith("*") for path in paths) > quotas.MAX_INVALIDATION_WILDCARDS:
+    wildcards = [path for path in paths if path.startswith("/") and path.endswith("*")]
+    if len(wildcards) > quotas.MAX_INVALIDATION_WILDCARDS:
         raise ApiError(
             400,
             "TooManyInvalidationsInProgress",
             "Your request contains more than 15 paths with a wildcard.",
         )
     for path in paths:
+        if path.startswith("#"):
+            if not distribution.cache_tag_header:
+                raise invalid_argument(f"{path}: the distribution has no CacheTagConfig.")
+            if not is_tag(path[1:]):
+                raise invalid_argument(f"The tag {path[1:]} {NO_TAG}.")
+            continue
         if not path.startswith("/"):
             raise invalid_argument(f"The path {path} does not begin with /.")
         if len(path) > MAX_PATH_CHARACTERS:

@@ -193,10 +193,7 @@ class FunctionOperations:
         return any(
             association.kind is EdgeFunctionKind.CLOUDFRONT and association.function == name
             for deployed in self._account.distributions
-            for behavior in (
-                deployed.distribution.default_behavior,
-                *deployed.distribution.behaviors,
-            )
+            for behavior in deployed.distribution.all_behaviors
             for association in behavior.functions
         )
 

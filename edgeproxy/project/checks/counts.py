@@ -2,7 +2,7 @@
 
 import os
 import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,7 @@ from edgeproxy.project.checks.places import lambda_place
 from edgeproxy.project.model import Project
 from edgeproxy.project.report import CheckFinding
 
-__all__ = ["check_counts", "check_package", "edge_events"]
+__all__ = ["check_counts", "check_custom_policies", "check_package", "edge_events"]
 
 _VIEWER_EVENTS: Final = frozenset({EventType.VIEWER_REQUEST, EventType.VIEWER_RESPONSE})
 _CHUNK: Final = 1024 * 1024
@@ -25,7 +25,7 @@ def edge_events(project: Project) -> Mapping[str, frozenset[EventType]]:
     """The Lambda functions that are associated with a behavior, by name, and their events."""
     events: dict[str, set[EventType]] = defaultdict(set)
     for distribution in project.distributions.values():
-        for behavior in (distribution.default_behavior, *distribution.behaviors):
+        for behavior in distribution.all_behaviors:
             for each in behavior.functions:
                 if each.kind is EdgeFunctionKind.LAMBDA:
                     events[each.function].add(each.event_type)
@@ -33,12 +33,13 @@ def edge_events(project: Project) -> Mapping[str, frozenset[EventType]]:
 
 
 def check_counts(project: Project) -> Iterator[CheckFinding]:
-    """LE-LIM-12, LE-LIM-13, CFF-LIM-06."""
+    """LE-LIM-12, LE-LIM-13, CFF-LIM-06, CDN-QUO-15, CDN-QUO-20."""
     used: dict[tuple[EdgeFunctionKind, str], set[str]] = defaultdict(set)
     at_edge: set[str] = set()
+    yield from _check_staging(project)
     for distribution in project.distributions.values():
         name = distribution.id_in_events  # Tenants count as the one that they share.
-        for behavior in (distribution.default_behavior, *distribution.behaviors):
+        for behavior in distribution.all_behaviors:
             for each in behavior.functions:
                 used[each.kind, each.function].add(name)
                 if each.kind is EdgeFunctionKind.LAMBDA:
@@ -68,6 +69,31 @@ def check_counts(project: Project) -> Iterator[CheckFinding]:
         quotas.MAX_CLOUDFRONT_FUNCTIONS,
         "CloudFront Functions",
     )
+    stores = Counter(each.key_value_store for each in project.cloudfront_functions.values())
+    del stores[""]
+    for name, count in stores.items():
+        most = quotas.MAX_KEY_VALUE_STORE_FUNCTIONS
+        what = f"functions with the key-value store {name}"
+        yield from _limit("CDN-QUO-15", Place(path=name), count, most, what)
+
+
+def _check_staging(project: Project) -> Iterator[CheckFinding]:
+    """CDN-QUO-20."""
+    staging = sum(each.staging for each in project.distributions.values())
+    policies = len(project.continuous_deployment_policies)
+    most, most_policies = (
+        quotas.MAX_STAGING_DISTRIBUTIONS,
+        quotas.MAX_CONTINUOUS_DEPLOYMENT_POLICIES,
+    )
+    yield from _limit("CDN-QUO-20", Place(), staging, most, "staging distributions")
+    what = "continuous deployment policies"
+    yield from _limit("CDN-QUO-20", Place(), policies, most_policies, what)
+
+
+def check_custom_policies(counts: Mapping[str, int]) -> Iterator[CheckFinding]:
+    """CDN-QUO-08: how many policies of each kind the definition declares."""
+    for kind, count in counts.items():
+        yield from _limit("CDN-QUO-08", Place(), count, quotas.MAX_CUSTOM_POLICIES, kind)
 
 
 def _limit(rule: str, place: Place, count: int, quota: int, what: str) -> Iterator[CheckFinding]:

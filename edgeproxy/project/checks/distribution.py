@@ -8,23 +8,23 @@ from edgeproxy.distribution import quotas
 from edgeproxy.distribution.model import (
     Behavior,
     CustomErrorResponse,
-    CustomOrigin,
     Distribution,
     EdgeFunctionKind,
     EventType,
     LegacyCacheSettings,
-    Origin,
-    OriginGroup,
 )
+from edgeproxy.distribution.root_object import fault_in_root_object
+from edgeproxy.project.checks.field_encryption import check_encrypting_origin
 from edgeproxy.project.checks.policies import Where, check_legacy_settings, check_ttls
 from edgeproxy.project.report import CheckFinding, Severity
 
 __all__ = [
     "check_behavior",
+    "check_caller_reference",
+    "check_comment",
+    "check_default_root_object",
     "check_distribution",
     "check_error_response",
-    "check_origin",
-    "check_origin_group",
     "check_unique",
 ]
 
@@ -33,17 +33,7 @@ _METHOD_SETS = (
     {"GET", "HEAD", "OPTIONS"},
     {"GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"},
 )  # CDN-MTH-01, CDN-MTH-03
-_ORIGIN_HEADERS_REFUSED = frozenset(
-    {
-        "cache-control", "connection", "content-length", "cookie", "host", "if-match",
-        "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "max-forwards",
-        "pragma", "proxy-authenticate", "proxy-authorization", "proxy-connection", "range",
-        "request-range", "te", "trailer", "transfer-encoding", "upgrade", "via", "x-real-ip",
-    }
-)  # fmt: skip  # CDN-OCH-03
 _ERROR_CODES = frozenset({400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504})  # CDN-CEP-01
-_FAILOVER_CODES = frozenset({400, 403, 404, 416, 429, 500, 502, 503, 504})  # CDN-OG-02
-_IP_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+\Z|\[?[0-9A-Fa-f:]*:[0-9A-Fa-f:]*\]?\Z")
 _ALIAS = re.compile(r"(\*\.)?[^*]+\Z")
 _VIEWER_EVENTS = frozenset({EventType.VIEWER_REQUEST, EventType.VIEWER_RESPONSE})
 _REQUEST_EVENTS = frozenset({EventType.VIEWER_REQUEST, EventType.ORIGIN_REQUEST})
@@ -61,112 +51,6 @@ def check_unique(
                 f"InvalidArgument: the {what} {each} appears {count} times.",
                 "keep one",
             )
-
-
-def _range(
-    value: float, low: int, high: int, rule: str, where: Where, name: str
-) -> Iterator[CheckFinding]:
-    if not low <= value <= high:
-        yield CheckFinding(
-            rule,
-            where(name),
-            f"InvalidArgument: {name.split('|')[0]} is {value:g}, the range is {low} to {high}.",
-            f"choose a value from {low} to {high}",
-        )
-
-
-def check_origin(origin: Origin, where: Where) -> Iterator[CheckFinding]:
-    """An origin as declared, before its path is mended."""
-    if "/" in origin.domain_name or ":" in origin.domain_name:
-        yield CheckFinding(
-            "CDN-CFG-061",
-            where("DomainName"),
-            f"InvalidOrigin: {origin.domain_name!r} is not a domain name.",
-            "leave out scheme, port and path",
-        )
-    elif _IP_ADDRESS.match(origin.domain_name):
-        yield CheckFinding(
-            "CDN-ORG-13",
-            where("DomainName"),
-            "InvalidOrigin: an origin cannot be named by an IP address.",
-            "use a name here and map it with --origin",
-        )
-    path = origin.origin_path
-    if path and (not path.startswith("/") or path.endswith("/")):
-        yield CheckFinding(
-            "CDN-CFG-402",
-            where("OriginPath"),
-            "InvalidOrigin: OriginPath must begin with / and must not end with it.",
-            "write it as /folder",
-        )
-    for name, value in origin.custom_headers:
-        lower = name.lower()
-        if lower in _ORIGIN_HEADERS_REFUSED or lower.startswith(("x-amz-", "x-edge-")):
-            yield CheckFinding(
-                "CDN-CFG-396",
-                where("OriginCustomHeaders|CustomHeaders"),
-                f"InvalidArgument: {name} cannot be an origin custom header.",
-                "use another name",
-            )
-        if (
-            len(name) > quotas.MAX_CUSTOM_HEADER_NAME_CHARACTERS
-            or len(value) > quotas.MAX_CUSTOM_HEADER_VALUE_CHARACTERS
-        ):
-            yield _header_quota(where, f"{name[:40]} is longer than 256 / 1,783 characters")
-    lines = origin.custom_headers.lines()
-    if len(lines) > quotas.MAX_ORIGIN_CUSTOM_HEADERS:
-        yield _header_quota(where, f"{len(lines)} headers, the quota is 30")
-    if (
-        sum(len(name) + len(value) for name, value in lines)
-        > quotas.MAX_CUSTOM_HEADER_TOTAL_CHARACTERS
-    ):
-        yield _header_quota(where, "the headers are longer than 10,240 characters together")
-    yield from _range(origin.connection_attempts, 1, 3, "CDN-CFG-064", where, "ConnectionAttempts")
-    yield from _range(origin.connection_timeout_s, 1, 10, "CDN-CFG-065", where, "ConnectionTimeout")
-    completion = origin.response_completion_timeout_s
-    if completion is not None and completion < origin.config.read_timeout_s:
-        yield CheckFinding(
-            "CDN-CFG-066",
-            where("ResponseCompletionTimeout"),
-            "InvalidArgument: ResponseCompletionTimeout is shorter than OriginReadTimeout.",
-            "make it at least as long",
-        )
-    if isinstance(origin.config, CustomOrigin):
-        yield from _check_custom_origin(origin.config, where)
-
-
-def _header_quota(where: Where, message: str) -> CheckFinding:
-    return CheckFinding(
-        "CDN-CFG-403",
-        where("OriginCustomHeaders|CustomHeaders"),
-        f"TooManyOriginCustomHeaders: {message}.",
-        "send less",
-    )
-
-
-def _check_custom_origin(config: CustomOrigin, where: Where) -> Iterator[CheckFinding]:
-    for name, port in (("HTTPPort", config.http_port), ("HTTPSPort", config.https_port)):
-        if port not in (80, 443) and not 1024 <= port <= 65535:
-            yield CheckFinding(
-                "CDN-CFG-070",
-                where("CustomOriginConfig"),
-                f"InvalidArgument: {name} is {port}; 80, 443 and 1024 to 65535 are allowed.",
-                "use another port and map the origin with --origin",
-            )
-    place = "CustomOriginConfig"
-    yield from _range(config.read_timeout_s, 1, 120, "CDN-CFG-073", where, place)
-    yield from _range(config.keepalive_timeout_s, 1, 120, "CDN-CFG-074", where, place)
-
-
-def check_origin_group(group: OriginGroup, where: Where) -> Iterator[CheckFinding]:
-    wrong = sorted(group.status_codes - _FAILOVER_CODES)
-    if wrong or not group.status_codes:
-        yield CheckFinding(
-            "CDN-CFG-091",
-            where("FailoverCriteria"),
-            f"InvalidArgument: {', '.join(map(str, wrong)) or 'nothing'} as failover status code.",
-            "one or more of " + ", ".join(map(str, sorted(_FAILOVER_CODES))),
-        )
 
 
 def check_behavior(behavior: Behavior, where: Where, *, is_s3: bool) -> Iterator[CheckFinding]:
@@ -285,6 +169,13 @@ def check_error_response(response: CustomErrorResponse, where: Where) -> Iterato
             f"InvalidResponseCode: {response.response_code} cannot replace an error's status.",
             "200, or one of " + ", ".join(map(str, sorted(_ERROR_CODES))),
         )
+    if response.error_caching_min_ttl_s < 0:
+        yield CheckFinding(
+            "CDN-CFG-143",
+            where("ErrorCachingMinTTL"),
+            f"InvalidTTLOrder: ErrorCachingMinTTL is {response.error_caching_min_ttl_s} seconds.",
+            "give 0 or more",
+        )
     if response.response_page_path and not response.response_page_path.startswith("/"):
         yield CheckFinding(
             "CDN-CEP-05",
@@ -294,9 +185,59 @@ def check_error_response(response: CustomErrorResponse, where: Where) -> Iterato
         )
 
 
+def check_caller_reference(
+    where: Where, *, given: bool, in_template: bool
+) -> Iterator[CheckFinding]:
+    """CDN-CFG-020."""
+    if given and in_template:
+        yield CheckFinding(
+            "CDN-CFG-020",
+            where("CallerReference"),
+            "CloudFormation has no property CallerReference in a DistributionConfig.",
+            "remove it",
+        )
+    if not given and not in_template:
+        yield CheckFinding(
+            "CDN-CFG-020",
+            where(""),
+            "MissingParameter: a DistributionConfig of the API needs a CallerReference.",
+            "add a text that no other distribution of the account has",
+        )
+
+
+def check_comment(comment: object, where: Where) -> Iterator[CheckFinding]:
+    """CDN-CFG-028."""
+    if isinstance(comment, str) and len(comment) > quotas.MAX_COMMENT_CHARACTERS:
+        yield CheckFinding(
+            "CDN-CFG-028",
+            where("Comment"),
+            f"InvalidArgument: Comment has {len(comment)} characters; the limit is "
+            f"{quotas.MAX_COMMENT_CHARACTERS}.",
+            "shorten it",
+        )
+
+
+def check_default_root_object(name: str, where: Where) -> Iterator[CheckFinding]:
+    """CDN-ROOT-05, and that it is no path."""
+    if name.startswith("/"):
+        yield CheckFinding(
+            "CDN-CFG-402",
+            where("DefaultRootObject"),
+            "InvalidDefaultRootObject: DefaultRootObject must not begin with /.",
+            f"write {name.lstrip('/')}",
+        )
+    if fault := fault_in_root_object(name):
+        yield CheckFinding(
+            "CDN-ROOT-05",
+            where("DefaultRootObject"),
+            f"InvalidDefaultRootObject: {fault}",
+            """use letters, digits and _ - . * $ / ~ " ' &""",
+        )
+
+
 def check_distribution(distribution: Distribution, where: Where) -> Iterator[CheckFinding]:
     """What concerns the distribution as a whole."""
-    behaviors = (distribution.default_behavior, *distribution.behaviors)
+    behaviors = distribution.all_behaviors
     for name, what, count, quota in (
         ("CacheBehaviors", "TooManyCacheBehaviors", len(behaviors), quotas.MAX_BEHAVIORS),
         ("Origins", "TooManyOrigins", len(distribution.origins), quotas.MAX_ORIGINS),
@@ -315,6 +256,12 @@ def check_distribution(distribution: Distribution, where: Where) -> Iterator[Che
                 f"{what}: {count}, the quota is {quota}.",
                 "split the distribution, or ask AWS for a higher quota",
             )
+    for behavior in behaviors:
+        if behavior.field_level_encryption is not None:
+            group = distribution.origin_groups.get(behavior.target_origin_id)
+            members = (group.primary, group.secondary) if group else (behavior.target_origin_id,)
+            for member in members:
+                yield from check_encrypting_origin(distribution.origins[member], where)
     lambdas = {
         each.function
         for behavior in behaviors
@@ -329,7 +276,8 @@ def check_distribution(distribution: Distribution, where: Where) -> Iterator[Che
             f"of a distribution is {quotas.MAX_EDGE_FUNCTIONS}.",
             "join some of them",
         )
-    patterns = [behavior.path_pattern for behavior in distribution.behaviors]
+    # A leading slash makes no other pattern (CDN-BEH-14).
+    patterns = [f"/{each.path_pattern.removeprefix('/')}" for each in distribution.behaviors]
     yield from check_unique(patterns, "path pattern", where, "CacheBehaviors")
     for alias in distribution.aliases:
         if not _ALIAS.match(alias):

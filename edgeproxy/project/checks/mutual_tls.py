@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from edgeproxy.distribution.model import Distribution, ViewerMtlsMode, ViewerProtocolPolicy
+from edgeproxy.distribution.model import Distribution, ViewerProtocolPolicy
+from edgeproxy.distribution.mutual_tls import ViewerMtlsMode
 from edgeproxy.project.checks.policies import Where
 from edgeproxy.project.report import CheckFinding, Severity
 
@@ -24,7 +25,7 @@ def check_viewer_mtls(distribution: Distribution, where: Where) -> Iterator[Chec
                 "add ViewerMtlsConfig with a trust store",
             )
         return
-    for behavior in (distribution.default_behavior, *distribution.behaviors):
+    for behavior in distribution.all_behaviors:
         if behavior.viewer_protocol_policy is ViewerProtocolPolicy.ALLOW_ALL:
             yield CheckFinding(
                 _RULE,

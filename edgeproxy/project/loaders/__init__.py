@@ -15,6 +15,13 @@ from edgeproxy.project.loaders.distribution_config import (
     load_distribution_config,
 )
 from edgeproxy.project.loaders.doors import with_doors
+from edgeproxy.project.loaders.languages import (
+    is_serverless,
+    is_show_json,
+    not_show_json,
+    packaged_assets,
+    refuse_program,
+)
 from edgeproxy.project.loaders.options import (
     FunctionFile,
     Loaded,
@@ -37,7 +44,8 @@ _CDK_SYNTH = "run cdk synth, which writes cdk.out, and give that"
 def load(target: str | Path | None, options: LoadOptions | None = None) -> Loaded:
     """Everything that TARGET declares, with the function URLs and load balancers of ``options``.
 
-    TARGET is a URL, a folder, a ``cdk.out`` or a definition file; None is the first of
+    TARGET is a URL, a folder, a ``cdk.out`` or a definition file (CloudFormation, SAM, Terraform's
+    plan or state as JSON, Serverless Framework, ``DistributionConfig``); None is the first of
     ``edgeproxy.yaml``, ``template.yaml``, ``template.yml`` and ``cdk.out`` in the current folder.
     Raises :class:`UsageError` and :class:`DefinitionError`, nothing else.
     """
@@ -69,18 +77,32 @@ def _default_target(options: LoadOptions) -> Path | None:
 
 
 def _load_path(path: Path, options: LoadOptions) -> Loaded:
-    if path.is_dir() and not is_assembly(path):
-        return load_folder(path, options)
     if not path.exists():
         raise UsageError(f"there is no {path}", remedy="TARGET is a URL, a folder or a file")
+    if (error := not_show_json(path)) is not None:
+        raise error
+    if path.is_dir() and not is_assembly(path):
+        return load_folder(path, options)
     _refuse_target_options(options)
     notes = Notes()
     if path.is_dir():
         return load_templates(read_assembly(path, notes, options), notes, options)
-    _refuse_unsupported(path)
+    if (error := refuse_program(path)) is not None:
+        raise error
+    _refuse_code(path)
     table = read_source(path)
     if is_distribution_config(table):
         return load_distribution_config(path, table, notes, options)
+    if is_show_json(table):
+        from edgeproxy.project.loaders.terraform import read_terraform
+
+        template = read_terraform(path, table, notes, options)
+        return load_templates([template], notes, options)
+    if is_serverless(table):
+        from edgeproxy.project.loaders.serverless import read_serverless
+
+        template = read_serverless(path, table, notes, options)
+        return load_templates([template], notes, options)
     _require_template(path, table)
     template = Template(
         path,
@@ -88,7 +110,7 @@ def _load_path(path: Path, options: LoadOptions) -> Loaded:
         notes,
         identity=options.identity,
         parameters=options.parameters,
-        assets=read_assets_beside(path),
+        assets={**read_assets_beside(path), **packaged_assets(path, table)},
     )
     return load_templates([template], notes, options)
 
@@ -106,11 +128,7 @@ def _refuse_target_options(options: LoadOptions) -> None:
         )
 
 
-def _refuse_unsupported(path: Path) -> None:
-    if path.suffix in (".tf", ".tofu") or path.name.endswith((".tf.json", ".tfplan")):
-        raise _terraform(path)
-    if path.name.startswith("serverless.") and path.suffix in (".yml", ".yaml", ".json", ".ts"):
-        raise _serverless(path)
+def _refuse_code(path: Path) -> None:
     if path.suffix in _CODE:
         raise UsageError(
             f"{path} is a function, not a definition",
@@ -121,10 +139,8 @@ def _refuse_unsupported(path: Path) -> None:
 def _require_template(path: Path, table: Table) -> None:
     if "Resources" in table:
         return
-    if "planned_values" in table or "terraform_version" in table:
-        raise _terraform(path)
-    if "service" in table and ("functions" in table or "provider" in table):
-        raise _serverless(path)
+    if (error := not_show_json(path, table)) is not None:
+        raise error
     if path.name == "cdk.json":
         raise DefinitionError(
             "cdk.json names the app, not what it declares",
@@ -136,20 +152,4 @@ def _require_template(path: Path, table: Table) -> None:
         "is neither a CloudFormation template nor a DistributionConfig",
         place=Place(path, 1),
         remedy="a template has Resources, a DistributionConfig Origins and DefaultCacheBehavior",
-    )
-
-
-def _terraform(path: Path) -> DefinitionError:
-    return DefinitionError(
-        "Terraform definitions are not supported yet",
-        place=Place(path),
-        remedy="give what aws cloudfront get-distribution-config prints",
-    )
-
-
-def _serverless(path: Path) -> DefinitionError:
-    return DefinitionError(
-        "Serverless Framework definitions are not supported yet",
-        place=Place(path),
-        remedy="write the distribution as a CloudFormation template",
     )

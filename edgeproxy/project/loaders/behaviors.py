@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from edgeproxy.distribution.field_encryption import FieldLevelEncryption
 from edgeproxy.distribution.managed import (
     find_cache_policy,
     find_origin_request_policy,
@@ -21,6 +22,10 @@ from edgeproxy.distribution.model import (
 )
 from edgeproxy.errors import DefinitionError
 from edgeproxy.project.checks.distribution import check_behavior
+from edgeproxy.project.checks.field_encryption import (
+    check_encrypting_behavior,
+    check_unknown_encryption,
+)
 from edgeproxy.project.checks.functions import (
     check_account,
     check_edge_function,
@@ -28,6 +33,7 @@ from edgeproxy.project.checks.functions import (
 )
 from edgeproxy.project.checks.public_keys import check_trusted
 from edgeproxy.project.loaders.catalogue import Catalogue, HasId
+from edgeproxy.project.loaders.log_resources import read_realtime_log
 from edgeproxy.project.loaders.policies import read_legacy_settings
 from edgeproxy.project.loaders.section import Section
 from edgeproxy.project.loaders.yaml_source import Table
@@ -42,14 +48,16 @@ _TTLS = ("MinTTL", "DefaultTTL", "MaxTTL")
 
 
 def read_behavior(
-    section: Section, catalogue: Catalogue, targets: Collection[str], s3: Collection[str]
+    section: Section,
+    catalogue: Catalogue,
+    targets: Collection[str],
+    s3: Collection[str],
+    path_pattern: str = "*",
 ) -> Behavior:
-    """One behavior, the default one with the pattern ``*``.
+    """One behavior, the default one unless a pattern is given.
 
     ``targets`` are the IDs of origins and origin groups, ``s3`` those of S3 origins.
     """
-    section.ignore("there is no field-level encryption", "FieldLevelEncryptionId")
-    section.ignore("real-time logs are not written; see --access-log", "RealtimeLogConfigArn")
     section.ignore("Smooth Streaming is not served", "SmoothStreaming")
     target = section.text("TargetOriginId")
     if target not in targets:
@@ -63,7 +71,7 @@ def read_behavior(
     cache = _cache(section, catalogue)
     grpc = section.section("GrpcConfig")
     behavior = Behavior(
-        path_pattern=section.text("PathPattern", "*"),
+        path_pattern=path_pattern,
         target_origin_id=target,
         cache=cache,
         viewer_protocol_policy=ViewerProtocolPolicy(
@@ -82,8 +90,12 @@ def read_behavior(
         functions=_functions(section, catalogue),
         trusted_key_groups=_key_groups(section, catalogue),
         grpc_enabled=_grpc(grpc) if grpc is not None else False,
+        field_level_encryption=_field_encryption(section, catalogue),
+        realtime_log=read_realtime_log(section, catalogue),
     )
     section.finish()
+    if behavior.field_level_encryption is not None:
+        section.found(check_encrypting_behavior(behavior, section.place))
     section.found(check_behavior(behavior, section.place, is_s3=target in s3))
     return behavior
 
@@ -259,15 +271,26 @@ def _cloudfront_association(section: Section, catalogue: Catalogue) -> FunctionA
     return FunctionAssociation(event_type, EdgeFunctionKind.CLOUDFRONT, function.name)
 
 
+def _field_encryption(section: Section, catalogue: Catalogue) -> FieldLevelEncryption | None:
+    name = section.text("FieldLevelEncryptionId", "")
+    known = catalogue.field_encryption.get(name)
+    if name and known is None:
+        section.ignore("its configuration is not here", "FieldLevelEncryptionId")
+        section.found(check_unknown_encryption(name, section.place))
+    return known
+
+
 def _key_groups(section: Section, catalogue: Catalogue) -> tuple[str, ...]:
     """Key groups, and trusted signers as groups of the keys that options name (CDN-CFG-123)."""
     groups: list[str] = []
     for name in ("TrustedKeyGroups", "TrustedSigners"):
         given = section.values.get(name)
         listed = isinstance(given, Table) and "Enabled" in given
-        if listed and not section.required_section(name).boolean("Enabled"):
-            continue
+        enabled = not listed or section.required_section(name).boolean("Enabled")
         named = section.texts(name)
+        if not enabled:
+            section.ignore("Enabled is false", *([name] if named else []))
+            continue
         section.found(check_trusted(named, catalogue.keys_of, section.place(name)))
         if name == "TrustedSigners":
             section.approximate(name, "the keys of an account are those of --public-key")

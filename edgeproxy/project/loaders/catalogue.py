@@ -4,15 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from edgeproxy.awslambda.model import FunctionDefinition
+from edgeproxy.awslambda.model import EventInvokeConfig, FunctionDefinition
+from edgeproxy.awslambda.policies import Statement
+from edgeproxy.distribution.deployment import ContinuousDeploymentPolicy
+from edgeproxy.distribution.field_encryption import FieldLevelEncryption
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
+from edgeproxy.distribution.logs import RealtimeLogConfig
 from edgeproxy.distribution.model import (
     CachePolicy,
+    OriginAccessControl,
     OriginRequestPolicy,
     PublicKey,
-    ResponseHeadersPolicy,
-    TrustStore,
 )
+from edgeproxy.distribution.mutual_tls import TrustStore
+from edgeproxy.distribution.response_headers import ResponseHeadersPolicy
 from edgeproxy.errors import DefinitionError, Place
 from edgeproxy.project.identifiers import FunctionArn, parse_function_arn
 from edgeproxy.project.loaders.section import Section
@@ -39,12 +44,18 @@ class LambdaFunction:
     trusted: tuple[str, ...] | None = None
     versions: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, tuple[Statement, ...]] = field(default_factory=dict)
+    """By qualifier, empty for none."""
+    event_invoke: dict[str, EventInvokeConfig] = field(default_factory=dict)
+    """By qualifier, ``$LATEST`` for none."""
 
     def finished(self) -> FunctionDefinition:
         return replace(
             self.definition,
             versions=tuple(sorted(self.versions, key=int)),
             aliases=dict(self.aliases),
+            policies=dict(self.policies),
+            event_invoke=dict(self.event_invoke),
         )
 
 
@@ -55,6 +66,7 @@ class Catalogue:
     cache_policies: dict[str, CachePolicy] = field(default_factory=dict)
     origin_request_policies: dict[str, OriginRequestPolicy] = field(default_factory=dict)
     response_headers_policies: dict[str, ResponseHeadersPolicy] = field(default_factory=dict)
+    origin_access_controls: dict[str, OriginAccessControl] = field(default_factory=dict)
     public_keys: dict[str, tuple[PublicKey, ...]] = field(default_factory=dict)
     """Each under all the key-pair IDs that it answers to; none when CloudFront refuses it."""
     key_groups: dict[str, tuple[PublicKey, ...]] = field(default_factory=dict)
@@ -62,9 +74,23 @@ class Catalogue:
     cloudfront_functions: dict[str, CloudFrontFunction] = field(default_factory=dict)
     connection_functions: dict[str, CloudFrontFunction] = field(default_factory=dict)
     trust_stores: dict[str, TrustStore] = field(default_factory=dict)
+    realtime_logs: dict[str, RealtimeLogConfig] = field(default_factory=dict)
+    deployment_policies: dict[str, ContinuousDeploymentPolicy] = field(default_factory=dict)
+    deployment_places: dict[str, Place] = field(default_factory=dict)
+    """Where each policy names its staging distributions."""
+    field_encryption: dict[str, FieldLevelEncryption] = field(default_factory=dict)
     lambda_functions: dict[str, LambdaFunction] = field(default_factory=dict)
     loose_keys: dict[str, PublicKey] = field(default_factory=dict)
     """Keys that options name and no key group lists; every group trusts them."""
+
+    @property
+    def custom_policies(self) -> Mapping[str, int]:
+        """How many policies there are, by what they are called."""
+        return {
+            "cache policies": len(self.cache_policies),
+            "origin request policies": len(self.origin_request_policies),
+            "response headers policies": len(self.response_headers_policies),
+        }
 
     def keys_of(self, group: str) -> tuple[PublicKey, ...]:
         """The keys that sign for a key group, or for the account of a trusted signer."""

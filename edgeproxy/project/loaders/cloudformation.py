@@ -11,9 +11,20 @@ from edgeproxy.distribution.functions import KeyValueStore
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.errors import DefinitionError, UsageError
 from edgeproxy.project import identifiers
+from edgeproxy.project.checks.counts import check_custom_policies
+from edgeproxy.project.checks.deployment import check_pairs
+from edgeproxy.project.checks.distribution import check_caller_reference
 from edgeproxy.project.loaders.catalogue import Catalogue
 from edgeproxy.project.loaders.distribution import Identifiers, read_distribution
 from edgeproxy.project.loaders.edge_resources import read_edge_resources
+from edgeproxy.project.loaders.event_invoke import (
+    read_event_invoke_config,
+    read_serverless_event_invoke,
+)
+from edgeproxy.project.loaders.field_encryption import (
+    read_field_encryption,
+    require_field_encryption,
+)
 from edgeproxy.project.loaders.functions import (
     LAMBDA_FUNCTIONS,
     read_alias,
@@ -21,16 +32,23 @@ from edgeproxy.project.loaders.functions import (
     read_function_url,
     read_version,
 )
+from edgeproxy.project.loaders.layers import LAYERS, read_layers
 from edgeproxy.project.loaders.load_balancers import read_load_balancers
+from edgeproxy.project.loaders.log_resources import (
+    LOG_DELIVERIES,
+    read_log_deliveries,
+    read_realtime_log_configs,
+)
 from edgeproxy.project.loaders.mutual_tls import (
     given_trust_stores,
     read_mutual_tls_resources,
     require_trust_stores,
 )
 from edgeproxy.project.loaders.options import Loaded, LoadOptions
+from edgeproxy.project.loaders.permissions import PERMISSIONS, check_doors, read_permissions
 from edgeproxy.project.loaders.policies import NOT_TRAFFIC
 from edgeproxy.project.loaders.public_keys import read_public_keys, require_trust
-from edgeproxy.project.loaders.sam import expand_serverless
+from edgeproxy.project.loaders.sam import SERVERLESS_FUNCTION, expand_serverless
 from edgeproxy.project.loaders.template import Template
 from edgeproxy.project.loaders.tenants import read_tenants
 from edgeproxy.project.model import Project
@@ -41,13 +59,15 @@ __all__ = ["load_templates"]
 _BUCKET_DEPLOYMENT = "Custom::CDKBucketDeployment"
 _READ = (
     *LAMBDA_FUNCTIONS,
-    *(f"AWS::Lambda::{kind}" for kind in ("Version", "Alias", "Url")),
+    *(f"AWS::Lambda::{kind}" for kind in ("Version", "Alias", "Url", "EventInvokeConfig")),
     *(
         f"AWS::CloudFront::{kind}"
         for kind in (
             "Distribution", "CachePolicy", "OriginRequestPolicy", "ResponseHeadersPolicy",
             "Function", "KeyValueStore", "KeyGroup", "PublicKey", "ContinuousDeploymentPolicy",
             "ConnectionFunction", "TrustStore", "DistributionTenant", "ConnectionGroup",
+            "OriginAccessControl", "CloudFrontOriginAccessIdentity",
+            "RealtimeLogConfig",
         )
     ),
     *(
@@ -56,28 +76,26 @@ _READ = (
     ),
 )  # fmt: skip
 _REFERRED_TO = (
+    *LAYERS,
     _BUCKET_DEPLOYMENT,
+    *LOG_DELIVERIES,
+    *PERMISSIONS,
     "AWS::SSM::Parameter",
     "Custom::CrossRegionExportReader",
     "Custom::CrossRegionExportWriter",
     "Custom::CrossRegionStringParameterReader",
 )
 _NOT_READ = {
-    "AWS::Lambda::Permission": "resource policies are not checked",
-    "AWS::Lambda::LayerVersion": "layers are not added to functions",
-    "AWS::Serverless::LayerVersion": "layers are not added to functions",
-    "AWS::Lambda::EventInvokeConfig": "asynchronous invocations have no destinations yet",
     "AWS::Lambda::EventSourceMapping": "queues and streams do not call functions here",
-    "AWS::CloudFront::OriginAccessControl": "requests to origins are not signed",
-    "AWS::CloudFront::CloudFrontOriginAccessIdentity": "requests to origins are not signed",
-    "AWS::CloudFront::RealtimeLogConfig": "real-time logs are not written; see --access-log",
     "AWS::CloudFormation::Stack": "nested stacks are not read; give their template as TARGET",
     "AWS::Serverless::Application": "nested applications are not read",
     "AWS::Serverless::Api": "API gateways do not run here; map the origin with --origin",
     "AWS::Serverless::HttpApi": "API gateways do not run here; map the origin with --origin",
     "AWS::ApiGateway::RestApi": "API gateways do not run here; map the origin with --origin",
     "AWS::ApiGatewayV2::Api": "API gateways do not run here; map the origin with --origin",
-    "AWS::S3::Bucket": "buckets do not exist here; map the origin to a folder with --origin",
+    "AWS::S3::Bucket": (
+        "no bucket is made here; map the origin with --origin, or give --aws-endpoint S3=URL"
+    ),
     "AWS::WAFv2::WebACL": "there is no web application firewall here",
 }
 
@@ -95,11 +113,14 @@ def load_templates(templates: Sequence[Template], notes: Notes, options: LoadOpt
     catalogue = Catalogue(
         loose_keys=read_public_keys(options.public_keys), trust_stores=given_trust_stores(options)
     )
+    catalogue.field_encryption = read_field_encryption(options.field_level_encryption, notes)
     _read_functions(templates, catalogue, options)
     bundles: list[Path] = []
     for template in templates:
         read_edge_resources(template, catalogue, options)
+        read_realtime_log_configs(template, catalogue)
         bundles += read_mutual_tls_resources(template, catalogue, options)
+    notes.found(check_custom_policies(catalogue.custom_policies))
     stores = {store.name: store for store in catalogue.key_value_stores.values()}
     _require_stores(stores, options)
     urls = {
@@ -107,27 +128,33 @@ def load_templates(templates: Sequence[Template], notes: Notes, options: LoadOpt
         for template in templates
         for resource in template.resources("AWS::Lambda::Url")
     }
+    knows_policies = read_permissions(templates, catalogue)
     load_balancers = {each.logical_id: each for each in read_load_balancers(templates, catalogue)}
     declared = {
         each.logical_id: each
         for template in templates
         for each in _read_distributions(template, catalogue)
     }
+    declared = read_log_deliveries(templates, declared)
     shared = {name: each for name, each in declared.items() if each.is_multi_tenant}
     distributions = {name: each for name, each in declared.items() if name not in shared}
     distributions |= read_tenants(templates, declared)
     require_trust(options.public_keys, distributions.values())
     require_trust_stores(options, catalogue, distributions.values())
+    require_field_encryption(options.field_level_encryption, distributions.values())
+    policies = catalogue.deployment_policies
+    notes.found(check_pairs(distributions, policies, catalogue.deployment_places))
     listening = [name for name, balancer in load_balancers.items() if balancer.listeners]
     origins = _own_origins(templates, urls, listening)
     for template in templates:
         _note_the_rest(template, notes)
-    sources = [template.file for template in templates]
+    sources = [file for each in templates for file in (each.file, *each.more_sources)]
     sources += [store.source for store in stores.values() if store.source is not None]
-    sources += bundles
+    sources += [*bundles, *options.field_level_encryption.values()]
     project = Project(
         distributions=distributions,
         multi_tenant_distributions=shared,
+        continuous_deployment_policies=policies,
         functions={
             name: function.finished()
             for name, function in catalogue.lambda_functions.items()
@@ -141,6 +168,8 @@ def load_templates(templates: Sequence[Template], notes: Notes, options: LoadOpt
         report=notes.report,
         sources=tuple(dict.fromkeys([*sources, *options.public_keys.values()])),
     )
+    if knows_policies:
+        notes.found(check_doors(templates, project, catalogue))
     stand_ins = {host: name for each in templates for host, name in each.stand_ins.items()}
     return Loaded(project, origins, stand_ins, notes.findings)
 
@@ -148,15 +177,21 @@ def load_templates(templates: Sequence[Template], notes: Notes, options: LoadOpt
 def _read_functions(
     templates: Sequence[Template], catalogue: Catalogue, options: LoadOptions
 ) -> None:
+    layers = read_layers(templates, options.state_dir)
     for template in templates:
         for resource in template.resources(*LAMBDA_FUNCTIONS):
-            read_function(resource, template, catalogue, options.state_dir)
+            read_function(resource, template, catalogue, layers, options)
     for template in templates:
         for resource in template.resources("AWS::Lambda::Version"):
             read_version(resource, template, catalogue)
     for template in templates:
         for resource in template.resources("AWS::Lambda::Alias"):
             read_alias(resource, catalogue)
+    for template in templates:
+        for resource in template.resources("AWS::Lambda::EventInvokeConfig"):
+            read_event_invoke_config(resource, catalogue)
+        for resource in template.resources(SERVERLESS_FUNCTION):
+            read_serverless_event_invoke(resource, template, catalogue)
 
 
 def _require_stores(stores: Mapping[str, KeyValueStore], options: LoadOptions) -> None:
@@ -231,6 +266,8 @@ def _read_distributions(template: Template, catalogue: Catalogue) -> list[Distri
             template.file,
         )
         found.append(read_distribution(config, made, catalogue))
+        given = "CallerReference" in config.values
+        config.found(check_caller_reference(config.place, given=given, in_template=True))
         properties.finish()
     return found
 

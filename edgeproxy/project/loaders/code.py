@@ -18,7 +18,7 @@ from edgeproxy.project.loaders.section import Section
 from edgeproxy.project.loaders.template import Resource, Template
 from edgeproxy.project.report import CheckFinding
 
-__all__ = ["Code", "check_handler", "find_code"]
+__all__ = ["Code", "check_handler", "find_code", "find_layer"]
 
 _SUFFIXES = {"python": (".py",), "nodejs": (".js", ".mjs", ".cjs")}
 
@@ -39,16 +39,52 @@ def find_code(
 
     Raises :class:`DefinitionError` for a path that does not exist.
     """
-    properties = resource.properties
     if resource.type == SERVERLESS_FUNCTION:
         return _serverless_code(resource, template, runtime, state_dir)
-    asset = _asset_of_metadata(resource, template)
-    nested = properties.section("Code") if not _is_text(properties, "Code") else None
+    return _stored(resource, "Code", template, runtime, state_dir)
+
+
+def find_layer(resource: Resource, template: Template, state_dir: Path) -> Code | DefinitionError:
+    """What a layer holds, or why it is not here. Raises as :func:`find_code` does."""
+    properties = resource.properties
+    if resource.type == "AWS::Lambda::LayerVersion":
+        return _stored(resource, "Content", template, "", state_dir)
+    built = template.file.parent / ".aws-sam" / "build" / resource.logical_id
+    if built.is_dir():
+        properties.text("ContentUri", "")
+        return Code(built.resolve(), (built.resolve(),))
+    if not _is_text(properties, "ContentUri"):
+        nested = properties.required_section("ContentUri")
+        where = f"s3://{nested.text('Bucket')}/{nested.text('Key')}"
+        nested.ignore("there is one version of the object", "Version")
+        nested.finish()
+        return _not_here(properties, "ContentUri", where)
+    return _local(properties, "ContentUri", template, state_dir)
+
+
+def _stored(
+    resource: Resource, name: str, template: Template, runtime: str, state_dir: Path
+) -> Code | DefinitionError:
+    """What the mapping ``name`` describes, or the local path that the AWS CLI would upload."""
+    properties = resource.properties
+    asset = _asset_of_metadata(resource, template, name)
+    nested = properties.section(name) if not _is_text(properties, name) else None
     if nested is None:
-        return _local(properties, "Code", template, state_dir)
+        return _local(properties, name, template, state_dir)
+    nested.ignore("there is one version of the object", "S3ObjectVersion")
+    nested.ignore("nothing is encrypted here", "SourceKMSKeyArn")
+    nested.ignore("the code is read where it lies", "S3ObjectStorageMode")
+    source = _nested_code(nested, asset, template, runtime, state_dir)
+    nested.finish()
+    return source
+
+
+def _nested_code(
+    nested: Section, asset: Path | None, template: Template, runtime: str, state_dir: Path
+) -> Code | DefinitionError:
+    """The code that the mapping ``Code`` names."""
     if nested.has("ZipFile"):
         return _inline(nested.text("ZipFile"), runtime, state_dir)
-    nested.ignore("there is one version of the object", "S3ObjectVersion", "SourceKMSKeyArn")
     if nested.has("ImageUri"):
         return _no_image(nested, "ImageUri")
     bucket, key = nested.text("S3Bucket"), nested.text("S3Key")
@@ -76,6 +112,8 @@ def _serverless_code(
     if not _is_text(properties, "CodeUri"):
         nested = properties.required_section("CodeUri")
         where = f"s3://{nested.text('Bucket')}/{nested.text('Key')}"
+        nested.ignore("there is one version of the object", "Version")
+        nested.finish()
         return _not_here(properties, "CodeUri", where)
     built = _built(resource, template)
     if built is not None:
@@ -130,14 +168,15 @@ def _no_image(section: Section, name: str) -> DefinitionError:
         name,
         "container images do not run here",
         rule="CDN-CFG-273",
-        remedy="package the function as a folder with PackageType Zip",
+        remedy="give a folder with the image's files by --image FUNCTION=FOLDER, or package the "
+        "function as a folder with PackageType Zip",
     )
 
 
-def _asset_of_metadata(resource: Resource, template: Template) -> Path | None:
+def _asset_of_metadata(resource: Resource, template: Template, name: str) -> Path | None:
     """CDK's own note of where the code came from, tried first (CDN-CFG-303)."""
     path = resource.metadata.get("aws:asset:path")
-    if resource.metadata.get("aws:asset:property") != "Code" or not isinstance(path, str):
+    if resource.metadata.get("aws:asset:property") != name or not isinstance(path, str):
         return None
     folder = template.file.parent / path
     return folder if folder.exists() else None

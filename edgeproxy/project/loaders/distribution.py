@@ -16,14 +16,21 @@ from edgeproxy.distribution.model import (
     PublicKey,
     S3Origin,
 )
+from edgeproxy.project.checks.deployment import check_deployment, check_unknown_policy
 from edgeproxy.project.checks.distribution import (
+    check_comment,
+    check_default_root_object,
     check_distribution,
     check_error_response,
     check_unique,
 )
 from edgeproxy.project.checks.mutual_tls import check_viewer_mtls
+from edgeproxy.project.checks.origin_access import check_access_in_behaviors
+from edgeproxy.project.checks.restrictions import check_geo_restriction
 from edgeproxy.project.loaders.behaviors import read_behavior
 from edgeproxy.project.loaders.catalogue import Catalogue
+from edgeproxy.project.loaders.certificate import read_certificate
+from edgeproxy.project.loaders.log_resources import read_logging
 from edgeproxy.project.loaders.multi_tenant import read_parameter_definitions
 from edgeproxy.project.loaders.mutual_tls import (
     read_connection_association,
@@ -32,28 +39,14 @@ from edgeproxy.project.loaders.mutual_tls import (
 from edgeproxy.project.loaders.origins import read_origin, read_origin_group
 from edgeproxy.project.loaders.policies import NOT_TRAFFIC
 from edgeproxy.project.loaders.section import Section
-from edgeproxy.project.report import CheckFinding, Severity
 
-__all__ = ["OWN_CERTIFICATE", "Identifiers", "read_distribution", "read_geo_restriction"]
+__all__ = ["Identifiers", "read_distribution", "read_geo_restriction"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-OWN_CERTIFICATE = "with --https-port a certificate of the local authority stands in"
-_DEFAULT_MINIMUM = "TLSv1"
-_MINIMUM_VERSIONS = (
-    "SSLv3",
-    "TLSv1",
-    "TLSv1_2016",
-    "TLSv1.1_2016",
-    "TLSv1.2_2018",
-    "TLSv1.2_2019",
-    "TLSv1.2_2021",
-    "TLSv1.2_2025",
-    "TLSv1.3_2025",
-)
-"""CDN-CFG-153."""
 _HTTP_VERSIONS = ("http1.1", "http2", "http3", "http2and3")
+_PRICE_CLASSES = ("PriceClass_100", "PriceClass_200", "PriceClass_All", "None")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +64,7 @@ def read_distribution(
 ) -> Distribution:
     """The distribution. Raises :class:`DefinitionError` for what cannot be run."""
     _ignore(config)
-    origins = _origins(config)
+    origins = _origins(config, catalogue)
     groups = _groups(config, origins)
     default = config.required_section("DefaultCacheBehavior")
     targets = [*origins, *groups]
@@ -81,6 +74,7 @@ def read_distribution(
         _ordered(each, catalogue, targets, s3) for each in config.sections("CacheBehaviors")
     )
     parameters = read_parameter_definitions(config)
+    aliases = tuple(alias.lower() for alias in config.texts("Aliases|CNAMEs"))
     distribution = Distribution(
         logical_id=identifiers.logical_id,
         id=identifiers.id,
@@ -90,58 +84,55 @@ def read_distribution(
         origin_groups=groups,
         default_behavior=default_behavior,
         behaviors=behaviors,
-        aliases=tuple(alias.lower() for alias in config.texts("Aliases|CNAMEs")),
+        aliases=aliases,
         default_root_object=_default_root_object(config),
         custom_error_responses=_error_responses(config),
         geo_restriction=_geo_restriction(config.section("Restrictions")),
         key_groups=_key_groups((default_behavior, *behaviors), catalogue),
         http_version=config.choice("HttpVersion", _HTTP_VERSIONS, "http2"),
-        minimum_protocol_version=_minimum_protocol_version(config.section("ViewerCertificate")),
+        minimum_protocol_version=read_certificate(config, aliases),
         enabled=config.boolean("Enabled", True),
+        staging=config.boolean("Staging", False),
+        continuous_deployment_policy_id=_deployment_policy(config, catalogue),
         viewer_mtls=read_viewer_mtls(config, catalogue),
         connection_function=read_connection_association(config, catalogue),
+        cache_tag_header=_cache_tag_header(config.section("CacheTagConfig")),
         parameter_definitions=parameters,
+        logging=read_logging(config),
         source=identifiers.source,
     )
     config.approximate("HttpVersion", "viewers are served over HTTP/1.1")
     config.approximate("CNAMEs", "read as Aliases, their present name")
-    _check_staging(config, distribution)
     config.finish()
     config.found(check_distribution(distribution, config.place))
+    config.found(check_deployment(distribution, config.place))
     config.found(check_viewer_mtls(distribution, config.place))
+    config.found(check_access_in_behaviors(distribution, config.place))
     return distribution
 
 
 def _ignore(config: Section) -> None:
+    config.choice("PriceClass", _PRICE_CLASSES, "")
+    config.found(check_comment(config.values.get("Comment"), config.place))
     config.ignore(NOT_TRAFFIC, "Comment", "CallerReference", "PriceClass", "AnycastIpListId")
-    config.ignore("logs are not delivered to buckets; use --access-log", "Logging")
     config.ignore("there is no web application firewall here", "WebACLId")
     config.ignore("the listener's address decides", "IPV6Enabled|IsIPV6Enabled")
-    config.ignore("invalidation is by path only", "CacheTagConfig")
 
 
-def _minimum_protocol_version(certificate: Section | None) -> str:
-    if certificate is None:
-        return _DEFAULT_MINIMUM
-    certificate.ignore(
-        OWN_CERTIFICATE,
-        "ACMCertificateArn|AcmCertificateArn",
-        "IAMCertificateId|IamCertificateId",
-        "Certificate",
-        "CertificateSource",
-    )
-    certificate.ignore("every viewer may name its host", "SSLSupportMethod|SslSupportMethod")
-    minimum = certificate.choice("MinimumProtocolVersion", _MINIMUM_VERSIONS, _DEFAULT_MINIMUM)
-    # CloudFront's own certificate comes with its own policy, whatever is asked for.
-    is_default = certificate.boolean("CloudFrontDefaultCertificate", False)
-    certificate.finish()
-    return _DEFAULT_MINIMUM if is_default else minimum
+def _deployment_policy(config: Section, catalogue: Catalogue) -> str:
+    """The policy's ID; what is not declared here sends nobody anywhere."""
+    policy_id = config.text("ContinuousDeploymentPolicyId", "")
+    if policy_id and policy_id not in catalogue.deployment_policies:
+        config.ignore("the policy is not declared here", "ContinuousDeploymentPolicyId")
+        config.found(check_unknown_policy(policy_id, config.place))
+    return policy_id
 
 
-def _origins(config: Section) -> Mapping[str, Origin]:
+def _origins(config: Section, catalogue: Catalogue) -> Mapping[str, Origin]:
     sections = config.sections("Origins")
     legacy = None if sections else _legacy_origin(config)
-    origins = [legacy] if legacy is not None else [read_origin(each) for each in sections]
+    declared = [read_origin(each, catalogue) for each in sections]
+    origins = declared if legacy is None else [legacy]
     if not origins:
         raise config.error("", "Origins is missing", remedy="AWS requires at least one origin")
     config.found(
@@ -195,24 +186,23 @@ def _groups(config: Section, origins: Mapping[str, Origin]) -> Mapping[str, Orig
 
 
 def _ordered(section: Section, catalogue: Catalogue, targets: list[str], s3: list[str]) -> Behavior:
-    section.text("PathPattern")
-    return read_behavior(section, catalogue, targets, s3)
+    pattern = section.text("PathPattern")
+    return read_behavior(section, catalogue, targets, s3, pattern)
 
 
 def _default_root_object(config: Section) -> str:
     name = config.text("DefaultRootObject", "")
-    if name.startswith("/"):
-        config.found(
-            [
-                CheckFinding(
-                    "CDN-CFG-402",
-                    config.place("DefaultRootObject"),
-                    "InvalidDefaultRootObject: DefaultRootObject must not begin with /.",
-                    f"write {name.lstrip('/')}",
-                )
-            ]
-        )
+    config.found(check_default_root_object(name, config.place))
     return name.lstrip("/")
+
+
+def _cache_tag_header(tags: Section | None) -> str:
+    """CDN-CFG-039."""
+    if tags is None:
+        return ""
+    name = tags.text("HeaderName")
+    tags.finish()
+    return name
 
 
 def _error_responses(config: Section) -> Mapping[int, CustomErrorResponse]:
@@ -236,11 +226,11 @@ def _error_responses(config: Section) -> Mapping[int, CustomErrorResponse]:
 
 
 def _geo_restriction(restrictions: Section | None) -> GeoRestriction:
-    geo = restrictions.section("GeoRestriction") if restrictions is not None else None
-    if geo is None or restrictions is None:
+    if restrictions is None:
         return GeoRestriction()
+    geo = restrictions.section("GeoRestriction")
     restrictions.finish()
-    return read_geo_restriction(geo)
+    return GeoRestriction() if geo is None else read_geo_restriction(geo)
 
 
 def read_geo_restriction(geo: Section) -> GeoRestriction:
@@ -252,6 +242,7 @@ def read_geo_restriction(geo: Section) -> GeoRestriction:
         locations=frozenset(code.upper() for code in geo.texts("Locations|Items")),
     )
     geo.finish()
+    geo.found(check_geo_restriction(restriction, geo.place))
     return restriction
 
 
@@ -260,35 +251,3 @@ def _key_groups(
 ) -> Mapping[str, tuple[PublicKey, ...]]:
     names = dict.fromkeys(name for each in behaviors for name in each.trusted_key_groups)
     return {name: catalogue.keys_of(name) for name in names}
-
-
-def _check_staging(config: Section, distribution: Distribution) -> None:
-    """CDN-CFG-401."""
-    why = "continuous deployment does not run here: each distribution serves on its own"
-    staging = config.boolean("Staging", False)
-    has_policy = config.text("ContinuousDeploymentPolicyId", "") != ""
-    for name in ("Staging", "ContinuousDeploymentPolicyId"):
-        config.ignore(why, name)
-    if has_policy and "3" in distribution.http_version:
-        config.found(
-            [
-                CheckFinding(
-                    "CDN-CFG-401",
-                    config.place("HttpVersion"),
-                    "InvalidArgument: continuous deployment does not work with HTTP/3.",
-                    "set HttpVersion to http2",
-                )
-            ]
-        )
-    if staging and has_policy:
-        config.found(
-            [
-                CheckFinding(
-                    "CDN-CFG-401",
-                    config.place("ContinuousDeploymentPolicyId"),
-                    "A staging distribution has no policy of its own.",
-                    "attach the policy to the primary distribution",
-                    Severity.WARNING,
-                )
-            ]
-        )

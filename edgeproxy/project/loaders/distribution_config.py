@@ -3,9 +3,14 @@
 from pathlib import Path
 
 from edgeproxy.project import identifiers
+from edgeproxy.project.checks.distribution import check_caller_reference
 from edgeproxy.project.checks.tenants import without_tenants
 from edgeproxy.project.loaders.catalogue import Catalogue
 from edgeproxy.project.loaders.distribution import Identifiers, read_distribution
+from edgeproxy.project.loaders.field_encryption import (
+    read_field_encryption,
+    require_field_encryption,
+)
 from edgeproxy.project.loaders.mutual_tls import given_trust_stores, require_trust_stores
 from edgeproxy.project.loaders.options import Loaded, LoadOptions
 from edgeproxy.project.loaders.public_keys import read_public_keys, require_trust
@@ -17,6 +22,11 @@ from edgeproxy.project.report import Notes
 __all__ = ["is_distribution_config", "load_distribution_config"]
 
 _NAME = "Default"
+_STATE = (
+    "ARN", "ActiveTrustedKeyGroups", "ActiveTrustedSigners", "AliasICPRecordals", "ETag",
+    "InProgressInvalidationBatches", "LastModifiedTime", "Location", "Status", "Tags",
+)  # fmt: skip
+_TOLD_BY_AWS = "it tells of the distribution on AWS"
 
 
 def is_distribution_config(table: Table) -> bool:
@@ -41,6 +51,7 @@ def load_distribution_config(
     catalogue = Catalogue(
         loose_keys=read_public_keys(options.public_keys), trust_stores=given_trust_stores(options)
     )
+    catalogue.field_encryption = read_field_encryption(options.field_level_encryption, notes)
     distribution = read_distribution(
         config,
         Identifiers(
@@ -51,14 +62,27 @@ def load_distribution_config(
         ),
         catalogue,
     )
+    for each in (outer, inner):
+        if each is config:
+            break
+        each.ignore(_TOLD_BY_AWS, *_STATE)
+        each.finish()
+    given = config.has("CallerReference")
+    notes.found(check_caller_reference(config.place, given=given, in_template=False))
     if distribution.is_multi_tenant:
         notes.found([without_tenants(config.place("ConnectionMode"))])
     require_trust(options.public_keys, [distribution])
     require_trust_stores(options, catalogue, [distribution])
+    require_field_encryption(options.field_level_encryption, [distribution])
     project = Project(
         distributions={} if distribution.is_multi_tenant else {_NAME: distribution},
         multi_tenant_distributions={_NAME: distribution} if distribution.is_multi_tenant else {},
         report=notes.report,
-        sources=(file, *options.public_keys.values(), *options.trust_stores.values()),
+        sources=(
+            file,
+            *options.public_keys.values(),
+            *options.trust_stores.values(),
+            *options.field_level_encryption.values(),
+        ),
     )
     return Loaded(project, findings=notes.findings)

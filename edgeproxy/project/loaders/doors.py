@@ -2,7 +2,13 @@
 
 from dataclasses import replace
 
-from edgeproxy.awslambda.model import FunctionUrl
+from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
+from edgeproxy.awslambda.policies import (
+    INVOKE,
+    Permission,
+    public_url_statements,
+    statement_of,
+)
 from edgeproxy.loadbalancing.model import (
     AlbForward,
     AlbListener,
@@ -34,9 +40,18 @@ def with_doors(loaded: Loaded, options: LoadOptions) -> Loaded:
     if options.load_balancers:
         names = [files.add(given, project.functions).name for given in options.load_balancers]
         balancers[_NAME] = _load_balancer(names, options)
-    functions = {**project.functions, **files.functions}
+    opened = {name: _open_to_doors(function) for name, function in files.functions.items()}
+    functions = {**project.functions, **opened}
     changed = replace(project, functions=functions, function_urls=urls, load_balancers=balancers)
     return replace(loaded, project=changed)
+
+
+def _open_to_doors(function: FunctionDefinition) -> FunctionDefinition:
+    """With the statements that the options' doors need (FU-102, AL-004)."""
+    arn = function.spec.arn
+    balancer = Permission("Balancer", INVOKE, "elasticloadbalancing.amazonaws.com")
+    statements = (*public_url_statements(arn), statement_of(balancer, arn))
+    return replace(function, policies={"": statements})
 
 
 def _load_balancer(functions: list[str], options: LoadOptions) -> LoadBalancer:

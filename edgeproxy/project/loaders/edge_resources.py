@@ -1,12 +1,18 @@
 """Reads what distributions refer to: policies, CloudFront Functions, stores, keys."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
-from edgeproxy.distribution.model import PublicKey
-from edgeproxy.errors import DefinitionError, Place
+from edgeproxy.distribution.model import (
+    CachePolicy,
+    OriginRequestPolicy,
+    PublicKey,
+)
+from edgeproxy.distribution.response_headers import ResponseHeadersPolicy
+from edgeproxy.errors import DefinitionError, Place, reason
 from edgeproxy.project.checks.functions import (
     check_cloudfront_function,
     check_comment,
@@ -14,10 +20,11 @@ from edgeproxy.project.checks.functions import (
     check_published,
 )
 from edgeproxy.project.checks.public_keys import check_public_key, check_unknown_key
-from edgeproxy.project.identifiers import policy_id, public_key_id
+from edgeproxy.project.identifiers import distribution_id, policy_id, public_key_id
 from edgeproxy.project.loaders.catalogue import Catalogue
 from edgeproxy.project.loaders.deployment import read_deployment_policy
 from edgeproxy.project.loaders.options import LoadOptions
+from edgeproxy.project.loaders.origins import read_origin_access_control
 from edgeproxy.project.loaders.policies import (
     NOT_TRAFFIC,
     read_cache_policy,
@@ -31,6 +38,7 @@ from edgeproxy.project.report import CheckFinding
 
 __all__ = ["associated_store", "read_edge_resources", "read_key_value_data"]
 
+_Policy: TypeAlias = CachePolicy | OriginRequestPolicy | ResponseHeadersPolicy
 _CF = "AWS::CloudFront::"
 _RUNTIMES = ("cloudfront-js-1.0", "cloudfront-js-2.0")
 
@@ -39,27 +47,57 @@ def read_edge_resources(template: Template, catalogue: Catalogue, options: LoadO
     """Fill ``catalogue`` from one template, in the order of who refers to whom."""
     for resource in template.resources(f"{_CF}CachePolicy"):
         config, name = _config(resource, "CachePolicyConfig"), policy_id(resource.logical_id)
-        catalogue.cache_policies[name] = read_cache_policy(config, name)
+        policy = read_cache_policy(config, name)
+        config.found(_check_name(policy, catalogue.cache_policies.values(), config))
+        catalogue.cache_policies[name] = policy
     for resource in template.resources(f"{_CF}OriginRequestPolicy"):
         config, name = (
             _config(resource, "OriginRequestPolicyConfig"),
             policy_id(resource.logical_id),
         )
-        catalogue.origin_request_policies[name] = read_origin_request_policy(config, name)
+        forwarding = read_origin_request_policy(config, name)
+        config.found(_check_name(forwarding, catalogue.origin_request_policies.values(), config))
+        catalogue.origin_request_policies[name] = forwarding
     for resource in template.resources(f"{_CF}ResponseHeadersPolicy"):
         config = _config(resource, "ResponseHeadersPolicyConfig")
         name = policy_id(resource.logical_id)
-        catalogue.response_headers_policies[name] = read_response_headers_policy(config, name)
+        headers = read_response_headers_policy(config, name)
+        config.found(_check_name(headers, catalogue.response_headers_policies.values(), config))
+        catalogue.response_headers_policies[name] = headers
     for resource in template.resources(f"{_CF}KeyValueStore"):
         arn = template.attribute(resource.logical_id, "Arn", resource.place)
-        catalogue.key_value_stores[str(arn)] = _key_value_store(resource, template, options)
+        store = _key_value_store(resource, template, options)
+        others = catalogue.key_value_stores.values()
+        _require_new_name(store.name, others, resource.properties, "CDN-CFG-214")
+        catalogue.key_value_stores[str(arn)] = store
     for resource in template.resources(f"{_CF}Function"):
         function = _cloudfront_function(resource, template, catalogue)
         arn = template.attribute(resource.logical_id, "FunctionARN", resource.place)
         catalogue.cloudfront_functions[str(arn)] = function
+    _origin_access(template, catalogue)
     _key_groups(template, catalogue)
     for resource in template.resources(f"{_CF}ContinuousDeploymentPolicy"):
-        read_deployment_policy(_config(resource, "ContinuousDeploymentPolicyConfig"))
+        config, name = (
+            _config(resource, "ContinuousDeploymentPolicyConfig"),
+            policy_id(resource.logical_id),
+        )
+        catalogue.deployment_policies[name] = read_deployment_policy(
+            config, resource.logical_id, name
+        )
+        catalogue.deployment_places[name] = config.place("StagingDistributionDnsNames")
+
+
+def _check_name(
+    policy: _Policy, others: Iterable[_Policy], config: Section
+) -> Iterator[CheckFinding]:
+    """CDN-CFG-170"""
+    if any(policy.name == other.name for other in others):
+        yield CheckFinding(
+            "CDN-CFG-170",
+            config.place("Name"),
+            f"AlreadyExists: another policy of this kind is named {policy.name!r}.",
+            "names are unique in an account",
+        )
 
 
 def _config(resource: Resource, name: str) -> Section:
@@ -67,6 +105,18 @@ def _config(resource: Resource, name: str) -> Section:
     resource.properties.ignore(NOT_TRAFFIC, "Tags")
     resource.properties.finish()
     return config
+
+
+def _origin_access(template: Template, catalogue: Catalogue) -> None:
+    """Origin access controls, and the older identities, which only have an ID (CDN-CFG-222)."""
+    for resource in template.resources(f"{_CF}OriginAccessControl"):
+        config = _config(resource, "OriginAccessControlConfig")
+        control = read_origin_access_control(config, distribution_id(resource.logical_id))
+        catalogue.origin_access_controls[control.id] = control
+    for resource in template.resources(f"{_CF}CloudFrontOriginAccessIdentity"):
+        config = _config(resource, "CloudFrontOriginAccessIdentityConfig")
+        config.ignore(NOT_TRAFFIC, "Comment")
+        config.finish()
 
 
 # functions and stores
@@ -98,15 +148,22 @@ def _cloudfront_function(
     properties.found(check_cloudfront_function(function, len(stores), properties.place))
     if not config.has("Comment"):
         properties.found(check_comment(config.place()))
-    names = [each.name for each in catalogue.cloudfront_functions.values()]
-    if function.name in names:
+    others = catalogue.cloudfront_functions.values()
+    _require_new_name(function.name, others, properties, "CFF-ASSOC-06")
+    return function
+
+
+def _require_new_name(
+    name: str, others: Iterable[CloudFrontFunction | KeyValueStore], properties: Section, rule: str
+) -> None:
+    """Functions and stores are found by name, so that a second one could not be."""
+    if any(name == other.name for other in others):
         raise properties.error(
             "Name",
-            f"another function is named {function.name!r}",
-            rule="CFF-ASSOC-06",
+            f"another one is named {name!r}",
+            rule=rule,
             remedy="names are unique in an account",
         )
-    return function
 
 
 def _stores(config: Section) -> list[Section]:
@@ -146,9 +203,10 @@ def _key_value_store(resource: Resource, template: Template, options: LoadOption
             )
         imported.finish()
     properties.finish()
-    store = KeyValueStore(
-        name, read_key_value_data(source) if source is not None else {}, resource.logical_id, source
-    )
+    pairs = resource.metadata.get("KeyValuePairs")  # Terraform has them in resources.
+    own = {key: str(pairs[key]) for key in pairs} if isinstance(pairs, Table) else {}
+    data = read_key_value_data(source) if source is not None else own
+    store = KeyValueStore(name, data, resource.logical_id, source)
     properties.found(check_key_value_store(store, Place(source) if source else resource.place))
     return store
 
@@ -191,7 +249,7 @@ def _read(file: Path) -> str:
         return file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DefinitionError(
-            f"cannot be read: {error}", place=Place(file), remedy="check the path"
+            f"cannot be read: {reason(error)}", place=Place(file), remedy="check the path"
         ) from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from pathlib import Path
 
 from edgeproxy.awslambda.model import FunctionDefinition
-from edgeproxy.errors import Place, UsageError
+from edgeproxy.errors import Place, UsageError, reason
 from edgeproxy.project.identifiers import Identity
 from edgeproxy.project.loaders.options import FunctionFile
 from edgeproxy.runtimes.invocation import FunctionSpec
@@ -23,6 +23,9 @@ _RUNTIMES = {
     ".mjs": NODE_RUNTIME,
     ".cjs": NODE_RUNTIME,
 }
+_BOOTSTRAP = "bootstrap"
+"""The file's name of a custom runtime (LR-215)."""
+_CUSTOM_RUNTIME = "provided.al2023"
 _HANDLERS = ("handler", "lambda_handler")
 _TIMEOUT_S = 30
 """What Lambda@Edge allows (LE-LIM-01, LE-LIM-02)."""
@@ -42,11 +45,12 @@ class FunctionFiles:
         Raises :class:`UsageError` for a file that is not there or of no known language.
         """
         file = given.file.resolve()
-        runtime = _RUNTIMES.get(file.suffix)
+        runtime = _CUSTOM_RUNTIME if file.name == _BOOTSTRAP else _RUNTIMES.get(file.suffix)
         if runtime is None:
             raise UsageError(
                 f"{given.file}: no runtime runs {file.suffix or 'a file without suffix'}",
-                remedy=".py is Python; .js, .mjs and .cjs are Node.js",
+                remedy=".py is Python; .js, .mjs and .cjs are Node.js; a file that is called "
+                "bootstrap brings its own runtime",
             )
         if "." in file.stem:
             raise UsageError(
@@ -54,7 +58,9 @@ class FunctionFiles:
                 rule="CDN-CFG-277",
                 remedy="rename the file",
             )
-        handler = given.handler or _handler(read_code_file(given.file), file.suffix)
+        handler = given.handler
+        if not handler and runtime != _CUSTOM_RUNTIME:
+            handler = _handler(read_code_file(given.file), file.suffix)
         known = self._known.get((file, handler))
         if known is None:
             known = self._known[file, handler] = self._define(file, runtime, handler, taken)
@@ -72,7 +78,7 @@ class FunctionFiles:
             spec=FunctionSpec(
                 name=name,
                 runtime=runtime,
-                handler=f"{file.stem}.{handler}",
+                handler=f"{file.stem}.{handler or _HANDLERS[0]}",
                 code_root=file.parent,
                 arn=self._identity.function_arn(name),
                 timeout_s=_TIMEOUT_S,
@@ -90,7 +96,9 @@ def read_code_file(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read: {error}", remedy="check the path") from error
+        raise UsageError(
+            f"{file} cannot be read: {reason(error)}", remedy="check the path"
+        ) from error
 
 
 def _handler(text: str, suffix: str) -> str:

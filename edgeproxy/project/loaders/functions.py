@@ -2,14 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from edgeproxy.awslambda.model import Cors, FunctionDefinition, FunctionUrl
 from edgeproxy.errors import DefinitionError, Place
+from edgeproxy.project.checks.function_urls import check_cors
 from edgeproxy.project.checks.functions import check_memory, check_runtime
 from edgeproxy.project.identifiers import function_url_id
 from edgeproxy.project.loaders.catalogue import Catalogue, LambdaFunction
 from edgeproxy.project.loaders.code import Code, check_handler, find_code
+from edgeproxy.project.loaders.event_invoke import dead_letter_arn
+from edgeproxy.project.loaders.images import find_image
+from edgeproxy.project.loaders.layers import Layers, layers_of
+from edgeproxy.project.loaders.options import LoadOptions
+from edgeproxy.project.loaders.permissions import OPENS_ITSELF, open_url
 from edgeproxy.project.loaders.policies import NOT_TRAFFIC
 from edgeproxy.project.loaders.sam import SERVERLESS_FUNCTION
 from edgeproxy.project.loaders.section import Section
@@ -29,24 +34,39 @@ _REFUSED_AT_THE_EDGE = (
     ("ProvisionedConcurrencyConfig", "ProvisionedConcurrencyConfig"),
     ("KmsKeyArn", "KmsKeyArn"),
 )
+_RECURSION = ("Terminate", "Allow")
+_TRACING = ("PassThrough", "Active")
 _SYSTEM_LEVELS = ("DEBUG", "INFO", "WARN")
 _SUBSTITUTED = re.compile(r"\$\{([^!}]+\.Arn)\}")
 _NOT_AWS = "functions run with your own environment's credentials"
 
 
 def read_function(
-    resource: Resource, template: Template, catalogue: Catalogue, state_dir: Path
+    resource: Resource,
+    template: Template,
+    catalogue: Catalogue,
+    layers: Layers,
+    options: LoadOptions,
 ) -> None:
     """Add a function to the catalogue, with why it cannot run here where its code is missing."""
-    properties = resource.properties
+    properties, identity = resource.properties, template.identity_of(resource.logical_id)
     name = template.physical_name(resource.logical_id)
     properties.text("FunctionName", "")
     runtime = properties.text("Runtime", "")
-    if runtime and not runtime.startswith(("python3", "nodejs")):
-        properties.approximate("Runtime", "only Python and Node.js functions are sure to run here")
-    code = find_code(resource, template, runtime, state_dir)
+    if runtime and not runtime.startswith(("python3", "nodejs", "provided")):
+        properties.approximate(
+            "Runtime", "only Python, Node.js and provided functions are sure to run here"
+        )
+    image = find_image(properties, options.images, name, resource.logical_id)
+    code: Code | DefinitionError
+    if image is not None:
+        code = image.code
+    else:
+        code = find_code(resource, template, runtime, options.state_dir)
     if isinstance(code, DefinitionError):
         no_code, code = code, Code(template.file.parent)
+    elif image is not None:
+        no_code = None
     else:
         no_code = None
         properties.found(
@@ -58,17 +78,22 @@ def read_function(
     memory_mb = properties.integer("MemorySize", 128)
     properties.found(check_memory(memory_mb, properties.place("MemorySize")))
     features = _refused_features(properties)
+    opt = layers_of(properties, layers, code.root, identity.region, options.state_dir)
     spec = FunctionSpec(
         name=name,
         runtime=runtime,
         handler=properties.text("Handler", ""),
         code_root=code.root,
-        arn=template.identity.function_arn(name),
+        arn=identity.function_arn(name),
         timeout_s=properties.integer("Timeout", 3),
         memory_mb=memory_mb,
         environment=_environment(properties.section("Environment")),
-        region=template.identity.region,
+        region=identity.region,
         log=_log_settings(properties.section("LoggingConfig")),
+        opt=opt.folder,
+        command=image.command if image is not None else (),
+        dead_letter_arn=dead_letter_arn(properties),
+        traced=_tracing_mode(properties) == "Active",
     )
     definition = FunctionDefinition(
         name=name,
@@ -76,55 +101,64 @@ def read_function(
         logical_id=resource.logical_id,
         reserved_concurrency=properties.optional_integer("ReservedConcurrentExecutions"),
         versions=(),
-        watch=code.watch,
+        allows_recursion=properties.choice("RecursiveLoop", _RECURSION, "Terminate") == "Allow",
+        watch=(*code.watch, *opt.watch),
         inline=code.inline,
         place=resource.place,
     )
     catalogue.lambda_functions[name] = LambdaFunction(
         definition, properties, no_code, features, _trusted(resource, template)
     )
-    _ignore(properties)
+    _ignore(properties, image=image is not None)
     properties.finish()
 
 
-def _ignore(properties: Section) -> None:
+def _ignore(properties: Section, *, image: bool) -> None:
     properties.text("AutoPublishAlias", "")
     properties.section("FunctionUrlConfig")
     properties.ignore(
         NOT_TRAFFIC, "Description", "Tags", "AutoPublishAliasAllProperties",
         "PropagateTags", "AutoPublishCodeSha256", "VersionDescription", "CodeSigningConfigArn",
-        "RecursiveLoop", "TenancyConfig", "DurableConfig", "VersionDeletionPolicy",
+        "TenancyConfig", "DurableConfig", "VersionDeletionPolicy",
+        "PublishToLatestPublished",
     )  # fmt: skip
     properties.ignore(
         _NOT_AWS, "Role", "Policies", "PermissionsBoundary", "AssumeRolePolicyDocument", "RolePath"
     )
     properties.ignore("functions are in this machine's network", "VpcConfig")
-    properties.ignore(
-        "LAYERS ARE NOT ADDED to the code: what it imports from them must lie beside it", "Layers"
-    )
     properties.ignore("functions run on this machine's processor", "Architectures")
     properties.ignore("the disk is this machine's", "EphemeralStorage", "FileSystemConfigs")
-    properties.ignore("nothing is traced", "Tracing", "TracingConfig")
     properties.ignore("environments start on demand", "ProvisionedConcurrencyConfig", "SnapStart")
     properties.ignore("nothing is encrypted here", "KmsKeyArn", "SourceKMSKeyArn")
     properties.ignore("the runtime is the one installed here", "RuntimeManagementConfig")
-    properties.ignore("only zip packages run here", "PackageType", "ImageConfig", "ImageUri")
-    properties.ignore(
-        "asynchronous invocations have no destinations yet",
-        "DeadLetterConfig", "DeadLetterQueue", "EventInvokeConfig",
-    )  # fmt: skip
+    if not image:
+        properties.ignore("only zip packages run here", "PackageType", "ImageConfig", "ImageUri")
+    properties.section("EventInvokeConfig")
     properties.ignore(
         "API gateways, schedules and queues do not run here; use a function URL", "Events"
     )
     properties.ignore("an alias runs its newest version at once", "DeploymentPreference")
-    properties.ignore("environments are sized by MemorySize", "CapacityProviderConfig")
+    properties.ignore(
+        "environments are sized by MemorySize", "CapacityProviderConfig", "FunctionScalingConfig"
+    )
+
+
+def _tracing_mode(properties: Section) -> str:
+    """``TracingConfig``, or SAM's name for it (LI-271)."""
+    config = properties.section("TracingConfig")
+    if config is None:
+        return properties.choice("Tracing", (*_TRACING, "Disabled"), "PassThrough")
+    mode = config.choice("Mode", _TRACING, "PassThrough")
+    config.finish()
+    return mode
 
 
 def _environment(environment: Section | None) -> tuple[tuple[str, str], ...]:
-    variables = environment.section("Variables") if environment is not None else None
-    if variables is None:
+    if environment is None:
         return ()
-    return tuple((name, variables.text(name, "")) for name in variables.values)
+    variables = environment.section("Variables")
+    environment.finish()
+    return tuple((name, variables.text(name, "")) for name in variables.values) if variables else ()
 
 
 def _log_settings(config: Section | None) -> LogSettings:
@@ -159,9 +193,7 @@ def _refused_features(properties: Section) -> Mapping[str, Place]:
     environment = properties.section("Environment")
     if environment is not None and _says_something(environment, "Variables"):
         found["environment variables"] = environment.place("Variables")
-    tracing = properties.section("TracingConfig")
-    mode = tracing.text("Mode", "") if tracing is not None else properties.text("Tracing", "")
-    if mode == "Active":
+    if _tracing_mode(properties) == "Active":
         found["X-Ray tracing"] = properties.place("TracingConfig|Tracing")
     if "arm64" in properties.texts("Architectures"):
         found["arm64"] = properties.place("Architectures")
@@ -228,7 +260,9 @@ def read_version(resource: Resource, template: Template, catalogue: Catalogue) -
         place = properties.place("ProvisionedConcurrencyConfig")
         function.features = {**function.features, "ProvisionedConcurrencyConfig": place}
     properties.ignore(NOT_TRAFFIC, "Description", "CodeSha256")
-    properties.ignore("environments start on demand", "ProvisionedConcurrencyConfig")
+    properties.ignore(
+        "environments start on demand", "ProvisionedConcurrencyConfig", "FunctionScalingConfig"
+    )
     properties.ignore("the runtime is the one installed here", "RuntimePolicy")
     properties.finish()
 
@@ -272,9 +306,9 @@ def read_function_url(resource: Resource, catalogue: Catalogue) -> FunctionUrl:
             remedy="a function URL is for the function or one of its aliases",
         )
     if url.auth_type == "AWS_IAM":
-        properties.approximate("AuthType", "open: signatures are not checked")
-    if url.invoke_mode == "RESPONSE_STREAM":
-        properties.approximate("InvokeMode", "the response is sent when it is complete")
+        properties.approximate("AuthType", "signatures are verified with --iam enforce only")
+    elif properties.boolean(OPENS_ITSELF, False):
+        open_url(function, url.qualifier)
     properties.finish()
     return url
 
@@ -289,4 +323,5 @@ def _cors(config: Section) -> Cors:
         max_age_s=config.optional_integer("MaxAge"),
     )
     config.finish()
+    config.found(check_cors(cors, config.place))
     return cors

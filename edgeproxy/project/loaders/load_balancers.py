@@ -1,43 +1,39 @@
-"""Reads Application Load Balancers, listeners, rules and target groups (AL-001 to 007, AL-140)."""
+"""Reads Application Load Balancers and their listeners (AL-050 to AL-057, AL-086, AL-191)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
 from edgeproxy.loadbalancing.model import (
-    AlbCondition,
-    AlbFixedResponse,
+    AlbAttributes,
     AlbForward,
     AlbListener,
-    AlbRedirect,
     AlbRule,
     LoadBalancer,
     TargetGroup,
 )
 from edgeproxy.project.loaders.catalogue import Catalogue
+from edgeproxy.project.loaders.elb_resources import NETWORK, Attributes, each
+from edgeproxy.project.loaders.listener_actions import read_action
+from edgeproxy.project.loaders.listener_rules import read_rules
 from edgeproxy.project.loaders.policies import NOT_TRAFFIC
 from edgeproxy.project.loaders.section import Section
-from edgeproxy.project.loaders.template import Resource, Template
-from edgeproxy.project.report import CheckFinding
+from edgeproxy.project.loaders.target_groups import read_target_groups
+from edgeproxy.project.loaders.template import Template
 
 __all__ = ["read_load_balancers"]
 
-_ELB = "AWS::ElasticLoadBalancingV2::"
-_NETWORK = "the network is this machine's"
-_CONDITIONS = {
-    "path-pattern": "PathPatternConfig",
-    "host-header": "HostHeaderConfig",
-    "http-header": "HttpHeaderConfig",
-    "http-request-method": "HttpRequestMethodConfig",
-    "query-string": "QueryStringConfig",
-    "source-ip": "SourceIpConfig",
-}
-_CONTENT_TYPES = (
-    "text/plain",
-    "text/css",
-    "text/html",
-    "application/javascript",
-    "application/json",
-)
 _DEFAULT_PRIORITY = 50_001
+_RESPONSE_HEADERS = (
+    "Strict-Transport-Security",
+    "Access-Control-Allow-Origin",
+    "Access-Control-Allow-Methods",
+    "Access-Control-Allow-Headers",
+    "Access-Control-Allow-Credentials",
+    "Access-Control-Expose-Headers",
+    "Access-Control-Max-Age",
+    "Content-Security-Policy",
+    "X-Content-Type-Options",
+    "X-Frame-Options",
+)
 
 
 def read_load_balancers(
@@ -45,21 +41,22 @@ def read_load_balancers(
 ) -> Iterator[LoadBalancer]:
     """The application load balancers of ``templates`` with what belongs to each."""
     templates = list(templates)
-    groups = {
-        arn: _target_group(resource, arn, catalogue)
-        for _, resource, arn in _each(templates, "TargetGroup")
+    groups = read_target_groups(templates, catalogue)
+    protocols = {
+        arn: resource.properties.text("Protocol", "HTTP")
+        for _, resource, arn in each(templates, "Listener")
     }
-    rules = _rules(templates, groups)
+    rules = read_rules(templates, groups, protocols)
     listeners = _listeners(templates, groups, rules)
-    for template, resource, arn in _each(templates, "LoadBalancer"):
+    for template, resource, arn in each(templates, "LoadBalancer"):
         properties = resource.properties
         kind = properties.choice("Type", ("application", "network", "gateway"), "application")
         properties.ignore(
-            _NETWORK, "Scheme", "SecurityGroups", "Subnets", "SubnetMappings", "IpAddressType",
+            NETWORK, "Scheme", "SecurityGroups", "Subnets", "SubnetMappings", "IpAddressType",
             "Ipv4IpamPoolId", "MinimumLoadBalancerCapacity",
         )  # fmt: skip
-        properties.ignore("load balancer attributes are not applied", "LoadBalancerAttributes")
         properties.ignore(NOT_TRAFFIC, "Name", "Tags")
+        attributes = _attributes(properties)
         properties.finish()
         own = listeners.pop(arn, [])
         if kind != "application":
@@ -73,15 +70,8 @@ def read_load_balancers(
             target_groups={
                 group.logical_id: group for group in groups.values() if group.logical_id in used
             },
+            attributes=attributes,
         )
-
-
-def _each(templates: Iterable[Template], kind: str) -> Iterator[tuple[Template, Resource, str]]:
-    """The resources of one kind with their ARNs."""
-    for template in templates:
-        for resource in template.resources(f"{_ELB}{kind}"):
-            arn = template.reference(resource.logical_id, resource.place)
-            yield template, resource, str(arn)
 
 
 def _groups_of(rule: AlbRule) -> list[str]:
@@ -89,75 +79,26 @@ def _groups_of(rule: AlbRule) -> list[str]:
     return [name for name, _ in action.target_groups] if isinstance(action, AlbForward) else []
 
 
-# target groups
-
-
-def _target_group(resource: Resource, arn: str, catalogue: Catalogue) -> TargetGroup:
-    properties = resource.properties
-    kind = properties.choice("TargetType", ("instance", "ip", "lambda", "alb"), "instance")
-    properties.ignore(
-        "targets are always taken as healthy",
-        "HealthCheckEnabled", "HealthCheckIntervalSeconds", "HealthCheckPath", "HealthCheckPort",
-        "HealthCheckProtocol", "HealthCheckTimeoutSeconds", "HealthyThresholdCount",
-        "UnhealthyThresholdCount", "Matcher",
-    )  # fmt: skip
-    properties.ignore(NOT_TRAFFIC, "Name", "Tags")
-    properties.ignore(_NETWORK, "VpcId", "IpAddressType", "ProtocolVersion", "TargetControlPort")
-    multi_value = _multi_value_headers(properties)
-    targets = properties.sections("Targets")
-    if kind != "lambda":
-        return _address_group(resource, arn, targets)
-    if len(targets) != 1:
-        raise properties.error(
-            "Targets",
-            f"a target group of type lambda has one target, not {len(targets)}",
-            rule="AL-001",
-            remedy="name one function in Targets",
-        )
-    function, target = catalogue.lambda_function(targets[0], "Id")
-    targets[0].ignore(_NETWORK, "Port", "AvailabilityZone")
-    targets[0].finish()
-    properties.ignore("a function has neither", "Port", "Protocol")
-    properties.finish()
-    return TargetGroup(
-        logical_id=resource.logical_id,
-        arn=arn,
-        function=function.definition.name,
-        qualifier=target.qualifier.replace("$LATEST", ""),
-        multi_value_headers=multi_value,
+def _attributes(properties: Section) -> AlbAttributes:
+    attributes = Attributes(properties, "LoadBalancerAttributes")
+    modes = ("append", "preserve", "remove")
+    read = AlbAttributes(
+        attributes.text("routing.http.xff_header_processing.mode", modes, "append"),
+        attributes.flag("routing.http.xff_client_port.enabled"),
+        attributes.flag("routing.http.x_amzn_tls_version_and_cipher_suite.enabled"),
+        attributes.flag("routing.http.drop_invalid_header_fields.enabled"),
+        attributes.seconds("idle_timeout.timeout_seconds", 60, 1, 4000, "AL-191"),
+        attributes.seconds("client_keep_alive.seconds", 3600, 60, 604_800, "AL-191"),
     )
-
-
-def _address_group(resource: Resource, arn: str, targets: list[Section]) -> TargetGroup:
-    properties = resource.properties
-    properties.text("Protocol", "HTTP")
-    properties.approximate("Protocol", "targets are reached over plain HTTP")
-    port = properties.integer("Port", 80)
-    addresses = []
-    for target in targets:
-        address, target_port = target.text("Id"), target.integer("Port", port)
-        if address.startswith(("i-", "arn:")):
-            target.ignore("only addresses can be reached from here", "Id", "Port")
-        else:
-            addresses.append(f"{address}:{target_port}")
-        target.ignore(_NETWORK, "AvailabilityZone")
-        target.finish()
-    properties.finish()
-    return TargetGroup(resource.logical_id, arn, targets=tuple(addresses))
-
-
-def _multi_value_headers(properties: Section) -> bool:
-    multi_value = False
-    for attribute in properties.sections("TargetGroupAttributes"):
-        if attribute.text("Key") == "lambda.multi_value_headers.enabled":
-            multi_value = attribute.boolean("Value")
-        else:
-            attribute.ignore("this attribute is not applied", "Key", "Value")
-        attribute.finish()
-    return multi_value
-
-
-# listeners and rules
+    # UNSURE (AL-056): the Host header is the client's in either case.
+    attributes.flag("routing.http.preserve_host_header.enabled")
+    attributes.approximate(
+        "routing.http.desync_mitigation_mode",
+        "what can be read in two ways is refused, as in the mode defensive",
+    )
+    attributes.approximate("routing.http2.enabled", "clients are served in HTTP/1.1")
+    attributes.ignore_others("it has no effect on requests here")
+    return read
 
 
 def _listeners(
@@ -166,27 +107,32 @@ def _listeners(
     rules: dict[str, list[AlbRule]],
 ) -> dict[str, list[AlbListener]]:
     """Listeners by the ARN of their load balancer."""
-    known = {arn for _, _, arn in _each(templates, "LoadBalancer")}
+    known = {arn for _, _, arn in each(templates, "LoadBalancer")}
     found: dict[str, list[AlbListener]] = {}
-    for _, resource, arn in _each(templates, "Listener"):
+    for _, resource, arn in each(templates, "Listener"):
         properties = resource.properties
         protocol = properties.text("Protocol", "HTTP")
         if protocol not in ("HTTP", "HTTPS"):
             properties.ignore("only HTTP listeners run here", *properties.values)
             continue
         if protocol == "HTTPS":
-            properties.approximate("Protocol", "clients are served over HTTP")
+            properties.approximate("Protocol", "over HTTP, unless there is --https-port")
         properties.ignore(
-            "clients are served over HTTP",
+            "the certificate is that of the local authority, if any",
             "Certificates", "SslPolicy", "AlpnPolicy", "MutualAuthentication",
         )  # fmt: skip
-        properties.ignore("listener attributes are not applied", "ListenerAttributes")
-        action = _action(properties, "DefaultActions", groups)
+        attributes = Attributes(properties, "ListenerAttributes")
+        headers = tuple(_response_headers(attributes))
+        names_server = attributes.flag("routing.http.response.server.enabled", default=True)
+        attributes.ignore_others("it has no effect on requests here")
+        action = read_action(properties, "DefaultActions", groups, protocol)
         own = sorted(rules.pop(arn, []), key=lambda rule: rule.priority)
         listener = AlbListener(
-            port=properties.integer("Port", 443 if protocol == "HTTPS" else 80),
-            protocol=protocol,
-            rules=(*own, AlbRule(_DEFAULT_PRIORITY, (), action)),
+            properties.integer("Port", 443 if protocol == "HTTPS" else 80),
+            protocol,
+            (*own, AlbRule(_DEFAULT_PRIORITY, (), action)),
+            headers,
+            names_server,
         )
         load_balancer = properties.text("LoadBalancerArn")
         if load_balancer not in known:
@@ -196,152 +142,9 @@ def _listeners(
     return found
 
 
-def _rules(
-    templates: Iterable[Template], groups: Mapping[str, TargetGroup]
-) -> dict[str, list[AlbRule]]:
-    """Rules by the ARN of their listener (AL-140)."""
-    known = {arn for _, _, arn in _each(templates, "Listener")}
-    found: dict[str, list[AlbRule]] = {}
-    for _, resource, _ in _each(templates, "ListenerRule"):
-        properties = resource.properties
-        properties.ignore("requests are not rewritten by load balancers here", "Transforms")
-        properties.ignore(NOT_TRAFFIC, "Tags")
-        rule = AlbRule(
-            priority=properties.integer("Priority"),
-            conditions=tuple(map(_condition, properties.sections("Conditions"))),
-            action=_action(properties, "Actions", groups),
-        )
-        listener = properties.text("ListenerArn")
-        if listener not in known:
-            properties.ignore("that listener is not declared here", "ListenerArn")
-        same = found.setdefault(listener, [])
-        if rule.priority in [other.priority for other in same]:
-            properties.found(
-                [
-                    CheckFinding(
-                        "AL-140",
-                        properties.place("Priority"),
-                        f"PriorityInUse: {rule.priority} is the priority of another rule.",
-                        "give each rule of a listener its own priority",
-                    )
-                ]
-            )
-        same.append(rule)
-        properties.finish()
-    return found
-
-
-def _condition(section: Section) -> AlbCondition:
-    """One condition (AL-142 to AL-150), also in its old form with plain ``Values``."""
-    field = section.choice("Field", list(_CONDITIONS))
-    config = section.section(_CONDITIONS[field]) or section
-    if config.has("RegexValues") or section.has("RegexValues"):
-        raise config.error(
-            "RegexValues",
-            "regular expressions in conditions are not supported",
-            rule="AL-151",
-            remedy="use Values with * and ?",
-        )
-    header = config.text("HttpHeaderName") if field == "http-header" else ""
-    if field == "query-string":
-        values = tuple(map(_pair, config.sections("Values")))
-    else:
-        values = config.texts("Values")
-    if not values:
-        raise config.error("Values", "the condition has no Values", rule="AL-142")
-    config.finish()
-    section.finish()
-    return AlbCondition(field, values, header)
-
-
-def _pair(item: Section) -> str:
-    pair = f"{item.text('Key', '')}={item.text('Value')}"
-    item.finish()
-    return pair
-
-
-def _action(
-    section: Section, name: str, groups: Mapping[str, TargetGroup]
-) -> AlbForward | AlbFixedResponse | AlbRedirect:
-    """The action that answers; authentication before it is not done (AL-141)."""
-    answering = None
-    for action in section.sections(name):
-        kind = action.text("Type")
-        action.ignore("actions are in the template's order", "Order")
-        if kind in ("forward", "redirect", "fixed-response"):
-            answering = action
-        else:
-            action.ignore("nobody is authenticated here", *action.values)
-    if answering is None:
-        raise section.error(
-            name,
-            "there is no forward, redirect or fixed-response",
-            rule="AL-141",
-            remedy="end the actions with one of them",
-        )
-    match answering.text("Type"):
-        case "redirect":
-            made: AlbForward | AlbFixedResponse | AlbRedirect = _redirect(answering)
-        case "fixed-response":
-            made = _fixed_response(answering)
-        case _:
-            made = _forward(answering, groups)
-    answering.finish()
-    return made
-
-
-def _redirect(action: Section) -> AlbRedirect:
-    config = action.required_section("RedirectConfig")
-    status = config.choice("StatusCode", ("HTTP_301", "HTTP_302"))
-    redirect = AlbRedirect(
-        status=int(status.removeprefix("HTTP_")),
-        protocol=config.text("Protocol", "#{protocol}"),
-        host=config.text("Host", "#{host}"),
-        port=config.text("Port", "#{port}"),
-        path=config.text("Path", "/#{path}"),
-        query=config.text("Query", "#{query}"),
-    )
-    config.finish()
-    return redirect
-
-
-def _fixed_response(action: Section) -> AlbFixedResponse:
-    config = action.required_section("FixedResponseConfig")
-    response = AlbFixedResponse(
-        status=config.integer("StatusCode"),
-        content_type=config.choice("ContentType", _CONTENT_TYPES, "text/plain"),
-        body=config.text("MessageBody", ""),
-    )
-    config.finish()
-    return response
-
-
-def _forward(action: Section, groups: Mapping[str, TargetGroup]) -> AlbForward:
-    config = action.section("ForwardConfig")
-    if config is None:
-        return AlbForward(((_group(action, groups), 1),))
-    weighted = []
-    for each in config.sections("TargetGroups"):
-        weighted.append((_group(each, groups), each.integer("Weight", 1)))
-        each.finish()
-    stickiness = config.section("TargetGroupStickinessConfig")
-    duration = None
-    if stickiness is not None:
-        seconds = stickiness.optional_integer("DurationSeconds")
-        duration = seconds if stickiness.boolean("Enabled", False) else None
-        stickiness.finish()
-    action.ignore("ForwardConfig says the same", "TargetGroupArn")
-    config.finish()
-    return AlbForward(tuple(weighted), duration)
-
-
-def _group(section: Section, groups: Mapping[str, TargetGroup]) -> str:
-    arn = section.text("TargetGroupArn")
-    if arn not in groups:
-        raise section.error(
-            "TargetGroupArn",
-            f"no target group {arn!r} is declared here",
-            rule="AL-170",
-            remedy="declare an AWS::ElasticLoadBalancingV2::TargetGroup and refer to it",
-        )
-    return groups[arn].logical_id
+def _response_headers(attributes: Attributes) -> Iterator[tuple[str, str]]:
+    """What the listener's attributes set on every answer (AL-086)."""
+    for name in _RESPONSE_HEADERS:
+        word = name.lower().replace("-", "_")
+        if value := attributes.text(f"routing.http.response.{word}.header_value"):
+            yield name, value

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from edgeproxy.distribution.functions import CloudFrontFunction
-from edgeproxy.distribution.model import Distribution, TrustStore, ViewerMtls, ViewerMtlsMode
+from edgeproxy.distribution.model import Distribution
+from edgeproxy.distribution.mutual_tls import TrustStore, ViewerMtls, ViewerMtlsMode
 from edgeproxy.errors import DefinitionError, Place, UsageError
 from edgeproxy.project.checks.functions import check_cloudfront_function, check_published
 from edgeproxy.project.identifiers import connection_function_id, trust_store_id

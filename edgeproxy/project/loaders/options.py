@@ -57,6 +57,9 @@ class LoadOptions:
     key_value_stores: Mapping[str, Path] = field(default_factory=dict)
     public_keys: Mapping[str, Path] = field(default_factory=dict)
     trust_stores: Mapping[str, Path] = field(default_factory=dict)
+    field_level_encryption: Mapping[str, Path] = field(default_factory=dict)
+    images: Mapping[str, Path] = field(default_factory=dict)
+    """Folders in the place of container images, by function."""
     parameters: Mapping[str, str] = field(default_factory=dict)
     identity: Identity = Identity()
     state_dir: Path = Path(".edgeproxy")

@@ -1,25 +1,43 @@
-"""Reads origins and origin groups (CDN-CFG-060 to 078, CDN-CFG-090 to 094)."""
+"""Reads origins, origin groups and origin access controls (CDN-CFG-060 to 094, CDN-CFG-218)."""
 
-import re
 from collections.abc import Container
 from dataclasses import replace
 
-from edgeproxy.distribution.model import CustomOrigin, Origin, OriginGroup, S3Origin
+from edgeproxy.distribution.aws_names import bucket_of, is_function_url
+from edgeproxy.distribution.model import (
+    CustomOrigin,
+    Origin,
+    OriginAccessControl,
+    OriginGroup,
+    S3Origin,
+    SigningBehavior,
+)
 from edgeproxy.distribution.tenants import without_parameters
 from edgeproxy.http.headers import Headers
-from edgeproxy.project.checks.distribution import check_origin, check_origin_group
+from edgeproxy.project.checks.origin_access import check_origin_access
+from edgeproxy.project.checks.origins import check_origin, check_origin_group
+from edgeproxy.project.checks.policies import check_given
+from edgeproxy.project.loaders.catalogue import Catalogue
+from edgeproxy.project.loaders.policies import NOT_TRAFFIC
 from edgeproxy.project.loaders.section import Section
+from edgeproxy.project.report import CheckFinding
 
-__all__ = ["read_origin", "read_origin_group"]
+__all__ = ["read_origin", "read_origin_access_control", "read_origin_group"]
 
-_BUCKET_HOST = re.compile(r"[a-z0-9.-]+\.s3[.-](?!website)([a-z0-9.-]+\.)?amazonaws\.com(\.cn)?\Z")
+_KINDS = ("CustomOriginConfig", "VpcOriginConfig", "S3OriginConfig")
 _PROTOCOL_POLICIES = ("http-only", "https-only", "match-viewer")
 _TLS_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2")
-_NO_CERTIFICATES = "client certificates are not sent to origins"
+_CERTIFICATE = "the certificate is that of --origin-certificate; without one, none is shown"
+_ADDRESS_TYPES = ("ipv4", "ipv6", "dualstack")
 _ADDRESSES = "origins are reached by whatever address their name has here"
 
 
-def read_origin(section: Section) -> Origin:
+_ORIGIN_TYPES = ("s3", "lambda", "mediastore", "mediapackagev2")
+_UNKNOWN_CONTROL = "it is not declared here: every request is signed, with sigv4"
+_IDENTITY = "requests are signed as with an origin access control"
+
+
+def read_origin(section: Section, catalogue: Catalogue) -> Origin:
     """One origin. Raises :class:`DefinitionError` for one that is of no kind (CDN-CFG-078)."""
     shield = section.section("OriginShield")
     config = _kind(section)
@@ -34,14 +52,12 @@ def read_origin(section: Section) -> Origin:
         connection_attempts=section.integer("ConnectionAttempts", 3),
         connection_timeout_s=section.number("ConnectionTimeout", 10),
         response_completion_timeout_s=section.optional_integer("ResponseCompletionTimeout"),
-        origin_access_control_id=section.text("OriginAccessControlId", ""),
+        access_control=_access_control(section, catalogue),
         origin_shield_region=_shield_region(shield) if shield is not None else "",
-    )
-    section.approximate(
-        "OriginAccessControlId", "requests to this origin are not signed; it is taken as open"
     )
     section.finish()
     section.found(check_origin(declared, section.place))
+    section.found(check_origin_access(declared, section.place))
     path = declared.origin_path.strip("/")
     return replace(declared, origin_path=f"/{path}" if path else "")
 
@@ -50,6 +66,12 @@ def _kind(section: Section) -> CustomOrigin | S3Origin:
     s3 = section.section("S3OriginConfig")
     custom = section.section("CustomOriginConfig")
     vpc = section.section("VpcOriginConfig")
+    given = [name for name in _KINDS if section.has(name)]
+    if len(given) > 1:
+        section.ignore(f"{given[0]} decides", *given[1:])
+        message = f"InvalidArgument: exactly one of {', '.join(given)} must be given."
+        place = section.place(given[1])
+        section.found([CheckFinding("CDN-CFG-078", place, message, f"keep {given[0]}")])
     if custom is not None:
         return _custom_origin(custom)
     if vpc is not None:
@@ -59,12 +81,10 @@ def _kind(section: Section) -> CustomOrigin | S3Origin:
             origin_access_identity=s3.text("OriginAccessIdentity", ""),
             read_timeout_s=s3.number("OriginReadTimeout", 30),
         )
-        s3.approximate(
-            "OriginAccessIdentity", "requests to this origin are not signed; it is taken as open"
-        )
+        s3.approximate("OriginAccessIdentity", _IDENTITY)
         s3.finish()
         return origin
-    if _BUCKET_HOST.match(without_parameters(section.text("DomainName"))):
+    if bucket_of(without_parameters(section.text("DomainName"))):
         return S3Origin()
     raise section.error(
         "",
@@ -74,8 +94,35 @@ def _kind(section: Section) -> CustomOrigin | S3Origin:
     )
 
 
+def read_origin_access_control(config: Section, control_id: str) -> OriginAccessControl:
+    """Which requests are signed, and how (CDN-CFG-218)."""
+    config.ignore(NOT_TRAFFIC, "Name", "Description")
+    missing = [name for name in ("Name",) if name not in config.values]
+    config.found(check_given("CDN-CFG-218", config.place(), missing))
+    control = OriginAccessControl(
+        id=control_id,
+        origin_type=config.choice("OriginAccessControlOriginType", _ORIGIN_TYPES),
+        signing_behavior=SigningBehavior(config.choice("SigningBehavior", SigningBehavior)),
+        signing_protocol=config.choice("SigningProtocol", ("sigv4", "sigv4a")),
+    )
+    config.finish()
+    return control
+
+
+def _access_control(section: Section, catalogue: Catalogue) -> OriginAccessControl | None:
+    """The origin's control; one that exists on AWS only is of the usual kind."""
+    control_id = section.text("OriginAccessControlId", "")
+    declared = catalogue.origin_access_controls.get(control_id)
+    if not control_id or declared is not None:
+        return declared
+    section.approximate("OriginAccessControlId", _UNKNOWN_CONTROL)
+    is_url = is_function_url(section.text("DomainName"))
+    return OriginAccessControl(control_id, "lambda" if is_url else "s3")
+
+
 def _custom_origin(config: Section) -> CustomOrigin:
-    config.ignore(_ADDRESSES, "IpAddressType")
+    _ = config.choice("IpAddressType", _ADDRESS_TYPES, "ipv4")
+    config.approximate("IpAddressType", _ADDRESSES)
     for version in config.texts("OriginSSLProtocols|OriginSslProtocols"):
         if version not in _TLS_VERSIONS:
             raise config.error(
@@ -102,7 +149,7 @@ def _client_certificate(config: Section) -> str:
     if mtls is None:
         return ""
     arn = mtls.text("ClientCertificateArn")
-    mtls.ignore(_NO_CERTIFICATES, "ClientCertificateArn")
+    mtls.approximate("ClientCertificateArn", _CERTIFICATE)
     mtls.finish()
     return arn
 
@@ -128,15 +175,9 @@ def _custom_header(item: Section) -> tuple[str, str]:
 
 def _shield_region(shield: Section) -> str:
     enabled = shield.boolean("Enabled", False)
-    region = shield.text("OriginShieldRegion") if enabled else ""
-    if enabled:
-        shield.ignore(
-            "there is one cache, so no Origin Shield in front of the origin",
-            "Enabled",
-            "OriginShieldRegion",
-        )
+    region = shield.text("OriginShieldRegion") if enabled else shield.text("OriginShieldRegion", "")
     shield.finish()
-    return region
+    return region if enabled else ""
 
 
 def read_origin_group(section: Section, origins: Container[str]) -> OriginGroup:

@@ -2,17 +2,21 @@
 
 from edgeproxy.distribution.model import (
     CachePolicy,
-    CorsConfig,
     LegacyCacheSettings,
     OriginRequestPolicy,
-    PolicyHeader,
-    ResponseHeadersPolicy,
     Selection,
     SelectionKind,
+)
+from edgeproxy.distribution.response_headers import (
+    CorsConfig,
+    PolicyHeader,
+    ResponseHeadersPolicy,
     ServerTiming,
 )
 from edgeproxy.project.checks.policies import (
     check_cache_policy,
+    check_given,
+    check_names,
     check_origin_request_policy,
     check_response_headers_policy,
     check_selection,
@@ -38,6 +42,7 @@ _FORWARDED_HEADERS = (
     "allExcept",
 )
 _FOUR = ("none", "whitelist", "allExcept", "all")
+_CORS_METHODS = ("GET", "DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "ALL")
 _REFERRER_POLICIES = (
     "no-referrer",
     "no-referrer-when-downgrade",
@@ -72,6 +77,11 @@ def read_cache_policy(config: Section, policy_id: str) -> CachePolicy:
     keyed.finish()
     config.finish()
     config.found(check_cache_policy(policy, config.place))
+    if not config.values.words:  # Terraform's own defaults stand in for what is left out.
+        ttls = [name for name in ("DefaultTTL", "MaxTTL") if name not in config.values]
+        config.found(check_given("CDN-CFG-172", config.place(), ttls))
+        flags = [name for name in ("EnableAcceptEncodingGzip",) if name not in keyed.values]
+        config.found(check_given("CDN-CFG-173", keyed.place(), flags))
     return policy
 
 
@@ -86,6 +96,7 @@ def read_origin_request_policy(config: Section, policy_id: str) -> OriginRequest
         query_strings=_selection(config, "QueryString", _FOUR),
     )
     config.finish()
+    config.found(check_names(policy, config.place))
     config.found(
         check_origin_request_policy(policy, config.required_section("HeadersConfig").place)
     )
@@ -135,8 +146,6 @@ def read_response_headers_policy(config: Section, policy_id: str) -> ResponseHea
     """``ResponseHeadersPolicyConfig`` (CDN-CFG-190 to 199)."""
     config.ignore(NOT_TRAFFIC, "Comment")
     security = config.section("SecurityHeadersConfig")
-    custom = config.section("CustomHeadersConfig")
-    removed = config.section("RemoveHeadersConfig")
     cors = config.section("CorsConfig")
     timing = config.section("ServerTimingHeadersConfig")
     policy = ResponseHeadersPolicy(
@@ -144,8 +153,8 @@ def read_response_headers_policy(config: Section, policy_id: str) -> ResponseHea
         id=policy_id,
         cors=_cors(cors) if cors is not None else None,
         security_headers=_security_headers(security) if security is not None else (),
-        custom_headers=tuple(map(_custom_header, custom.sections("Items"))) if custom else (),
-        remove_headers=tuple(map(_removed_header, removed.sections("Items"))) if removed else (),
+        custom_headers=tuple(map(_custom_header, config.sections("CustomHeadersConfig"))),
+        remove_headers=tuple(map(_removed_header, config.sections("RemoveHeadersConfig"))),
         server_timing=_server_timing(timing),
     )
     config.finish()
@@ -157,7 +166,7 @@ def _cors(config: Section) -> CorsConfig:
     cors = CorsConfig(
         allow_origins=_required_texts(config, "AccessControlAllowOrigins"),
         allow_headers=_required_texts(config, "AccessControlAllowHeaders"),
-        allow_methods=_required_texts(config, "AccessControlAllowMethods"),
+        allow_methods=_cors_methods(config),
         allow_credentials=config.boolean("AccessControlAllowCredentials"),
         origin_override=config.boolean("OriginOverride"),
         expose_headers=config.texts("AccessControlExposeHeaders"),
@@ -165,6 +174,19 @@ def _cors(config: Section) -> CorsConfig:
     )
     config.finish()
     return cors
+
+
+def _cors_methods(config: Section) -> tuple[str, ...]:
+    methods = _required_texts(config, "AccessControlAllowMethods")
+    for method in methods:
+        if method not in _CORS_METHODS:
+            raise config.error(
+                "AccessControlAllowMethods",
+                f"{method!r} is not a value that AWS knows",
+                rule="CDN-CFG-009",
+                remedy="one of " + ", ".join(_CORS_METHODS),
+            )
+    return methods
 
 
 def _required_texts(config: Section, name: str) -> tuple[str, ...]:
@@ -238,7 +260,7 @@ def _transport_security(config: Section) -> str:
 
 
 def _custom_header(item: Section) -> PolicyHeader:
-    header = PolicyHeader(item.text("Header"), item.text("Value", ""), item.boolean("Override"))
+    header = PolicyHeader(item.text("Header"), item.text("Value"), item.boolean("Override"))
     item.finish()
     return header
 

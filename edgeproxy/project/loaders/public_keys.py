@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgeproxy.distribution.model import Distribution, PublicKey
 from edgeproxy.distribution.public_keys import key_problem
-from edgeproxy.errors import DefinitionError, Place, UsageError
+from edgeproxy.errors import DefinitionError, Place, UsageError, reason
 
 __all__ = ["read_public_keys", "require_trust"]
 
@@ -29,7 +29,7 @@ def _read(file: Path) -> str:
         text = file.read_text("ascii")
     except (OSError, UnicodeDecodeError) as error:
         raise DefinitionError(
-            f"cannot be read: {error}", place=Place(file), remedy="check the path"
+            f"cannot be read: {reason(error)}", place=Place(file), remedy="check the path"
         ) from error
     if problem := key_problem(text):
         raise DefinitionError(

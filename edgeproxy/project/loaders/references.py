@@ -44,13 +44,19 @@ Value = Callable[[Named], str]
 _NAME_PROPERTIES = {
     "AWS::Serverless::Function": "FunctionName",
     "AWS::Lambda::Function": "FunctionName",
+    "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Serverless::LayerVersion": "LayerName",
     "AWS::CloudFront::Function": "Name",
     "AWS::CloudFront::KeyValueStore": "Name",
     "AWS::CloudFront::ConnectionFunction": "Name",
     "AWS::CloudFront::TrustStore": "Name",
     "AWS::CloudFront::DistributionTenant": "Name",
     "AWS::CloudFront::ConnectionGroup": "Name",
+    "AWS::CloudFront::RealtimeLogConfig": "Name",
     "AWS::Lambda::Alias": "Name",
+    "AWS::Events::EventBus": "Name",
+    "AWS::Logs::DeliveryDestination": "Name",
+    "AWS::Logs::DeliverySource": "Name",
     "AWS::SSM::Parameter": "Name",
     "AWS::ElasticLoadBalancingV2::LoadBalancer": "Name",
     "AWS::ElasticLoadBalancingV2::TargetGroup": "Name",
@@ -102,6 +108,15 @@ def _store_arn(resource: Named) -> str:
     return resource.identity.arn("cloudfront", f"key-value-store/{resource.uuid}", is_global=True)
 
 
+def _realtime_log_arn(resource: Named) -> str:
+    path = f"realtime-log-config/{resource.name}"
+    return resource.identity.arn("cloudfront", path, is_global=True)
+
+
+def _log_arn(kind: str) -> Value:
+    return lambda resource: resource.identity.arn("logs", f"{kind}:{resource.name}")
+
+
 def _function_arn(resource: Named) -> str:
     return resource.identity.function_arn(resource.name)
 
@@ -110,8 +125,18 @@ def _version_arn(resource: Named) -> str:
     return f"{resource.function_arn('FunctionName')}:{resource.version()}"
 
 
+def _layer_arn(resource: Named) -> str:
+    return resource.identity.arn("lambda", f"layer:{resource.name}:{resource.version()}")
+
+
 def _alias_arn(resource: Named) -> str:
     return f"{resource.function_arn('FunctionName')}:{resource.name}"
+
+
+def _called_arn(resource: Named) -> str:
+    """The function behind a function URL, with the alias that the URL is for."""
+    arn, qualifier = resource.function_arn("TargetFunctionArn"), resource.text_of("Qualifier")
+    return f"{arn}:{qualifier}" if qualifier else arn
 
 
 def _function_url(resource: Named) -> str:
@@ -154,6 +179,10 @@ def _general_arn(resource: Named) -> str:
     if service == "s3":
         return f"arn:aws:s3:::{resource.name}"
     return resource.identity.arn(service, f"{kind}/{resource.name}", is_global=service == "iam")
+
+
+def _bus_arn(resource: Named) -> str:
+    return resource.identity.arn("events", f"event-bus/{resource.name}")
 
 
 def _uuid(resource: Named) -> str:
@@ -205,9 +234,12 @@ REFERENCES: Mapping[str, Value] = {
     f"{_CF}TrustStore": _trust_store_id,
     f"{_CF}DistributionTenant": _tenant_id,
     f"{_CF}ConnectionGroup": _connection_group_id,
+    f"{_CF}RealtimeLogConfig": _realtime_log_arn,
     "AWS::Lambda::Version": _version_arn,
     "AWS::Lambda::Alias": _alias_arn,
-    "AWS::Lambda::Url": lambda resource: resource.function_arn("TargetFunctionArn"),
+    "AWS::Lambda::LayerVersion": _layer_arn,
+    "AWS::Serverless::LayerVersion": _layer_arn,
+    "AWS::Lambda::Url": _called_arn,
     f"{_ELB}LoadBalancer": _load_balancer_arn,
     f"{_ELB}TargetGroup": _target_group_arn,
     f"{_ELB}Listener": _listener_arn,
@@ -257,6 +289,7 @@ ATTRIBUTES: Mapping[str, Mapping[str, Value]] = {
         "IsDefault": _constant("false"),
         "Status": _constant("Deployed"),
     },
+    f"{_CF}RealtimeLogConfig": {"Arn": _realtime_log_arn},
     f"{_CF}KeyValueStore": {"Arn": _store_arn, "Id": _uuid, "Status": _constant("READY")},
     **{kind: {"Arn": _function_arn} for kind in _FUNCTIONS},
     "AWS::Lambda::Version": {
@@ -266,8 +299,10 @@ ATTRIBUTES: Mapping[str, Mapping[str, Value]] = {
     "AWS::Lambda::Alias": {"AliasArn": _alias_arn},
     "AWS::Lambda::Url": {
         "FunctionUrl": _function_url,
-        "FunctionArn": lambda resource: resource.function_arn("TargetFunctionArn"),
+        "FunctionArn": _called_arn,
     },
+    "AWS::Logs::DeliveryDestination": {"Arn": _log_arn("delivery-destination")},
+    "AWS::Logs::LogGroup": {"Arn": lambda resource: f"{_log_arn('log-group')(resource)}:*"},
     "AWS::S3::Bucket": {
         "Arn": _general_arn,
         "DomainName": _bucket_host("{bucket}.s3.amazonaws.com"),
@@ -289,6 +324,8 @@ ATTRIBUTES: Mapping[str, Mapping[str, Value]] = {
     },
     f"{_ELB}Listener": {"ListenerArn": _listener_arn},
     "AWS::SQS::Queue": {"Arn": _general_arn, "QueueName": _own_name, "QueueUrl": _queue_url},
+    "AWS::SNS::Topic": {"TopicArn": _general_arn, "TopicName": _own_name},
+    "AWS::Events::EventBus": {"Arn": _bus_arn, "Name": _own_name},
     "AWS::SSM::Parameter": {"Value": lambda resource: resource.text_of("Value")},
     **{kind: {"ApiEndpoint": _api_endpoint, "ApiId": _api_id} for kind in APIS},
 }

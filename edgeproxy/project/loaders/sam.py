@@ -5,6 +5,7 @@ them: ``FunctionUrlConfig`` on ``Api`` makes ``ApiUrl``, ``AutoPublishAlias: liv
 ``ApiAliaslive``, and ``Api.Version`` and ``Api.Alias`` may be referred to (CDN-CFG-273, 274).
 """
 
+from edgeproxy.project.loaders.permissions import OPENS_ITSELF
 from edgeproxy.project.loaders.section import Section
 from edgeproxy.project.loaders.template import Template
 from edgeproxy.project.loaders.yaml_source import Items, Table, Value
@@ -89,6 +90,7 @@ def _declare_url(template: Template, function: str, section: Section, properties
     target = alias if alias in template.aliases else function
     table = Table(config.values.line)
     table.put("TargetFunctionArn", _intrinsic("Ref", target), None)
+    table.put(OPENS_ITSELF, True, None)
     for key, value in config.values.items():
         table.put(key, value, config.values.lines[key])
     url = Section(template.source, table, config.path)

@@ -50,7 +50,6 @@ class Source:
 
 _EMPTY = (None, "", False)
 _T = TypeVar("_T")
-_UNKNOWN = "edgeproxy does not know this property"
 
 
 class Section:
@@ -69,7 +68,13 @@ class Section:
     def place(self, name: str = "") -> Place:
         """Where property ``name`` stands, or where the section itself does."""
         name = self._present(name)
-        path = ".".join(part for part in (self.path, name) if part)
+        word = self.values.words.get(name, name)
+        if self.path.endswith(":") and name:
+            path = f"{self.path} {word}".rstrip()
+        elif self.path.endswith(":"):
+            path = self.path.removesuffix(":")
+        else:
+            path = ".".join(part for part in (self.path, word) if part)
         return Place(self.source.file, self.values.lines.get(name, self.values.line), path)
 
     def error(
@@ -213,7 +218,7 @@ class Section:
         """Note every property that nobody asked for as unknown."""
         for name in self.values:
             if name not in self._seen:
-                self.source.notes.ignored(self.place(name), _UNKNOWN)
+                self.source.notes.unknown(self.place(name))
 
     # inside
 
@@ -242,6 +247,9 @@ class Section:
         if isinstance(value, Table) and ("Items" in value or "Quantity" in value):
             # The count is no property of its own, so it leaves no note.
             listing = Section(replace(self.source, notes=Notes()), value, place.path)
+            for name in value:
+                if name not in ("Items", "Quantity"):
+                    self.source.notes.unknown(listing.place(name))
             value, place = listing._value("Items"), listing.place("Items")
             count = len(value) if isinstance(value, Items) else 0
             if listing.integer("Quantity", count) != count:

@@ -5,7 +5,7 @@ exports can be used by another (CDN-CFG-306).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgeproxy.errors import DefinitionError, Place
@@ -53,15 +53,20 @@ class Template:
         parameters: Mapping[str, str] | None = None,
         assets: Assets | None = None,
         stack: str = "",
+        regions: Mapping[str, str] | None = None,
     ) -> None:
+        """``regions`` are those of resources that do not lie in the template's own."""
         self.file = file
         self.identity = identity
+        self._regions = regions or {}
         self.stack = stack or file.name.split(".")[0]
         self.assets: Assets = assets or {}
         self.siblings: list[Template] = [self]
         self.aliases: dict[str, str] = {}
         """Names that SAM lets ``Ref`` use: ``Fn.Version``, ``Fn.Alias``."""
         self.stand_ins: dict[str, str] = {}
+        self.more_sources: list[Path] = []
+        """Files that this one includes."""
         self.notes = notes
         self.intrinsics = Intrinsics(self)
         self.source = Source(file, notes, self.intrinsics.resolve)
@@ -77,7 +82,7 @@ class Template:
             properties = Section(
                 self.source,
                 given if isinstance(given, Table) else Table(section.values.line),
-                f"{section.path}.Properties",
+                (isinstance(given, Table) and given.path) or f"{section.path}.Properties",
             )
             self.declare(logical_id, section.text("Type"), section, properties)
 
@@ -113,12 +118,16 @@ class Template:
             condition, section.place("Condition")
         )
 
+    def identity_of(self, logical_id: str) -> Identity:
+        """The account and the Region that a resource lies in."""
+        return replace(self.identity, region=self._regions.get(logical_id, self.region))
+
     def named(self, logical_id: str) -> Named:
         """A resource's identifiers."""
         return Named(
             logical_id,
             self.types[logical_id],
-            self.identity,
+            self.identity_of(logical_id),
             lambda name: self._property(logical_id, name),
             lambda name: self._function_arn(logical_id, name),
             lambda: self._version_number(logical_id),
@@ -323,9 +332,16 @@ class Template:
         if arn is None:
             section = self.resource(logical_id).properties
             raise section.error(name, f"{text!r} names no Lambda function", rule="CDN-CFG-272")
-        return self.identity.function_arn(arn.name)
+        region = arn.region or self.identity_of(logical_id).region
+        return replace(self.identity, region=region).function_arn(arn.name)
+
+    def layer_arn(self, logical_id: str) -> str:
+        """The ARN of a layer version."""
+        return REFERENCES[self.types[logical_id]](self.named(logical_id))
 
     def _version_number(self, logical_id: str) -> str:
+        if self.types[logical_id].endswith("::LayerVersion"):
+            return self._layer_version_number(logical_id)
         function = self._function_arn(logical_id, "FunctionName")
         number = 0
         for resource in self.resources("AWS::Lambda::Version"):
@@ -333,6 +349,16 @@ class Template:
             if resource.logical_id == logical_id:
                 break
         return str(number)
+
+    def _layer_version_number(self, logical_id: str) -> str:
+        kinds = ("AWS::Lambda::LayerVersion", "AWS::Serverless::LayerVersion")
+        name = self.physical_name(logical_id)
+        same = [
+            resource.logical_id
+            for resource in self.resources(*kinds)
+            if self.physical_name(resource.logical_id) == name
+        ]
+        return str(same.index(logical_id) + 1)
 
     def _remember_host(self, text: str, logical_id: str) -> None:
         host = text.split("/")[2] if "://" in text else text

@@ -15,7 +15,8 @@ from edgeproxy.project.checks.tenants import (
     standard_with_tenant,
     without_tenants,
 )
-from edgeproxy.project.loaders.distribution import OWN_CERTIFICATE, read_geo_restriction
+from edgeproxy.project.loaders.certificate import OWN_CERTIFICATE
+from edgeproxy.project.loaders.distribution import read_geo_restriction
 from edgeproxy.project.loaders.policies import NOT_TRAFFIC
 from edgeproxy.project.loaders.section import Section
 from edgeproxy.project.loaders.template import Resource, Template

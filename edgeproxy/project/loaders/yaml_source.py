@@ -37,14 +37,18 @@ _TAGS = {f"!{name}": f"Fn::{name}" for name in _FN_TAGS} | {
 
 
 class Table(dict[str, "Value"]):
-    """A mapping with the line of each key."""
+    """A mapping with the line of each key, and where a translation made it, its source's words."""
 
-    __slots__ = ("line", "lines")
+    __slots__ = ("line", "lines", "path", "words")
 
     def __init__(self, line: int | None = None) -> None:
         super().__init__()
         self.line = line
         self.lines: dict[str, int | None] = {}
+        self.words: dict[str, str] = {}
+        """What the source calls a key; empty for one that its source does not have."""
+        self.path = ""
+        """Where the source has it, if that is not the path of keys that leads here."""
 
     def put(self, key: str, value: "Value", line: int | None) -> None:
         self[key] = value

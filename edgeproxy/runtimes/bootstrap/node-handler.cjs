@@ -5,8 +5,7 @@ const fs = require('fs');
 const path = require('path');
 const { pathToFileURL } = require('url');
 const { renamed, runtimeError } = require('./node-errors.cjs');
-
-const STREAMING = Symbol.for('aws.lambda.runtime.handler.streaming');
+const { STREAMING } = require('./node-streaming.cjs');
 
 function isModuleScope(folder) {
   for (let at = folder; ; at = path.dirname(at)) {

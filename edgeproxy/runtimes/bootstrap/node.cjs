@@ -10,6 +10,7 @@ const fs = require('fs');
 const { documentOf, isError, runtimeError, stackLines, withProperties } = require('./node-errors.cjs');
 const { load } = require('./node-handler.cjs');
 const { asJson, lineOf, replaceConsole } = require('./node-logs.cjs');
+const { STREAMING, offerGlobal, responseStream, runStreaming } = require('./node-streaming.cjs');
 
 const CHANNEL = 3;
 const LARGEST_RESULT = 6291556;
@@ -70,11 +71,48 @@ function send(kind, body) {
     kind = 'L';
     content = Buffer.from(String(content.length));
   }
+  writeAll(CHANNEL, frameOf(kind, content));
+}
+
+function frameOf(kind, content) {
   const frame = Buffer.allocUnsafe(5 + content.length);
   frame.writeUInt32BE(content.length + 1, 0);
   frame.write(kind, 4, 'latin1');
   content.copy(frame, 5);
-  writeAll(CHANNEL, frame);
+  return frame;
+}
+
+// Frames of a stream are written beside the event loop, which turns while the reader is slow.
+let inFlight = false;
+let afterFlight;
+
+function transmit(frames, then) {
+  if (ended) return;
+  inFlight = true;
+  writeBeside(Buffer.concat(frames.map(([kind, content]) => frameOf(kind, content))), () => {
+    inFlight = false;
+    (afterFlight ?? then)();
+  });
+}
+
+function writeBeside(data, then) {
+  fs.write(CHANNEL, data, 0, data.length, null, (error, count) => {
+    if (error && error.code !== 'EINTR' && error.code !== 'EAGAIN') process.reallyExit(0);
+    const rest = data.subarray(count ?? 0);
+    if (rest.length > 0) writeBeside(rest, then);
+    else then();
+  });
+}
+
+function whenChannelIsFree(then) {
+  if (!inFlight) {
+    then();
+    return;
+  }
+  afterFlight = () => {
+    afterFlight = undefined;
+    then();
+  };
 }
 
 // Output of the function
@@ -140,8 +178,10 @@ function fail(label, error, exitCode) {
   ended = true;
   logError(label, error);
   afterOutput(() => {
-    send(initialised ? 'X' : 'I', JSON.stringify(documentOf(error)));
-    process.reallyExit(exitCode);
+    whenChannelIsFree(() => {
+      send(initialised ? 'X' : 'I', JSON.stringify(documentOf(error)));
+      process.reallyExit(exitCode);
+    });
   });
 }
 
@@ -217,8 +257,10 @@ function run(handler, { meta: text, payload }) {
     answered = true;
     whenLoopIsEmpty = undefined;
     afterOutput(() => {
-      send(kind, body);
-      setImmediate(next, handler);
+      whenChannelIsFree(() => {
+        send(kind, body);
+        setImmediate(next, handler);
+      });
     });
   };
   const reject = (error) => {
@@ -241,7 +283,9 @@ function run(handler, { meta: text, payload }) {
   try {
     const meta = parseMeta(text);
     const event = JSON.parse(payload);
-    if (modern) {
+    if (handler[STREAMING] !== undefined) {
+      runWithStream(handler, event, meta, answer);
+    } else if (modern) {
       // LR-070 leaves the text open.
       whenLoopIsEmpty = () => {
         reject(runtimeError('Runtime.HandlerNeverSettled', 'The handler ended without a result'));
@@ -254,6 +298,21 @@ function run(handler, { meta: text, payload }) {
   } catch (error) {
     reject(error);
   }
+}
+
+function runWithStream(handler, event, meta, answer) {
+  const { stream, fail: failStream } = responseStream(handler, transmit);
+  runStreaming(handler, event, stream, contextOf(meta)).then(
+    () => answer('R', ''),
+    (error) => {
+      if (ended) return;
+      logError('Invoke Error', error);
+      // A response that is complete stays one.
+      const complete = stream.writableFinished || (stream.writableEnded && !stream.destroyed);
+      if (complete) stream.end(() => answer('R', ''));
+      else failStream(() => answer('E', JSON.stringify(documentOf(error))));
+    },
+  );
 }
 
 function runWithCallback(handler, event, meta, resolve, reject) {
@@ -306,6 +365,7 @@ function next(handler) {
 }
 
 process.argv.splice(2);
+offerGlobal();
 load(process.env.LAMBDA_TASK_ROOT, process.env._HANDLER, modern).then(
   (handler) => {
     initialised = true;

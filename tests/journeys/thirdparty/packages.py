@@ -26,12 +26,18 @@ _INSTALLED = _HERE / ".installed"
 _INSTALL_S = 300
 
 
-def node_modules() -> Path:
-    """The folder ``node_modules`` that ``package-lock.json`` describes."""
-    lock = _HERE / "package-lock.json"
-    command = [*_npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund",
+def node_modules(folder: Path = _HERE, *, build: bool = False) -> Path:
+    """The folder ``node_modules`` that the ``package-lock.json`` of ``folder`` describes.
+
+    ``build``: the packages' own scripts run, which compile what is not JavaScript.
+    """
+    lock = folder / "package-lock.json"
+    command = [*_npm(), "ci", "--no-audit", "--no-fund",
                "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]  # fmt: skip
-    return _installed(lock, "node", command, inputs=[lock, _HERE / "package.json"]) / "node_modules"
+    if not build:
+        command.append("--ignore-scripts")
+    kind = f"{folder.name} {platform.platform()}" if build else "node"
+    return _installed(lock, kind, command, inputs=[lock, folder / "package.json"]) / "node_modules"
 
 
 def python_packages(requirements: str) -> Path:

@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from edgeproxy.app import doors as module
-from edgeproxy.app.doors import Doors, viewer_from
+from edgeproxy.app.doors import Doors
+from edgeproxy.app.geo_database import GeoDatabases
+from edgeproxy.app.viewers import viewer_from
 from edgeproxy.errors import PortInUse
 from edgeproxy.http.body import BytesBody
-from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Handler, Request, Response, Viewer
-from edgeproxy.server.reading import Refused
+from edgeproxy.http.messages import Handler, Request, Response
+from edgeproxy.settings import Settings
+
+whoever = viewer_from(Settings(), GeoDatabases(()))
 
 
 def refuse(status: int, reason: str, detail: str) -> Response:
@@ -40,7 +43,7 @@ async def get(url: str, head: str = "") -> str:
 
 @pytest.fixture
 async def doors() -> AsyncIterator[Doors]:
-    doors = Doors("127.0.0.1", refuse, viewer_from("", ""), 0)
+    doors = Doors("127.0.0.1", refuse, whoever, 0)
     yield doors
     await doors.close_others(())
 
@@ -83,7 +86,7 @@ class TestOpening:
     async def test_the_next_free_port_is_taken_otherwise(
         self, neighbours: tuple[socket.socket, int]
     ) -> None:
-        doors = Doors("127.0.0.1", refuse, viewer_from("", ""), neighbours[1])
+        doors = Doors("127.0.0.1", refuse, whoever, neighbours[1])
         url = await doors.open("site", says("one"), "site")
         assert int(url.rpartition(":")[2]) > neighbours[1]
         await doors.close_others(())
@@ -92,12 +95,12 @@ class TestOpening:
         self, monkeypatch: pytest.MonkeyPatch, neighbours: tuple[socket.socket, int]
     ) -> None:
         monkeypatch.setattr(module, "_PORTS_TO_TRY", 1)
-        doors = Doors("127.0.0.1", refuse, viewer_from("", ""), neighbours[1])
+        doors = Doors("127.0.0.1", refuse, whoever, neighbours[1])
         assert await get(await doors.open("site", says("one"), "site")) == "200 one 127.0.0.1 "
         await doors.close_others(())
 
     async def test_any_port_beyond_the_last_one(self) -> None:
-        doors = Doors("127.0.0.1", refuse, viewer_from("", ""), 65536)
+        doors = Doors("127.0.0.1", refuse, whoever, 65536)
         assert await get(await doors.open("site", says("one"), "site")) == "200 one 127.0.0.1 "
         await doors.close_others(())
 
@@ -141,44 +144,3 @@ class TestClosing:
         took_s = asyncio.get_running_loop().time() - started
         await asyncio.gather(*requests, return_exceptions=True)
         assert took_s < 3
-
-
-class TestViewer:
-    @pytest.mark.parametrize(
-        ("lines", "options", "viewer"),
-        [
-            ({}, ("", ""), Viewer("192.0.2.7", 50)),
-            ({}, ("198.51.100.1", "de"), Viewer("198.51.100.1", 50, country="DE")),
-            (
-                {"X-Edgeproxy-Viewer-Ip": "2001:db8::1", "X-Edgeproxy-Viewer-Country": "fr"},
-                ("198.51.100.1", "de"),
-                Viewer("2001:db8::1", 50, country="FR"),
-            ),
-        ],
-    )
-    def test_headers_win_over_options_over_the_connection(
-        self, lines: dict[str, str], options: tuple[str, str], viewer: Viewer
-    ) -> None:
-        assert viewer_from(*options)("192.0.2.7", 50, Headers(lines.items())) == viewer
-
-    @pytest.mark.rule("CDN-GEO-05")
-    def test_x_forwarded_for_says_nothing_about_the_viewer(self) -> None:
-        headers = Headers([("X-Forwarded-For", "198.51.100.9")])
-        assert viewer_from("", "")("192.0.2.7", 50, headers).ip == "192.0.2.7"
-
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("x-edgeproxy-viewer-ip", "localhost"),
-            ("x-edgeproxy-viewer-ip", "1.2.3.4, 5.6.7.8"),
-            ("x-edgeproxy-viewer-country", "Germany"),
-            ("x-edgeproxy-viewer-country", "Ä"),
-        ],
-    )
-    async def test_what_cannot_be_is_a_bad_request(
-        self, doors: Doors, name: str, value: str
-    ) -> None:
-        with pytest.raises(Refused, match=name):
-            viewer_from("", "")("192.0.2.7", 50, Headers([(name, value)]))
-        url = await doors.open("site", says("one"), "site")
-        assert (await get(url, f"{name}: {value}\r\n")).startswith(f"400 {name}")

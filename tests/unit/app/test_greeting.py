@@ -16,9 +16,9 @@ from edgeproxy.distribution.model import (
     Origin,
     OriginRequestPolicy,
     PublicKey,
-    ResponseHeadersPolicy,
     ViewerProtocolPolicy,
 )
+from edgeproxy.distribution.response_headers import ResponseHeadersPolicy
 from edgeproxy.errors import Place
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Project, Report, ReportLine, Treatment

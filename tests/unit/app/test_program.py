@@ -66,3 +66,17 @@ async def test_an_origin_that_is_mapped_and_not_declared_is_told(
         (line,) = told
         assert line.startswith(f"no origin has the ID or domain name {name!r} (there is Bucket, ")
         assert "files, web, web.example.com)" in line
+
+
+async def test_an_origin_host_that_is_not_declared_is_told(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    settings = Settings(port=0, control_port=0, origin_host=("web", "typo"))
+    told: list[str] = []
+    program = Program(settings, Hub(), told.append)
+    try:
+        await program.apply(load_target(str(tmp_path / "template.yaml"), settings))
+    finally:
+        await program.close()
+    assert [line.partition(" (")[0] for line in told] == [
+        "no origin has the ID or domain name 'typo'"
+    ]

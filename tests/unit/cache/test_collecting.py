@@ -1,4 +1,5 @@
 import asyncio
+import weakref
 
 import pytest
 
@@ -306,3 +307,19 @@ async def test_a_draft_that_refused_once_is_not_kept() -> None:
     assert kept == []
     assert draft.discarded
     assert collecting.reader() is None
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_a_reader_that_is_over_holds_nothing_but_the_beginning(leaves: bool) -> None:
+    collecting = CollectingBody(stream([b"ab", b"cd"], 4), 10)
+    reader = joined(collecting)
+    await collecting.pump()
+    if leaves:
+        await reader.close()
+    else:
+        await read(reader)
+    gone = weakref.ref(collecting)
+    del collecting
+    assert gone() is None
+    seen = (0, b"") if leaves else (4, b"abcd")
+    assert (reader.length, reader.passed, reader.preview) == (4, *seen)

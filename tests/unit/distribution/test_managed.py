@@ -13,8 +13,8 @@ from edgeproxy.distribution.managed import (
 from edgeproxy.distribution.model import (
     CachePolicy,
     OriginRequestPolicy,
-    ResponseHeadersPolicy,
 )
+from edgeproxy.distribution.response_headers import ResponseHeadersPolicy
 
 
 @pytest.mark.parametrize("policy", CACHE_POLICIES, ids=lambda policy: policy.name)

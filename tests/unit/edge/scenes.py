@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import orjson
 
+from edgeproxy.cache.cache import Cache
+from edgeproxy.cache.stores.memory import MemoryStore
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import (
     Behavior,
@@ -17,6 +19,7 @@ from edgeproxy.distribution.model import (
     Origin,
 )
 from edgeproxy.edge.outcomes import Scene
+from edgeproxy.edge.tiers import Tiers
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.body import EMPTY_BODY, Body
 from edgeproxy.http.headers import Headers
@@ -24,6 +27,7 @@ from edgeproxy.http.messages import Request
 from edgeproxy.runtimes.cloudfront_js.engine import Event, RunContext
 from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Outcome
 from edgeproxy.runtimes.invocation import InvocationResult, Returned
+from edgeproxy.tasks import Tasks
 
 __all__ = [
     "BEHAVIOR",
@@ -33,9 +37,11 @@ __all__ = [
     "Functions",
     "Lambdas",
     "associated",
+    "cache",
     "request",
     "returned",
     "scene",
+    "tiers",
 ]
 
 ID = "A" * 54 + "=="
@@ -65,6 +71,16 @@ def associated(
     return FunctionAssociation(
         EventType(event_type), EdgeFunctionKind(kind), "fn", "1", include_body
     )
+
+
+def cache(clock: Clock) -> Cache:
+    """An empty one, in memory."""
+    return Cache(MemoryStore(1_000_000), clock, Tasks())
+
+
+def tiers(clock: Clock) -> Tiers:
+    """The caches of an edge location without a regional one."""
+    return Tiers(cache(clock), cache(clock), clock)
 
 
 def returned(value: object) -> Returned:

@@ -18,7 +18,8 @@ from edgeproxy.edge.passage import Verdict
 from edgeproxy.http.body import EMPTY_BODY, BytesBody, StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response, Viewer
-from edgeproxy.observe.access_log import FIELDS, log_line
+from edgeproxy.observe.log_fields import LogSource
+from edgeproxy.observe.log_formats import Layout
 from tests.unit.exchange.records import exchange
 
 NOT_FOUND = CustomErrorResponse(404, 10, 200, "/index.html")
@@ -165,5 +166,6 @@ class TestReplacing:
     async def test_the_log_has_the_new_status_and_the_old_result(self) -> None:
         verdict = await self.replaced(404, Response(200))
         done = exchange(response=verdict.response, result_type=verdict.result_type)
-        fields = dict(zip(FIELDS, log_line(done, "SEA19-C1", "d1").split("\t"), strict=True))
-        assert (fields["sc-status"], fields["x-edge-result-type"]) == ("200", "Error")
+        record = LogSource(lambda logical_id: None, "SEA19-C1").record(done)
+        row = Layout(("sc-status", "x-edge-result-type")).row(record)
+        assert row == ["200", "Error"]

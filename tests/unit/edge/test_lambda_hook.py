@@ -45,7 +45,7 @@ async def at_viewer_request(
     return outcome, where.exchange.functions[0], lambdas
 
 
-@pytest.mark.rule("LE-ERR-01", "LE-ERR-04", "LE-ERR-07")
+@pytest.mark.rule("LE-ERR-01", "LE-ERR-04", "LE-ERR-07", "CDN-GEN-17")
 @pytest.mark.parametrize(
     ("result", "error"),
     [

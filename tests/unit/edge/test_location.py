@@ -5,8 +5,6 @@ from typing import Any, cast
 
 import pytest
 
-from edgeproxy.cache.cache import Cache
-from edgeproxy.cache.stores.memory import MemoryStore
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import Origin
@@ -18,8 +16,7 @@ from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response
 from edgeproxy.runtimes.cloudfront_js.outcome import Failed
-from edgeproxy.tasks import Tasks
-from tests.unit.edge.scenes import SITE, Functions, Lambdas, associated, returned, scene
+from tests.unit.edge.scenes import SITE, Functions, Lambdas, associated, returned, scene, tiers
 
 WHOLE = Delivered(400)
 
@@ -33,7 +30,7 @@ class Stage:
         self.failure: Exception | None = None
         clock = Clock()
         services = Services(
-            Cache(MemoryStore(1_000_000), clock, Tasks()),
+            tiers(clock),
             cast(Any, self),
             Hooks(Lambdas(returned(None)), functions or Functions()),
             clock,
@@ -100,7 +97,8 @@ async def test_the_exchange_ends_when_the_answer_is_delivered() -> None:
     assert exchange.first_byte_s is not None
     assert (exchange.bytes_sent, exchange.aborted) == (400, True)
     assert exchange.bytes_received == len("GET /a HTTP/1.1\r\nHost: site.example\r\n\r\n")
-    assert (exchange.result_type, exchange.detailed_result_type) == ("Miss", "Miss")
+    assert exchange.response_result_type == "Miss"
+    assert (exchange.result_type, exchange.detailed_result_type) == ("Error", "ClientCommError")
     assert response.headers.get("X-Amz-Cf-Id") == exchange.id
 
 
@@ -112,4 +110,5 @@ async def test_the_exchange_ends_without_an_answer_when_its_viewer_has_left() ->
     [exchange] = stage.ended_
     assert exchange.aborted
     assert exchange.response is None
-    assert (exchange.result_type, exchange.detailed_result_type) == ("Error", "Error")
+    assert exchange.result_type == "Error"
+    assert exchange.detailed_result_type == "ClientHungUpRequest"

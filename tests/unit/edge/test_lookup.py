@@ -5,21 +5,28 @@ from typing import Any, cast
 
 import pytest
 
-from edgeproxy.cache.cache import Cache
 from edgeproxy.cache.fetched import Fetched
 from edgeproxy.cache.freshness import cache_rules
-from edgeproxy.cache.stores.memory import MemoryStore
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.lookup import look_up
 from edgeproxy.edge.passage import Passage, Services, Verdict
+from edgeproxy.edge.tiers import Asked
 from edgeproxy.exchange.model import Decision
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
-from edgeproxy.tasks import Tasks
 from tests.unit.cache.scenes import answer
-from tests.unit.edge.scenes import BEHAVIOR, SITE, Functions, Lambdas, request, returned, scene
+from tests.unit.edge.scenes import (
+    BEHAVIOR,
+    SITE,
+    Functions,
+    Lambdas,
+    request,
+    returned,
+    scene,
+    tiers,
+)
 from tests.unit.entrypoints.fakes import Recording
 
 
@@ -29,14 +36,15 @@ class Stage:
     def __init__(self) -> None:
         clock = Clock()
         hooks = Hooks(Lambdas(returned(None)), Functions())
-        cache = Cache(MemoryStore(1_000_000), clock, Tasks())
-        self.services = Services(cache, cast(Any, None), hooks, clock, Chance(1), Recording())
+        self.services = Services(
+            tiers(clock), cast(Any, None), hooks, clock, Chance(1), Recording()
+        )
         self.fills = 0
 
     async def ask(self, fetched: Fetched, asked: Request | None = None) -> tuple[Verdict, Decision]:
         where = scene()
 
-        async def fill(validators: Headers | None) -> Fetched:
+        async def fill(asked: Asked | None, conditions: Headers | None) -> Fetched:
             self.fills += 1
             return fetched
 

@@ -1,5 +1,5 @@
 from edgeproxy.chance import Chance
-from edgeproxy.distribution.model import ResponseHeadersPolicy, ServerTiming
+from edgeproxy.distribution.response_headers import ResponseHeadersPolicy, ServerTiming
 from edgeproxy.edge.response_headers import ServerTimingFacts, apply_policy
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from edgeproxy.exchange.model import Exchange
-from edgeproxy.runtimes.invocation import InvocationResult, Returned
+from edgeproxy.runtimes.invocation import InvocationResult, ResponseSink, Returned
 
 __all__ = ["Recording", "Service", "returned"]
 
@@ -35,6 +35,7 @@ class Service:
         trace_id: str = "",
         client_context: str = "",
         request_id: str = "",
+        sink: ResponseSink | None = None,
     ) -> InvocationResult:
         self.calls.append((name, qualifier, trace_id))
         self.events.append(orjson.loads(payload))

@@ -10,10 +10,28 @@ from edgeproxy.loadbalancing.model import (
     AlbForward,
     AlbListener,
     AlbRule,
+    HealthCheck,
     LoadBalancer,
     TargetGroup,
 )
 from tests.unit.entrypoints.fakes import Recording, Service, returned
+
+
+@pytest.mark.rule("AL-123")
+async def test_a_function_gets_requests_whatever_its_health() -> None:
+    listener = AlbListener(80, "HTTP", (AlbRule(50_001, (), AlbForward((("Fn", 1),))),))
+    group = TargetGroup("Fn", "arn:group", "fn", health_check=HealthCheck())
+    door = AlbDoor(
+        LoadBalancer("Alb", "alb.example", (listener,), {"Fn": group}),
+        listener,
+        Service(returned({"statusCode": 200})),
+        Clock(),
+        Chance(1),
+        Recording(),
+        target=no_target,
+        usable=lambda group: (),
+    )
+    assert (await door(Request("GET", "/"))).status == 200
 
 
 def no_target(address: str) -> Handler:

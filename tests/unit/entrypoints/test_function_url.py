@@ -14,6 +14,7 @@ from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response
 from edgeproxy.runtimes.invocation import FunctionError, InitFailed, Throttled, TimedOut
+from edgeproxy.tasks import Tasks
 from tests.unit.entrypoints.fakes import Recording, Service, returned
 
 CORS = Cors(("https://a.example",), ("GET",), ("x-t",), ("x-e",), max_age_s=300)
@@ -31,6 +32,7 @@ class Stage:
             Clock(),
             Chance(1),
             self.recording,
+            Tasks(),
             strict=strict,
         )
 
@@ -158,14 +160,14 @@ async def test_a_missing_alias_is_403() -> None:
     assert b"Forbidden" in body_of(response)
 
 
-async def test_streaming_is_said_to_be_buffered() -> None:
+async def test_a_function_that_does_not_stream_is_noted() -> None:
     stage = Stage(invoke_mode="RESPONSE_STREAM")
     response = await stage()
     assert response.on_delivered is not None
     response.on_delivered(Delivered(0))
     decision = stage.recording.ended_[0].steps[0].decision
     assert decision is not None
-    assert "buffered" in decision.why
+    assert decision.why == "sent whole: it does not stream"
 
 
 # --- CORS ---------------------------------------------------------------------------------------

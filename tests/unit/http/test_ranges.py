@@ -9,7 +9,9 @@ from edgeproxy.http.ranges import (
     ByteRange,
     Unsatisfiable,
     format_content_range,
+    is_range,
     multipart,
+    parse_content_range,
     parse_ranges,
 )
 
@@ -75,6 +77,29 @@ def test_every_range_lies_inside_and_none_overlaps(header: str, size: int) -> No
             assert ends[-1] < part.first <= part.last < size
             assert len(part.of(bytes(size))) == len(part)
             ends.append(part.last)
+
+
+@given(st.text("bytes=0123456789-, "), st.integers(1, 50))
+def test_what_is_no_range_is_none_of_any_object(header: str, size: int) -> None:
+    if not is_range(f"bytes={header}"):
+        assert parse_ranges(f"bytes={header}", size) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("bytes 0-9/100", (ByteRange(0, 9), 100)),
+        ("bytes 99-99/100", (ByteRange(99, 99), 100)),
+        ("bytes 0-100/100", None),
+        ("bytes 9-0/100", None),
+        ("bytes 0-9/*", None),
+        ("bytes */100", None),
+        ("0-9/100", None),
+        ("", None),
+    ],
+)
+def test_a_content_range(text: str, place: tuple[ByteRange, int] | None) -> None:
+    assert parse_content_range(text) == place
 
 
 def test_content_range() -> None:

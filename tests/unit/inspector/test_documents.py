@@ -41,6 +41,7 @@ def test_a_summary_has_what_the_interface_promises() -> None:
         "status": 200,
         "result_type": "Hit",
         "detailed_result_type": "Hit",
+        "layer": "",
         "started": "2026-11-21T03:50:32.123Z",
         "duration_ms": 250.0,
         "bytes": 321,

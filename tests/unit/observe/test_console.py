@@ -263,6 +263,7 @@ def test_a_document_has_what_programs_ask_for() -> None:
         "status": 200,
         "result_type": "Hit",
         "detailed_result_type": "Hit",
+        "layer": "",
         "duration_ms": 250.0,
         "bytes": 321,
         "aborted": False,

@@ -30,6 +30,15 @@ def named(metrics: Metrics, name: str, dimensions: Dimensions = SITE) -> Metric:
     return found
 
 
+def test_requests_that_went_behind_the_edge_location() -> None:
+    metrics = counted(layer="REC")
+    for layer in ("REC", "Origin Shield", "EDGE", ""):
+        metrics.ended(exchange(layer=layer))
+    found = {m.dimensions: m.total.sum for m in metrics.all() if m.name == "RequestsByLayer"}
+    site = ("DistributionId", "E-Site")
+    assert found == {(site, ("Layer", "REC")): 2, (site, ("Layer", "Origin Shield")): 1}
+
+
 def test_a_request() -> None:
     metrics = counted(bytes_sent=300)
     metrics.ended(exchange(bytes_sent=100, result_type="Miss"))
@@ -153,7 +162,7 @@ def test_other_doors_count_functions_only() -> None:
     ],
 )
 def test_dimensions_of_a_function(qualifier: str, resource: str, executed: str | None) -> None:
-    metrics = counted(door="alb", steps=[ran(qualifier=qualifier, version="3")])
+    metrics = counted(door="function-url", steps=[ran(qualifier=qualifier, version="3")])
     of_resource = (*AUTH, ("Resource", resource))
     of_version = [(*of_resource, ("ExecutedVersion", executed))] if executed else []
     assert {m.dimensions for m in metrics.all()} == {(), AUTH, of_resource, *of_version}
@@ -217,7 +226,7 @@ class TestPrometheus:
     def test_each_name_is_a_summary_with_its_lines_together(self) -> None:
         metrics = Metrics(str)
         for name in ("a", "b"):
-            metrics.ended(exchange(door="alb", steps=[ran(name=name, duration_ms=2.5)]))
+            metrics.ended(exchange(door="function-url", steps=[ran(name=name, duration_ms=2.5)]))
         text = metrics.prometheus()
         assert text.startswith(
             "# TYPE aws_lambda_invocations summary\n"

@@ -76,7 +76,7 @@ async def test_closing_ends_a_waiting_iteration_and_the_connection() -> None:
         await asyncio.wait_for(origin.gone.wait(), 20)
 
 
-@pytest.mark.rule("CDN-WS-04")
+@pytest.mark.rule("CDN-WS-04", "CDN-QUO-19")
 async def test_an_origin_that_is_silent_for_too_long_ends_the_tunnel(monkeypatch) -> None:
     assert tunnel_module.IDLE_LIMIT_S == 600
     monkeypatch.setattr(tunnel_module, "IDLE_LIMIT_S", 1)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from edgeproxy.awslambda.model import FunctionDefinition
 from edgeproxy.awslambda.service import Deployed, DeployFailed, LambdaService
@@ -44,7 +44,7 @@ class Account:
         self.tasks = Tasks()
         self.service = LambdaService(self.clock, Chance(1), self.tasks, **options)
 
-    async def __aenter__(self) -> "Account":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

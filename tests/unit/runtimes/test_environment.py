@@ -96,3 +96,27 @@ async def test_nothing_starts_once_it_is_closed(
     assert not isinstance(await running, Returned)
     assert len(launched) == 1
     stage.warden.close()
+
+
+@pytest.mark.rule("LR-167")
+@pytest.mark.parametrize(
+    ("runtime", "code"),
+    [
+        ("python3.12", "import os\nhandler = lambda e, c: os.environ.get('_X_AMZN_TRACE_ID')"),
+        (
+            "nodejs22.x",
+            "exports.handler = async () => process.env._X_AMZN_TRACE_ID ?? null;",
+        ),
+    ],
+)
+async def test_the_trace_id_is_a_variable_while_there_is_one(
+    tmp_path: Path, runtime: str, code: str
+) -> None:
+    stage = Stage(tmp_path, runtime)
+    Path(tmp_path, "app.py" if runtime.startswith("python") else "app.js").write_text(code)
+    for trace_id, seen in (("Root=1-2", b'"Root=1-2"'), ("", b"null"), ("Root=1-3", b'"Root=1-3"')):
+        result = await stage.environment.begin(Invocation("one", b"1", trace_id=trace_id))
+        assert isinstance(result, Returned)
+        assert (result.payload, result.trace_id) == (seen, trace_id)
+    await stage.environment.close()
+    stage.warden.close()

@@ -57,6 +57,32 @@ def test_the_end_of_a_report(ended: Ended, end: str) -> None:
     assert text(ended)[1].endswith(end)
 
 
+TRACE = "Root=1-69b52a0d-5f84a1c2d3e4b5a6978877aa;Parent=53995c3f42cd8ad8;Sampled="
+
+
+@pytest.mark.rule("LR-254")
+def test_the_trace_in_a_report() -> None:
+    line = "\nXRAY TraceId: 1-69b52a0d-5f84a1c2d3e4b5a6978877aa\tSegmentId: 53995c3f42cd8ad8\t"
+    failed = Ended("id", 1, 36, status=Status.TIMEOUT, trace_id=TRACE + "1")
+    assert text(failed)[1].endswith(f"\tStatus: timeout\t{line}Sampled: true\t")
+    assert "XRAY" not in text(Ended("id", 1, 36, trace_id=TRACE + "0"))[1]
+
+
+@pytest.mark.rule("LR-281")
+def test_json_of_a_traced_invocation() -> None:
+    header = TRACE + "1"
+    tracing = {"spanId": "53995c3f42cd8ad8", "type": "X-Amzn-Trace-Id", "value": header}
+    told = [*documents(Started("id", header)), *documents(Ended("id", 1, 36, trace_id=header))]
+    assert [each["type"] for each in told] == [
+        "platform.start",
+        "platform.runtimeDone",
+        "platform.report",
+    ]
+    assert [each["record"]["tracing"] for each in told] == [tracing] * 3
+    [untraced] = documents(Started("id", TRACE + "0"))
+    assert "tracing" not in untraced["record"]
+
+
 @pytest.mark.rule("LR-256")
 @pytest.mark.parametrize(
     ("ended", "lines"),

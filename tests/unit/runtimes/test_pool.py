@@ -60,7 +60,7 @@ async def test_who_waits_gets_what_becomes_free(stage: Stage) -> None:
 
 
 async def test_one_that_is_starting_serves_who_waits(stage: Stage) -> None:
-    started = asyncio.ensure_future(stage.pool.start())
+    started = asyncio.ensure_future(stage.pool.load())
     await asyncio.sleep(0)
     environment = await stage.pool.acquire()
     assert await started is None
@@ -73,14 +73,14 @@ async def test_who_stops_waiting_takes_none(stage: Stage) -> None:
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    assert await stage.pool.start() is None
+    assert await stage.pool.load() is None
     await until(lambda: stage.pool.counts()[1] == 0)
     assert stage.pool.counts()[0] >= 1
 
 
 @pytest.mark.rule("LR-190")
 async def test_idle_environments_are_ended(stage: Stage) -> None:
-    await stage.pool.start()
+    await stage.pool.load()
     stage.pool.discard_idle(Clock.monotonic() - 60)
     assert stage.pool.counts() == (1, 0, 0)
     stage.pool.discard_idle(Clock.monotonic() + 60)

@@ -4,11 +4,14 @@ import asyncio
 import random
 import resource
 import sqlite3
+import sys
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -16,6 +19,7 @@ from edgeproxy.cache.cache import Cache
 from edgeproxy.cache.entry import ContentLost, Entry, make_entry, pieces
 from edgeproxy.cache.freshness import Storable
 from edgeproxy.cache.invalidation import invalidation
+from edgeproxy.cache.stores import Dropped
 from edgeproxy.cache.stores.body_file import BLOCK_BYTES, BodyFile
 from edgeproxy.cache.stores.disk import DiskStore
 from edgeproxy.errors import UsageError
@@ -101,7 +105,7 @@ async def test_objects_outlive_the_store(disk: Disk) -> None:
         assert found is not None
         assert replace(found, body=b"") == entry(b"", "/b")
         assert await body_of(found) == LARGE
-        assert await store.drop(invalidation("E1", ["/b"])) == [b"2"]
+        assert await store.drop(invalidation("E1", ["/b"])) == Dropped(1, [b"2"])
     async with disk.store() as store:
         assert await store.get(b"2") is None
         assert len(disk.files) == 1
@@ -217,7 +221,9 @@ async def test_of_a_large_object_with_a_flipped_bit_no_wrong_byte_is_served(disk
         assert disk.files == []
 
 
-@pytest.mark.parametrize("column", ["about", "sums", "seal", "size", "file"])
+@pytest.mark.parametrize(
+    "column", ["about", "sums", "seal", "size", "file", "distribution", "target"]
+)
 async def test_a_row_that_is_not_what_was_written_is_dropped(disk: Disk, column: str) -> None:
     async with disk.store() as store:
         await store.put(b"1", entry(LARGE))
@@ -233,7 +239,6 @@ async def test_a_row_that_is_not_what_was_written_is_dropped(disk: Disk, column:
         other.execute(f"UPDATE objects SET {column} = ?", (changed,))
     other.close()
     async with disk.store() as store:
-        assert await store.drop(lambda stored: True) == []
         assert await store.get(b"1") is None
         assert store.taken_bytes == 0
 
@@ -293,7 +298,7 @@ async def test_a_row_with_a_wrong_name_harms_no_other_file(disk: Disk, name: str
     other.close()
     (disk.folder / "kept").write_text("kept")
     async with disk.store() as store:
-        assert await store.drop(lambda stored: False) == []
+        assert await store.drop(invalidation("E1", [])) == Dropped(0, [])
         assert await store.get(b"1") is None
         assert await store.get(b"2") == entry(SMALL)
     assert (disk.folder / "kept").exists()
@@ -485,3 +490,33 @@ async def test_the_event_loop_runs_on_while_the_disk_works(disk: Disk) -> None:
             rounds += 1
             await asyncio.sleep(0)
         assert rounds > 5  # had it been done in the event loop, it would have ended in the first
+
+
+async def test_an_invalidation_that_cannot_be_written_is_an_error(disk: Disk) -> None:
+    async with disk.store() as store:
+        await store.put(b"1", entry(SMALL))
+        with files_of_at_most(1024), pytest.raises(UsageError, match="cannot be invalidated"):
+            await store.drop(invalidation("E1", ["/*"]))
+        assert await store.drop(invalidation("E1", ["/*"])) == Dropped(1, [b"1"])
+
+
+async def test_a_body_may_be_let_go_of_at_any_moment(disk: Disk) -> None:
+    async with disk.store() as store:
+        await store.put(b"1", entry(LARGE))
+        bodies = [found.body for found in [await store.get(b"1")] if found is not None]
+        assert [type(body) for body in bodies] == [BodyFile]
+
+        def collect(frame: FrameType, _event: str, _argument: object) -> None:
+            if frame.f_code.co_name == "_adjust_thread_count":  # in the middle of a submit
+                bodies.clear()
+
+        def work() -> None:
+            sys.setprofile(collect)
+            store.discard(BodyFile(store))
+            sys.setprofile(None)
+
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        await asyncio.to_thread(thread.join, 10)
+        assert not thread.is_alive()
+        assert not bodies

@@ -216,11 +216,11 @@ def test_options_for_urls_and_folders_do_not_change_a_definition(
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("main.tf", "", "Terraform definitions are not supported yet"),
-        ("main.tf.json", "{}", "Terraform definitions are not supported yet"),
+        ("main.tf", "", "Terraform's own language is not read"),
+        ("main.tf.json", "{}", "Terraform's own language is not read"),
         ("plan.json", '{"terraform_version": "1.9", "planned_values": {}}', "Terraform"),
-        ("serverless.yml", "service: a", "Serverless Framework definitions are not supported yet"),
-        ("other.yml", "service: a\nfunctions: {}", "Serverless Framework"),
+        ("serverless.ts", "", "is a program, which is not run here"),
+        ("serverless.yml", "service: a", "neither a CloudFormation template"),
         ("notes.yaml", "a: 1", "neither a CloudFormation template nor a DistributionConfig"),
         ("t.yaml", "Resources: 5", "expected a mapping, found the number 5"),
         ("t.yaml", "Resources: {A: 5}", "expected a mapping, found the number 5"),

@@ -13,7 +13,9 @@ from edgeproxy.project.identifiers import Identity
 from edgeproxy.project.loaders import LoadOptions
 from edgeproxy.project.loaders.cloudformation import load_templates
 from edgeproxy.project.loaders.distribution_config import load_distribution_config
+from edgeproxy.project.loaders.serverless import read_serverless
 from edgeproxy.project.loaders.template import Template
+from edgeproxy.project.loaders.terraform import read_terraform
 from edgeproxy.project.loaders.yaml_source import Items, Table, read_source
 from edgeproxy.project.report import Notes
 
@@ -52,7 +54,13 @@ def load(file: Path, table: Table, state: Path) -> None:
         load_distribution_config(file, table, Notes(), options)
         return
     notes = Notes()
-    load_templates([Template(file, table, notes, identity=Identity())], notes, options)
+    if file.parent.name == "terraform":
+        template = read_terraform(file, table, notes, options)
+    elif file.parent.name == "serverless":
+        template = read_serverless(file, table, notes, options)
+    else:
+        template = Template(file, table, notes, identity=Identity())
+    load_templates([template], notes, options)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +78,23 @@ def test_any_value_in_any_place(name: str, tmp_path: Path) -> None:
             except DefinitionError:
                 refused += 1
     assert refused > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "step"), [("terraform/plan.json", 17), ("serverless/serverless.yml", 2)]
+)
+def test_any_value_in_some_places(name: str, step: int, tmp_path: Path) -> None:
+    """Of definitions that are translated; larger ones, so only some places."""
+    file = DEFINITIONS / name
+    table = read_source(file)
+    refused = 0
+    for index, path in enumerate(list(paths(table))[::step]):
+        for wrong in WRONG[index % 3 :: 3]:
+            try:
+                load(file, changed(table, path, wrong), tmp_path)
+            except DefinitionError:
+                refused += 1
+    assert refused > 30
 
 
 def test_json_of_every_golden_template_is_the_same_template(tmp_path: Path) -> None:

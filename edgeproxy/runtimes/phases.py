@@ -1,0 +1,84 @@
+"""What an execution environment is at: a start of its process, an invocation, or both."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import orjson
+
+from edgeproxy.runtimes.deadline import Deadline
+from edgeproxy.runtimes.documents import Document, too_large
+from edgeproxy.runtimes.framing import Kind
+from edgeproxy.runtimes.invocation import (
+    FunctionError,
+    InitFailed,
+    Invocation,
+    InvocationResult,
+    Returned,
+)
+from edgeproxy.runtimes.platform_events import Status
+from edgeproxy.runtimes.streaming import ResponseStream
+
+__all__ = ["Answer", "Run", "Start", "answer_of", "parse_document"]
+
+
+@dataclass(slots=True)
+class Start:
+    """A start of the process: in the init phase, or within an invocation (LR-182)."""
+
+    started: float
+    phase: str
+    done: "asyncio.Future[InitFailed | None] | None" = None
+    deadline: Deadline | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """How an invocation ends. ``handled``: the runtime itself reported the error."""
+
+    ending: Callable[..., InvocationResult]
+    status: Status = Status.SUCCESS
+    error_type: str = ""
+    handled: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """The invocation at hand."""
+
+    invocation: Invocation
+    result: "asyncio.Future[InvocationResult]"
+    started: float
+    timeout_s: float
+    deadline_ms: int
+    deadline: Deadline
+    answer: Answer | None = None
+    """What the runtime has answered, while it or an extension goes on working (LR-216)."""
+    stream: ResponseStream | None = None
+    """The response of a runtime of ours that makes it in pieces."""
+
+
+def answer_of(kind: Kind, body: bytes, error_type: str = "", content_type: str = "") -> Answer:
+    """The end of an invocation that a runtime has answered with ``kind``.
+
+    ``error_type`` is the platform's name for an error, by default the one in the document;
+    ``content_type`` is that of a streamed response.
+    """
+    if kind is Kind.RESULT:
+        return Answer(partial(Returned, payload=body, content_type=content_type))
+    document = too_large() if kind is Kind.TOO_LARGE else parse_document(body)
+    ending = partial(FunctionError, document=document, body=body)
+    if kind is Kind.FATAL:
+        return Answer(ending, Status.ERROR, "Runtime.ExitError")
+    error_type = error_type or str(document.get("errorType", ""))
+    return Answer(ending, Status.ERROR, error_type, handled=True)
+
+
+def parse_document(body: bytes) -> Document:
+    """An error document as far as it can be read: custom runtimes may write anything (LR-204)."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
