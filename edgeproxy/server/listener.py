@@ -82,15 +82,17 @@ class Door(web.Server):
             connection.retire()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
-                while self._open or self._running:
-                    self._changed.clear()
-                    await self._changed.wait()
+                await self._all_gone()
         for connection in list(self._open):
             connection.cut()
-        running = list(self._running)
-        for task in running:
+        for task in list(self._running):
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await self._all_gone()
+
+    async def _all_gone(self) -> None:
+        while self._open or self._running:
+            self._changed.clear()
+            await self._changed.wait()
 
 
 class Listener:

@@ -86,8 +86,12 @@ def _run(command: Sequence[str], folder: Path) -> None:
 
 
 def _environment(program: str) -> dict[str, str]:
-    """npm's own scripts look for ``node`` on the path."""
-    return {**os.environ, "PATH": f"{Path(program).parent}{os.pathsep}{os.environ['PATH']}"}
+    """npm's own scripts look for ``node`` on the path; compilers get the headers beside it."""
+    folder = Path(program).parent
+    found = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    if (folder.parent / "include" / "node" / "node.h").exists():
+        found["npm_config_nodedir"] = str(folder.parent)
+    return found
 
 
 def _npm() -> list[str]:

@@ -21,6 +21,7 @@ async def running(name: str, *options: str) -> AsyncIterator[aiohttp.ClientSessi
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-u",
         str(ORIGINS / f"{name}.py"),
         "--port",
         str(port),
