@@ -41,7 +41,10 @@ class Edge:
                 raise SystemExit(f"the edge did not start:\n{self.log.read_text()}")
             time.sleep(0.001)
         self.ready_s = time.perf_counter() - started
-        self.port = int(json.loads(self._endpoints.read_text())["viewer"].rpartition(":")[2])
+        endpoints = json.loads(self._endpoints.read_text())
+        self.control: str = endpoints["control"]
+        self.port = _port(endpoints["viewer"]) if endpoints["viewer"] else 0
+        self.control_port = _port(self.control)
 
     def memory_mb(self) -> float:
         """Resident memory of the proxy's own process."""
@@ -65,6 +68,10 @@ class Edge:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
         return time.perf_counter() - started
+
+
+def _port(url: str) -> int:
+    return int(url.rpartition(":")[2])
 
 
 @contextmanager

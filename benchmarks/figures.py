@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 from edges import MEGABYTE, Viewer, edge
+from events import measure_events
+from invocations import measure_invocations
 
 from functions import measure_cold_starts, measure_crowd, measure_hooks
 
@@ -91,6 +93,8 @@ def main() -> None:
         measure_hooks(folder, 2 if quick else 15)
         measure_cold_starts(folder, 3 if quick else 21)
         measure_crowd(folder, 3 if quick else 21)
+        measure_invocations(folder, 20 if quick else 1_000)
+        measure_events(folder, 500 if quick else 4_000, 2 if quick else 7)
         measure_big_body(folder, (128 if quick else 1024) * MEGABYTE)
 
 

@@ -4,37 +4,9 @@ It is the source of the command line, of the keys of ``edgeproxy.toml`` and of t
 in the documentation.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
+from edgeproxy.option import Kind, Option
 
-__all__ = ["OPTIONS", "Kind", "Option"]
-
-
-class Kind(StrEnum):
-    """What an option takes, in the words of messages."""
-
-    FLAG = "true or false"
-    TEXT = "a string"
-    INTEGER = "a whole number"
-    PATH = "a path as a string"
-    LIST = "a list of strings"
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option of ``dev``. Its key in ``edgeproxy.toml`` is its name with ``_`` for ``-``."""
-
-    name: str
-    kind: Kind
-    help: str
-    metavar: str = ""
-    group: str = "General"
-    choices: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        return self.name.replace("-", "_")
-
+__all__ = ["OPTIONS"]
 
 _FUNCTIONS = "Functions of a URL or directory TARGET"
 _DISTRIBUTION = "Distribution"
@@ -110,9 +82,9 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "aws-endpoint",
         Kind.LIST,
-        "the buckets of S3 origins are there, at a server that speaks S3 (default "
-        "$AWS_ENDPOINT_URL_S3, $AWS_ENDPOINT_URL, else AWS)",
-        "S3=URL",
+        "where a service is asked: S3, SQS, SNS, EVENTBRIDGE, KINESIS, DYNAMODB or "
+        "DYNAMODB_STREAMS (default $AWS_ENDPOINT_URL_SERVICE, $AWS_ENDPOINT_URL; S3 origins: AWS)",
+        "SERVICE=URL",
         _DISTRIBUTION,
     ),
     Option(
@@ -274,6 +246,13 @@ OPTIONS: tuple[Option, ...] = (
         _CONSOLE,
     ),
     Option(
+        "log-dir",
+        Kind.PATH,
+        "append what functions log to files in a folder, one for each log group",
+        "DIR",
+        _CONSOLE,
+    ),
+    Option(
         "otlp-endpoint",
         Kind.TEXT,
         "send traces of requests and functions to an OpenTelemetry collector (OTLP over HTTP), "
@@ -321,6 +300,13 @@ OPTIONS: tuple[Option, ...] = (
         "ID=SECRET[@ARN]",
         _PROCESS,
     ),
+    Option(
+        "kms-key",
+        Kind.LIST,
+        "a key that KMS has here, by key ID, alias/NAME or ARN: a file of 32 bytes",
+        "ID=FILE",
+        _PROCESS,
+    ),
     Option("no-reload", Kind.FLAG, "do not watch files", group=_PROCESS),
     Option(
         "state-dir",
@@ -358,6 +344,38 @@ OPTIONS: tuple[Option, ...] = (
         Kind.INTEGER,
         "the account's concurrent executions (default 1000)",
         "N",
+        _PROCESS,
+    ),
+    Option(
+        "provisioned-concurrency",
+        Kind.INTEGER,
+        "provisioned environments of each Lambda version at most (default as many as are asked "
+        "for)",
+        "N",
+        _PROCESS,
+    ),
+    Option(
+        "request-rate",
+        Kind.INTEGER,
+        "invocations a second for each that may run at once, before Lambda throttles; AWS has 10 "
+        "(default no limit)",
+        "N",
+        _PROCESS,
+    ),
+    Option(
+        "scaling-rate",
+        Kind.INTEGER,
+        "environments by which a Lambda function may grow in ten seconds; AWS has 1000 (default no "
+        "limit)",
+        "N",
+        _PROCESS,
+    ),
+    Option(
+        "sticky-alias",
+        Kind.TEXT,
+        "an alias with weights gives the same version to requests with the same value of a header "
+        "or cookie (default off, as on AWS)",
+        "header:NAME|cookie:NAME",
         _PROCESS,
     ),
     Option("seed", Kind.INTEGER, "make every random choice repeatable", "N", _PROCESS),

@@ -14,7 +14,8 @@ from pathlib import Path
 from edgeproxy.distribution.logs import DELIVERY_FIELDS
 from edgeproxy.errors import Place, UsageError
 from edgeproxy.http.location import objection
-from edgeproxy.options import OPTIONS, Kind, Option
+from edgeproxy.option import Kind, Option
+from edgeproxy.options import OPTIONS
 
 __all__ = ["Settings", "read_settings_file", "settings_from"]
 
@@ -60,6 +61,7 @@ class Settings:
     access_log_fields: str = ""
     standard_logs: Path | None = None
     realtime_logs: Path | None = None
+    log_dir: Path | None = None
     otlp_endpoint: str = ""
     log_format: str = "text"
     verbose: bool = False
@@ -67,12 +69,17 @@ class Settings:
     debug_function: tuple[str, ...] = ()
     iam: str = "off"
     access_key: tuple[str, ...] = ()
+    kms_key: tuple[str, ...] = ()
     no_reload: bool = False
     state_dir: Path = Path(".edgeproxy")
     cache_store: str = "memory"
     cache_size_mb: int = 256
     regional_cache: str = "off"
     account_concurrency: int = 1000
+    provisioned_concurrency: int | None = None
+    request_rate: int | None = None
+    scaling_rate: int | None = None
+    sticky_alias: str = ""
     seed: int | None = None
     lenient: bool = False
     strict: bool = False
@@ -173,8 +180,15 @@ def _listeners_are_possible(settings: Settings) -> None:
 
 
 def _amounts_are_positive(settings: Settings) -> None:
-    for name in ("cache_size_mb", "account_concurrency"):
-        if getattr(settings, name) < 1:
+    for name in (
+        "cache_size_mb",
+        "account_concurrency",
+        "provisioned_concurrency",
+        "request_rate",
+        "scaling_rate",
+    ):
+        amount = getattr(settings, name)
+        if amount is not None and amount < 1:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1")
 
 

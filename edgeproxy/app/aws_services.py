@@ -9,7 +9,9 @@ from edgeproxy.settings import Settings
 
 __all__ = ["s3_endpoint", "service_endpoints"]
 
-_SERVICES: Final = ("S3", "SQS", "SNS", "EVENTBRIDGE")
+_SERVICES: Final = (
+    "S3", "SQS", "SNS", "EVENTBRIDGE", "KINESIS", "DYNAMODB", "DYNAMODB_STREAMS",
+)  # fmt: skip
 
 
 def s3_endpoint(settings: Settings, environment: Mapping[str, str]) -> str:
@@ -34,6 +36,8 @@ def service_endpoints(settings: Settings, environment: Mapping[str, str]) -> Map
                 f"{', '.join(_SERVICES)}",
             )
         given[service] = url
+    if "DYNAMODB" in given:  # A local one serves its streams as well.
+        given.setdefault("DYNAMODB_STREAMS", given["DYNAMODB"])
     found = {}
     for service in _SERVICES:
         named = environment.get(f"AWS_ENDPOINT_URL_{service}")
@@ -44,6 +48,8 @@ def service_endpoints(settings: Settings, environment: Mapping[str, str]) -> Map
                     remedy="such as http://127.0.0.1:9324",
                 )
             found[service] = url
+    if "DYNAMODB" in found:
+        found.setdefault("DYNAMODB_STREAMS", found["DYNAMODB"])
     return found
 
 

@@ -3,20 +3,21 @@
 import errno
 import re
 from collections.abc import Awaitable, Callable, Collection
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from edgeproxy.app.local_apis import kms_keys, local_apis
 from edgeproxy.app.program import Program
 from edgeproxy.awslambda.account import LambdaAccount
+from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.edge.explain import Question
-from edgeproxy.entrypoints.cloudfront_api import api as cloudfront
-from edgeproxy.entrypoints.cloudfront_api import key_values
-from edgeproxy.entrypoints.lambda_api import api as lambda_api
-from edgeproxy.entrypoints.lambda_api.signed import SignedApi
+from edgeproxy.entrypoints import lambda_api
+from edgeproxy.entrypoints.cloudfront_api import CLOUDFRONT_PREFIX, KEY_VALUES_PREFIX
+from edgeproxy.entrypoints.target_api import PATHS as LOCAL_PATHS
 from edgeproxy.errors import PortInUse, UsageError
 from edgeproxy.http.body import StreamBody
 from edgeproxy.http.headers import Headers
@@ -25,6 +26,9 @@ from edgeproxy.inspector.api import ControlApi
 from edgeproxy.observe.history import History
 from edgeproxy.observe.metrics import Metrics
 from edgeproxy.runtimes.log_groups import LogGroups
+
+if TYPE_CHECKING:
+    from edgeproxy.awslambda.event_store import QueuedEvent
 
 __all__ = ["ControlListener"]
 
@@ -39,15 +43,16 @@ class ControlListener:
         self._program = program
         application = ControlApi(self, history, metrics).application()
         # Calls of an API must not shift what a seed gives to viewers' requests.
-        account, request_id = program.cloudfront, Chance(program.settings.seed).uuid
-        apis: dict[str, Handler] = {
-            cloudfront.PREFIX: cloudfront.CloudFrontApi(account, request_id),
-            key_values.PREFIX: key_values.KeyValueStoreApi(account, request_id),
-        }
-        lambdas = lambda_api.LambdaApi(program.account, program.recorder)
-        apis[lambda_api.PREFIX] = SignedApi(lambdas, program.access, program.account.chance.uuid)
-        for prefix, api in apis.items():
-            application.router.add_route("*", f"{prefix}/{{rest:.*}}", _serving(api))
+        self._request_id = Chance(program.settings.seed).uuid
+        for prefix, make in {
+            CLOUDFRONT_PREFIX: self._cloudfront_api,
+            KEY_VALUES_PREFIX: self._key_values_api,
+            lambda_api.PREFIX: self._lambda_api,
+        }.items():
+            application.router.add_route("*", f"{prefix}/{{rest:.*}}", _serving(_Api(make)))
+        self._kms_keys = kms_keys(program.settings)
+        for path in LOCAL_PATHS:
+            application.router.add_post(path, _serving(_Api(self._local_apis)))
         self._runner = web.AppRunner(
             application,
             handle_signals=False,
@@ -56,6 +61,28 @@ class ControlListener:
             shutdown_timeout=0.2,
         )
         self.url = ""
+
+    def _cloudfront_api(self) -> Handler:
+        from edgeproxy.entrypoints.cloudfront_api.api import CloudFrontApi
+
+        return CloudFrontApi(self._program.cloudfront, self._request_id)
+
+    def _key_values_api(self) -> Handler:
+        from edgeproxy.entrypoints.cloudfront_api.key_values import KeyValueStoreApi
+
+        return KeyValueStoreApi(self._program.cloudfront, self._request_id)
+
+    def _lambda_api(self) -> Handler:
+        from edgeproxy.entrypoints.lambda_api.api import LambdaApi
+        from edgeproxy.entrypoints.lambda_api.signed import SignedApi
+
+        program = self._program
+        api = LambdaApi(program.account, program.recorder)
+        return SignedApi(api, program.access, program.account)
+
+    def _local_apis(self) -> Handler:
+        program = self._program
+        return local_apis(self._kms_keys, program.deployments, program.account, self._request_id)
 
     @property
     def clock(self) -> Clock:
@@ -68,6 +95,10 @@ class ControlListener:
     @property
     def account(self) -> LambdaAccount:
         return self._program.account
+
+    @property
+    def deployments(self) -> Deployments:
+        return self._program.deployments
 
     @property
     def log_groups(self) -> LogGroups:
@@ -83,6 +114,9 @@ class ControlListener:
 
     def endpoints(self) -> dict[str, object]:
         return self._program.endpoints(self.url)
+
+    async def oldest_events(self, limit: int) -> "tuple[int, list[QueuedEvent]]":
+        return await self._program.events.oldest(limit)
 
     def target_health(self) -> dict[str, object]:
         return self._program.load_balancers.target_health()
@@ -112,6 +146,19 @@ class ControlListener:
 
     async def stop(self) -> None:
         await self._runner.cleanup()
+
+
+class _Api:
+    """An API that is made by its first call: most programs never hear one."""
+
+    def __init__(self, make: Callable[[], Handler]) -> None:
+        self._make = make
+        self._made: Handler | None = None
+
+    async def __call__(self, request: Request) -> Response:
+        if self._made is None:
+            self._made = self._make()
+        return await self._made(request)
 
 
 def _serving(api: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

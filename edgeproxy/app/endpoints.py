@@ -68,6 +68,7 @@ def endpoints_document(
             logical_id: {
                 "function": function_url.function,
                 "url": urls[f"function-url {logical_id}"] + "/",
+                "https_url": _with_slash(urls.get(f"https function-url {logical_id}")),
             }
             for logical_id, function_url in project.function_urls.items()
         },
@@ -84,3 +85,7 @@ def endpoints_document(
             for logical_id, balancer in project.load_balancers.items()
         },
     }
+
+
+def _with_slash(url: str | None) -> str | None:
+    return None if url is None else f"{url}/"

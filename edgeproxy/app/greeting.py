@@ -12,7 +12,7 @@ from edgeproxy.project.model import Treatment
 from edgeproxy.project.report import Severity
 from edgeproxy.settings import Settings
 
-__all__ = ["greeting"]
+__all__ = ["greeting", "refused"]
 
 
 def greeting(
@@ -45,6 +45,8 @@ def greeting(
     for logical_id, function_url in endpoints["function_urls"].items():
         name = function_url["function"]
         lines.append(f"{function_url['url']}  function URL {logical_id} of {name}")
+        if function_url["https_url"]:
+            lines.append(f"    over HTTPS: {function_url['https_url']}")
     for logical_id, balancer in endpoints["load_balancers"].items():
         for listener in balancer["listeners"]:
             lines.append(f"{listener['url']}  load balancer {logical_id}, port {listener['port']}")
@@ -52,7 +54,7 @@ def greeting(
         lines.append(f"viewers must trust the local authority: curl --cacert '{authority}'")
     lines.append(f"{endpoints['control']}  control (JSON API, metrics)")
     lines += _report(loaded, verbose=settings.verbose)
-    lines += _refused(loaded)
+    lines += refused(loaded)
     return "\n".join(lines)
 
 
@@ -160,7 +162,7 @@ def _report(loaded: Loaded, *, verbose: bool) -> list[str]:
     ]
 
 
-def _refused(loaded: Loaded) -> list[str]:
+def refused(loaded: Loaded) -> list[str]:
     """That AWS would not take the definition, which runs here all the same."""
     count = len({each for each in loaded.findings if each.severity is Severity.ERROR})
     if not count:

@@ -1,7 +1,8 @@
 """The account that Lambda's API shows: made from the settings, kept in the state folder.
 
-What is kept is what the API has made: functions with all that belongs to them, and layers. What it
-has changed of functions of the definition is not: after a restart they are as the definition says.
+What is kept is what the API has made: functions with all that belongs to them, layers, and event
+source mappings. What it has changed of those of the definition is not: after a restart they are as
+the definition says.
 """
 
 import os
@@ -18,7 +19,7 @@ from edgeproxy.awslambda.resources import FunctionResource, LayerVersion, UrlCon
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
-from edgeproxy.errors import Place, UsageError
+from edgeproxy.errors import EdgeproxyError, Place, UsageError
 from edgeproxy.project.identifiers import DEFAULT_ACCOUNT, DEFAULT_REGION
 from edgeproxy.runtimes.invocation import FunctionSpec
 from edgeproxy.runtimes.log_settings import LogFormat, LogSettings
@@ -67,7 +68,9 @@ class AccountFile:
         if self._path.exists():
             try:
                 self._take(orjson.loads(self._path.read_bytes()))
-            except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            except (
+                OSError, ValueError, TypeError, KeyError, AttributeError, EdgeproxyError
+            ) as error:  # fmt: skip
                 raise UsageError(
                     f"the functions made over Lambda's API cannot be read: {error}",
                     place=Place(self._path),
@@ -88,16 +91,36 @@ class AccountFile:
         }
         for function in functions:
             account.put(function)
+        for each in document.get("event_source_mappings", ()):
+            account.event_sources.put(
+                each["uuid"],
+                each["members"],
+                each["function"],
+                each["qualifier"],
+                each["modified_s"],
+            )
 
     def _save(self) -> None:
         account = self._account
         functions = [each for each in account.functions.values() if each.declared is None]
-        if not (functions or account.last_layer_versions or self._path.exists()):
+        mappings = [
+            {
+                "uuid": uuid,
+                "members": each.members,
+                "function": each.mapping.function,
+                "qualifier": each.mapping.qualifier,
+                "modified_s": each.modified_s,
+            }
+            for uuid, each in account.event_sources.mappings.items()
+            if not each.declared
+        ]
+        if not (functions or account.last_layer_versions or mappings or self._path.exists()):
             return
         document = {
             "functions": functions,
             "layers": account.layers,
             "last_layer_versions": account.last_layer_versions,
+            "event_source_mappings": mappings,
         }
         options = orjson.OPT_NON_STR_KEYS | orjson.OPT_INDENT_2
         data = orjson.dumps(document, default=str, option=options)

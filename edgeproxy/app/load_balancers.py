@@ -161,6 +161,7 @@ def _limits(balancer: LoadBalancer) -> Limits:
         keep_alive_s=attributes.idle_timeout_s,
         read_stall_s=attributes.idle_timeout_s,
         write_stall_s=attributes.idle_timeout_s,
+        tells_of_waiting=True,
         lifetime_s=attributes.keep_alive_s,
         # 16 KB for the request line as a whole.
         max_url_bytes=16 * _KB - len("GET  HTTP/1.1\r\n"),

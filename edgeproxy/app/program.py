@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from edgeproxy.app.asynchronous import event_queue
+from edgeproxy.app.asynchronous import AsynchronousInvocation
 from edgeproxy.app.cloudfront_account import CloudFrontAccount
 from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry, told_finding
 from edgeproxy.app.connection_functions import ConnectionFunctions
@@ -20,22 +20,24 @@ from edgeproxy.app.continuous_deployment import (
 )
 from edgeproxy.app.doors import Doors
 from edgeproxy.app.endpoints import endpoints_document
+from edgeproxy.app.event_sources import EventSources
 from edgeproxy.app.explaining import request_for
-from edgeproxy.app.first_call import first_call
+from edgeproxy.app.function_code import FunctionCode
+from edgeproxy.app.function_urls import FunctionUrls
 from edgeproxy.app.geo_database import GeoDatabases
 from edgeproxy.app.host_router import HostRouter
 from edgeproxy.app.lambda_account import AccountFile, lambda_account
 from edgeproxy.app.load_balancers import LoadBalancers
-from edgeproxy.app.load_failures import load_failure
 from edgeproxy.app.mapping import destinations_of
 from edgeproxy.app.permissions import access_from, edge_keys
 from edgeproxy.app.secure_doors import secure_doors
 from edgeproxy.app.tiers import tiers_from
 from edgeproxy.app.viewers import viewer_from
 from edgeproxy.app.which_distribution import distribution_at, distribution_named
-from edgeproxy.awslambda.access import Access
+from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
-from edgeproxy.awslambda.service import Deployed, DeployFailed, LambdaService
+from edgeproxy.awslambda.service import LambdaService
+from edgeproxy.awslambda.stickiness import parse_sticky
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.deployment import staging_of
@@ -45,7 +47,6 @@ from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.location import EdgeLocation
 from edgeproxy.edge.passage import Services
 from edgeproxy.edge.signature import Identity, refusals, told
-from edgeproxy.entrypoints.function_url import FunctionUrlDoor
 from edgeproxy.exchange.model import Recorder
 from edgeproxy.http.messages import Handler, Response
 from edgeproxy.origins.client import OriginClient
@@ -55,7 +56,6 @@ from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.project.model import Project
 from edgeproxy.runtimes.log_groups import LogGroups
 from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
-from edgeproxy.server.limits import Limits
 from edgeproxy.server.listener import Refuse
 from edgeproxy.settings import Settings
 from edgeproxy.tasks import Tasks
@@ -63,8 +63,6 @@ from edgeproxy.tasks import Tasks
 __all__ = ["Program"]
 
 _VIEWER: Final = "viewer"
-_URL_LIMITS: Final = Limits(max_head_bytes=10 * 1024)
-"""UNSURE how much a function URL takes (FU-127)."""
 
 
 class Program:
@@ -86,7 +84,6 @@ class Program:
         self.project = Project()
         self.recorder = recorder
         self._tell = tell
-        self._noted: set[str] = set()
         self._tasks = Tasks()
         self._deployments = Tasks()
         self.log_groups = LogGroups()
@@ -95,6 +92,10 @@ class Program:
             self.chance,
             self._tasks,
             account_concurrency=settings.account_concurrency,
+            provisioned_concurrency=settings.provisioned_concurrency,
+            request_rate=settings.request_rate,
+            scaling_rate=settings.scaling_rate,
+            sticky_by=parse_sticky(settings.sticky_alias),
             log_groups=self.log_groups,
             terminal=terminal,
         )
@@ -102,9 +103,12 @@ class Program:
         self._account_file = AccountFile(settings.state_dir, self.account, tell)
         self.account.open_url = self._open_function_url
         self.account.close_url = self._close_function_url
-        self.events = event_queue(settings, self.lambdas, self.clock, recorder, tell)
+        self.events = AsynchronousInvocation(settings, self.lambdas, self.clock, recorder, tell)
+        self.event_sources = EventSources(settings, self.account, self.clock, recorder, tell)
         self.account.submit = self.events.submit
         self.account.recursion_dropped = self.events.note_recursion
+        self.deployments = Deployments(self.account, tell)
+        self._code = FunctionCode(self.lambdas, self.account, self.deployments, tell)
         self.access = access_from(settings, self.account)
         self._cloudfront_functions = CloudFrontFunctionRegistry(self.clock, self.chance, tell)
         self.connection_functions = ConnectionFunctions(
@@ -147,6 +151,16 @@ class Program:
             recorder,
             tell,
             self.access,
+        )
+        self._function_urls = FunctionUrls(
+            self.lambdas,
+            self.clock,
+            self.chance,
+            recorder,
+            self._tasks,
+            self.access,
+            self._refusals,
+            strict=not settings.lenient,
         )
         self._geo_databases = GeoDatabases(settings.geo_database)
         self._viewer = viewer_from(settings, self._geo_databases)
@@ -204,6 +218,8 @@ class Program:
         # Only now does nothing lead to them any more.
         for name in earlier.functions.keys() - project.functions.keys():
             await self.lambdas.remove(name)
+        self.account.event_sources.declare(project.event_source_mappings, self.account.functions)
+        self.event_sources.start()
         await self.events.resume()
 
     def _take(self, project: Project) -> None:
@@ -239,27 +255,8 @@ class Program:
             await self.deploy(definition)
 
     async def deploy(self, definition: FunctionDefinition, *, changed: bool = False) -> bool:
-        """Bring a function's code into service; what keeps it from loading is told.
-
-        ``changed`` says that files have changed although the definition is the same. The result
-        says whether the code runs now; if not, an earlier version that did goes on serving.
-        """
-        qualifier, region = first_call(self.project, definition.name)
-        result = await self.lambdas.deploy(
-            self.account.definition_of(definition),
-            force=changed,
-            qualifier=qualifier,
-            replica_region=region,
-        )
-        if result.note and result.note not in self._noted:
-            self._noted.add(result.note)  # for the first function of its runtime
-            self._tell(result.note)
-        match result:
-            case Deployed():
-                return True
-            case DeployFailed():
-                self._tell(load_failure(definition, result))
-                return False
+        """Bring a function's code into service, as :meth:`FunctionCode.deploy` does."""
+        return await self._code.deploy(definition, self.project, changed=changed)
 
     async def _open_doors(
         self, project: Project
@@ -290,13 +287,9 @@ class Program:
                 )
         for logical_id in entrances:
             urls[f"distribution {logical_id}"] = own_urls.get(logical_id, urls[_VIEWER])
-        for logical_id in project.function_urls:
-            key = f"function-url {logical_id}"
-            door = self._function_url_door(project, logical_id)
-            refuse = self._refusals(door.refuse)
-            urls[key] = await self._doors.open(
-                key, door, logical_id, refuse=refuse, limits=_URL_LIMITS
-            )
+        urls |= await self._function_urls.open(
+            self._doors, project.function_urls.values(), self._secure
+        )
         urls |= await self.load_balancers.open(
             self._doors, project.load_balancers.values(), self._refusals, self._secure
         )
@@ -306,38 +299,19 @@ class Program:
         """What a door that is not CloudFront's answers to what is no request."""
         return lambda status, reason, detail: told(page(status), detail, self._tell)
 
-    def _function_url_door(
-        self, project: Project, logical_id: str, access: Access | None = None
-    ) -> FunctionUrlDoor:
-        return FunctionUrlDoor(
-            project.function_urls[logical_id],
-            self.lambdas,
-            self.clock,
-            self.chance,
-            self.recorder,
-            self._tasks,
-            access=access or self.access,
-            strict=not self.settings.lenient,
-        )
-
     async def _open_function_url(self, url: FunctionUrl) -> str:
         """Open the door of a function URL that the API has made or changed."""
         urls = {**self.project.function_urls, url.logical_id: url}
         self.project = replace(self.project, function_urls=urls)
-        key = f"function-url {url.logical_id}"
-        door = self._function_url_door(self.project, url.logical_id)
-        refuse = self._refusals(door.refuse)
-        opened = await self._doors.open(
-            key, door, url.logical_id, refuse=refuse, limits=_URL_LIMITS
-        )
-        self._opened = (self.project, {**self._opened[1], key: opened})
-        return f"{opened}/"
+        opened = await self._function_urls.open_one(self._doors, url, self._secure)
+        self._opened = (self.project, {**self._opened[1], **opened})
+        return f"{opened[f'function-url {url.logical_id}']}/"
 
     async def _close_function_url(self, url: FunctionUrl) -> None:
         urls = {key: one for key, one in self.project.function_urls.items() if one != url}
         self.project = replace(self.project, function_urls=urls)
-        opened = self._opened[1].copy()
-        opened.pop(f"function-url {url.logical_id}", None)
+        closed = self._function_urls.close_one(url)
+        opened = {key: each for key, each in self._opened[1].items() if key not in closed}
         self._opened = (self.project, opened)
         await self._doors.close_others(opened)
 
@@ -348,7 +322,7 @@ class Program:
             url = project.function_urls[logical_id]
             signer = credentials_from(os.environ)
             access = self.access.with_keys(edge_keys(project, url, signer))
-            return self._function_url_door(project, logical_id, access)
+            return self._function_urls.door(url, access)
         if kind == "load-balancer":
             balancer = project.load_balancers[logical_id]
             return self.load_balancers.door(balancer, balancer.listeners[0])
@@ -362,6 +336,11 @@ class Program:
         """The ID (``E…``) in events and logs; the logical ID of a distribution that is gone."""
         distribution = self.project.distributions.get(logical_id)
         return distribution.id_in_events if distribution is not None else logical_id
+
+    def url_target(self, logical_id: str) -> tuple[str, str]:
+        """The function of a function URL and its qualifier; of one that is gone, its logical ID."""
+        url = self.project.function_urls.get(logical_id)
+        return (url.function, url.qualifier) if url is not None else (logical_id, "")
 
     @property
     def authority(self) -> Path | None:
@@ -401,6 +380,8 @@ class Program:
         # One that is under way would go on to start processes that nobody ends.
         await self._deployments.close()
         await self.load_balancers.close()
+        await self.deployments.close()
+        await self.event_sources.close()
         await self.events.close()
         await self.lambdas.close()
         await self._origins.close()

@@ -10,11 +10,13 @@ from typing import Final
 
 from watchfiles import DefaultFilter, awatch
 
+from edgeproxy.app.greeting import refused
 from edgeproxy.app.program import Program
 from edgeproxy.awslambda.model import FunctionDefinition
 from edgeproxy.errors import EdgeproxyError
 from edgeproxy.observe.console import Console
 from edgeproxy.project.loaders.options import Loaded
+from edgeproxy.settings import Settings
 from edgeproxy.tasks import Tasks
 
 __all__ = ["Reloader"]
@@ -34,6 +36,7 @@ class Reloader:
         self._tasks = Tasks()
         self._watched: set[Path] = set()
         self._stop = asyncio.Event()
+        self._written = _written(program.settings)
 
     def start(self, loaded: Loaded) -> None:
         """Watch the files of ``loaded`` from now on."""
@@ -82,7 +85,7 @@ class Reloader:
         functions = [
             definition
             for definition in self._program.project.functions.values()
-            if any(_concerns(definition, path) for path in changed)
+            if any(_concerns(definition, path, self._written) for path in changed)
         ]
         for definition in functions:
             if await self._program.deploy(definition, changed=True):
@@ -96,15 +99,18 @@ class Reloader:
             self._console.problem(f"{error}\n    the last good definition goes on serving")
             return
         self._watched = _watched(loaded)
-        self._tell_reloaded(", ".join(sorted(file.name for file in files)), started)
+        names = ", ".join(sorted(file.name for file in files))
+        self._tell_reloaded(names, started, refused(loaded))
 
-    def _tell_reloaded(self, what: str, started: float) -> None:
+    def _tell_reloaded(self, what: str, started: float, more: Iterable[str] = ()) -> None:
         took_ms = (self._program.clock.monotonic() - started) * 1000
-        self._console.notice(f"reloaded {what} in {took_ms:.0f} ms")
+        self._console.notice("\n".join((f"reloaded {what} in {took_ms:.0f} ms", *more)))
 
 
 class _OwnFiles(DefaultFilter):
     """Lets through the files that were asked for, and what lies in the folders asked for."""
+
+    ignore_dirs = (*DefaultFilter.ignore_dirs, ".edgeproxy")
 
     def __init__(self, watched: set[Path]) -> None:
         super().__init__()
@@ -133,8 +139,24 @@ def _watched(loaded: Loaded) -> set[Path]:
     return paths
 
 
-def _concerns(definition: FunctionDefinition, path: Path) -> bool:
+def _written(settings: Settings) -> list[Path]:
+    """Files and folders that a program writes itself."""
+    paths = (
+        settings.state_dir,
+        settings.access_log,
+        settings.endpoints_file,
+        settings.log_dir,
+        settings.realtime_logs,
+        settings.standard_logs,
+    )
+    return [path.resolve() for path in paths if path is not None]
+
+
+def _concerns(definition: FunctionDefinition, path: Path, written: Iterable[Path]) -> bool:
+    """Whether ``path`` is code of the function; what the program writes among it is none."""
+    around = {path, *path.parents}
+    own = [folder for folder in written if folder in around]
     return any(
-        path == watched.resolve() or watched.resolve() in path.parents
-        for watched in definition.watch
+        folder in around and not any(folder in each.parents for each in own)
+        for folder in map(Path.resolve, definition.watch)
     )

@@ -1,4 +1,4 @@
-"""The logs and traces of requests that the options ask for."""
+"""The logs and traces of requests, and the files of functions' logs, that the options ask for."""
 
 import ipaddress
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from edgeproxy.distribution.model import Distribution
 from edgeproxy.errors import Place, UsageError
 from edgeproxy.exchange.model import Recorder
 from edgeproxy.observe.access_log import AccessLog
+from edgeproxy.observe.function_logs import FunctionLogs
 from edgeproxy.observe.log_fields import LogSource
 from edgeproxy.observe.log_files import require_parquet
 from edgeproxy.observe.log_formats import Layout
@@ -19,15 +20,27 @@ from edgeproxy.observe.standard_logs import StandardLogs, deliveries_of
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.settings import Settings
 
-__all__ = ["RequestLog", "request_logs"]
+__all__ = ["Log", "RequestLog", "function_logs", "request_logs"]
 
 
-class RequestLog(Recorder, Protocol):
+class Log(Protocol):
     """A log that is written behind the requests' backs."""
 
     async def flush(self) -> None: ...
 
     async def close(self) -> None: ...
+
+
+class RequestLog(Recorder, Log, Protocol):
+    """One of requests."""
+
+
+def function_logs(folder: Path, program: Program) -> Log:
+    """The files of all log groups. Raises :class:`UsageError` when they cannot be written."""
+    _make("--log-dir", folder)
+    logs = FunctionLogs(folder)
+    program.log_groups.on_written = logs.written
+    return logs
 
 
 def request_logs(settings: Settings, program: Program, loaded: Loaded) -> Iterator[RequestLog]:

@@ -14,6 +14,7 @@ from edgeproxy.app.debugging import Debugging, how_to_attach
 from edgeproxy.app.endpoints import EndpointsFile
 from edgeproxy.app.greeting import greeting
 from edgeproxy.app.loading import load_target
+from edgeproxy.app.local_apis import with_endpoints
 from edgeproxy.app.program import Program
 from edgeproxy.app.reload import Reloader
 from edgeproxy.observe.console import Console
@@ -26,7 +27,7 @@ from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
 from edgeproxy.settings import Settings
 
 if TYPE_CHECKING:
-    from edgeproxy.app.request_logs import RequestLog
+    from edgeproxy.app.request_logs import Log, RequestLog
 
 __all__ = ["LogToConsole", "Running", "loop_factory", "run_until_signal"]
 
@@ -102,14 +103,20 @@ class Running:
         self._console = console
         self._stack = AsyncExitStack()
         self.history = History()
-        self._logs: list[RequestLog] = []
+        self._logs: list[Log] = []
         self._hub = Hub()
         self.program = Program(settings, self._hub, console.problem, terminal)
         self._debugging = Debugging(settings)
         program = self.program
-        metrics = Metrics(program.distribution_id)
-        program.lambdas.on_entered = lambda name, in_flight: metrics.entered(
-            name, in_flight, program.clock.now()
+        metrics = Metrics(program.distribution_id, program.url_target)
+        program.lambdas.on_entered = lambda name, qualifier, in_flight: metrics.entered(
+            name, qualifier, in_flight, program.clock.now()
+        )
+        program.lambdas.on_extensions = lambda name, qualifier, took_ms: metrics.counted(
+            "PostRuntimeExtensionsDuration", name, qualifier, took_ms, program.clock.now()
+        )
+        program.event_sources.counted = lambda name, function, qualifier, value: metrics.counted(
+            name, function, qualifier, value, program.clock.now()
         )
         program.events.counted = lambda count: metrics.counted(
             count.metric, count.function, count.qualifier, count.value, program.clock.now()
@@ -123,6 +130,12 @@ class Running:
         settings = self._settings
         async with AsyncExitStack() as stack:
             loaded = self._load()
+            if settings.log_dir is not None:
+                from edgeproxy.app.request_logs import function_logs
+
+                written = function_logs(settings.log_dir, self.program)
+                stack.push_async_callback(written.close)
+                self._logs.append(written)
             for log in self._open_logs(loaded):
                 stack.push_async_callback(log.close)
                 self._logs.append(log)
@@ -130,7 +143,7 @@ class Running:
             stack.push_async_callback(self.program.close)
             stack.push_async_callback(self.control.stop)
             await self.control.start(settings.control_host, settings.control_port)
-            await self.program.apply(loaded)
+            await self.program.apply(self._with_endpoints(loaded))
             if settings.endpoints_file is not None:
                 file = EndpointsFile(settings.endpoints_file)
                 stack.callback(file.remove)
@@ -152,11 +165,23 @@ class Running:
 
     def _load(self) -> Loaded:
         loaded = load_target(self._target, self._settings)
-        return replace(loaded, project=self._debugging.applied_to(loaded.project))
+        return self._with_endpoints(
+            replace(loaded, project=self._debugging.applied_to(loaded.project))
+        )
+
+    def _with_endpoints(self, loaded: Loaded) -> Loaded:
+        if not (url := self.control.url):
+            return loaded  # the listener has no port yet
+        return replace(loaded, project=with_endpoints(loaded.project, self._settings, url))
 
     def _open_logs(self, loaded: Loaded) -> Iterator["RequestLog"]:
         settings = self._settings
-        if settings.access_log or settings.standard_logs or settings.realtime_logs:
+        if (
+            settings.access_log
+            or settings.standard_logs
+            or settings.realtime_logs
+            or settings.otlp_endpoint
+        ):
             from edgeproxy.app.request_logs import request_logs
 
             yield from request_logs(settings, self.program, loaded)

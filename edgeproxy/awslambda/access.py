@@ -88,7 +88,7 @@ class Access:
             return
         owner = self._account.id
         verifier = Verifier(self._keys, self._account.region)
-        caller = verifier.caller(request, body, owner, self._now(), told=True)
+        caller = verifier.caller(request, body, owner, self._account.clock.now(), told=True)
         if caller.account == owner:
             return
         if function and self._allows(
@@ -106,7 +106,8 @@ class Access:
         """Who has signed a request to the function with this ARN."""
         region, owner = arn.split(":")[3:5]
         if self.enforced:
-            return Verifier(self._keys, region).caller(request, body, owner, self._now())
+            now = self._account.clock.now()
+            return Verifier(self._keys, region).caller(request, body, owner, now)
         try:
             claim = claim_of(request)
         except Incomplete as error:
@@ -139,11 +140,6 @@ class Access:
 
     def _owner(self, url: FunctionUrl) -> str:
         return self._arn(url.function).split(":")[4]
-
-    def _now(self) -> float:
-        # Clients know nothing of an edge whose clock was moved.
-        clock = self._account.clock
-        return clock.now() - clock.offset_s
 
 
 def _askers(caller: Caller) -> list[Asker]:

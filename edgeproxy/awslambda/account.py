@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from edgeproxy.awslambda.event_sources.registry import MappingRegistry
 from edgeproxy.awslambda.layers import overlay
 from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
 from edgeproxy.awslambda.resources import (
@@ -17,6 +18,7 @@ from edgeproxy.awslambda.resources import (
     UrlConfig,
     Version,
     event_invoke_document,
+    provisioned_document,
 )
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.awslambda.submitting import Submit
@@ -55,8 +57,11 @@ class LambdaAccount:
         self.buckets_folder = state_dir / "buckets"
         """Where packages lie that are named by bucket and key: a folder for each bucket."""
         self.functions: dict[str, FunctionResource] = {}
+        self.event_sources = MappingRegistry(clock.now)
         self.layers: dict[str, dict[int, LayerVersion]] = {}
         self.last_layer_versions: dict[str, int] = {}
+        self.updating: set[str] = set()
+        """Functions that an operation of the API is changing."""
         self.faults: dict[str, str] = {}
         """Functions whose invocation over the API is refused, and the exception (LI-084)."""
         self.submit: Submit = self._run_at_once
@@ -102,6 +107,12 @@ class LambdaAccount:
             if known is None or known.declared != definition:
                 made = self._from_definition(definition)
                 made.urls = known.urls if known is not None else {}
+                if known is not None and definition.deployment is not None:
+                    # A deployment begins with the version that serves now.
+                    made.published |= known.published
+                    made.last_version = max(made.last_version, known.last_version)
+                    alias = definition.deployment.alias
+                    made.aliases[alias] = known.aliases.get(alias, made.aliases[alias])
                 self.functions[name] = made
         self._declare_urls({(url.function, url.qualifier): url for url in urls})
 
@@ -142,6 +153,10 @@ class LambdaAccount:
                 for name, number in definition.aliases.items()
             },
             reserved_concurrency=definition.reserved_concurrency,
+            provisioned={
+                qualifier: provisioned_document(amount, self.clock.now())
+                for qualifier, amount in definition.provisioned.items()
+            },
             event_invoke={
                 qualifier: event_invoke_document(config, self.clock.now())
                 for qualifier, config in definition.event_invoke.items()
@@ -188,10 +203,11 @@ class LambdaAccount:
 
     async def remove(self, function: FunctionResource) -> None:
         """Take it away with all that belongs to it. Running invocations finish."""
+        # Together, and first: another of that name may be created while doors are closed.
         del self.functions[function.name]
+        await self.service.remove(function.name)
         for config in function.urls.values():
             await self.close_url(config.url)
-        await self.service.remove(function.name)
         self.changed()
 
     def layer(self, arn: str) -> LayerVersion | None:

@@ -23,13 +23,23 @@ from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
 from edgeproxy.origins.signing import Credentials, sign
 
-__all__ = ["AwsCalls", "DeliveryFailed"]
+__all__ = ["AwsCalls", "CallRefused", "DeliveryFailed"]
 
 _TIMEOUT_S: Final = 10
+_SIGNED_AS: Final = {
+    "SQS": "sqs",
+    "EVENTBRIDGE": "events",
+    "KINESIS": "kinesis",
+    "DYNAMODB_STREAMS": "dynamodb",
+}
 
 
 class DeliveryFailed(EdgeproxyError):
     """A record did not arrive; nobody tries again (LI-197)."""
+
+
+class CallRefused(DeliveryFailed):
+    """The service has answered, and not with what was asked for."""
 
 
 class AwsCalls:
@@ -57,7 +67,7 @@ class AwsCalls:
                 key: {"DataType": kind, "StringValue": value}
                 for key, (kind, value) in message.attributes.items()
             }
-        await self._json("SQS", "AmazonSQS.SendMessage", "1.0", call, region)
+        await self.json("SQS", "AmazonSQS.SendMessage", "1.0", call, region)
 
     async def publish(self, topic_arn: str, message: Message) -> None:
         """SNS's ``Publish``."""
@@ -80,24 +90,28 @@ class AwsCalls:
 
     async def put_event(self, entry: Mapping[str, object], region: str) -> None:
         """EventBridge's ``PutEvents``, with one entry."""
-        answer = await self._json(
+        answer = await self.json(
             "EVENTBRIDGE", "AWSEvents.PutEvents", "1.1", {"Entries": [entry]}, region
         )
-        if orjson.loads(answer).get("FailedEntryCount"):
-            raise DeliveryFailed(f"the event bus refused it: {answer[:300].decode()}")
+        try:
+            failed = orjson.loads(answer)["FailedEntryCount"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            failed = 1  # whoever answers there, it is no event bus
+        if failed:
+            raise DeliveryFailed(f"the event bus refused it: {answer[:300]!r}")
 
     async def put_object(self, bucket: str, key: str, body: bytes) -> None:
         """S3's ``PutObject``."""
         path, headers = f"/{bucket}/{quote(key)}", {"Content-Type": "application/json"}
         await self._call("S3", "s3", "PUT", path, headers, body, self._credentials.region)
 
-    async def _json(
+    async def json(
         self, service: str, target: str, version: str, call: Mapping[str, object], region: str
     ) -> bytes:
+        """A call of a service that speaks AWS's JSON protocol."""
         headers = {"Content-Type": f"application/x-amz-json-{version}", "X-Amz-Target": target}
-        signed_as = {"SQS": "sqs", "EVENTBRIDGE": "events"}[service]
         return await self._call(
-            service, signed_as, "POST", "/", headers, orjson.dumps(call), region
+            service, _SIGNED_AS[service], "POST", "/", headers, orjson.dumps(call), region
         )
 
     async def _call(
@@ -145,5 +159,5 @@ class AwsCalls:
             ) from error
         if response.status >= 300:
             text = answer[:300].decode("utf-8", "replace")
-            raise DeliveryFailed(f"{service} answered {response.status}: {text}")
+            raise CallRefused(f"{service} answered {response.status}: {text}")
         return answer

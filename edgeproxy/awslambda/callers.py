@@ -154,7 +154,7 @@ class Verifier:
     def _check_scope(self, claim: Claim) -> None:
         wrong = []
         if claim.region != self._region:
-            wrong.append(f"Credential should be scoped to a valid region, not '{claim.region}'.")
+            wrong.append("Credential should be scoped to a valid region.")
         if claim.service != self._service:
             wrong.append(f"Credential should be scoped to correct service: '{self._service}'.")
         if claim.terminator != "aws4_request":
@@ -172,7 +172,10 @@ class Verifier:
                 "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
             )
         if wrong:
-            raise Refused("InvalidSignatureException", {"message": " ".join(wrong)})
+            # Each sentence ends in a blank, as it does on AWS.
+            message = "".join(f"{each} " for each in wrong)
+            why = f"{message}The function is in {self._region}."
+            raise Refused("InvalidSignatureException", {"message": message}, why)
 
 
 def _check_time(claim: Claim, now_s: float) -> None:

@@ -21,7 +21,7 @@ from edgeproxy.awslambda.submitting import Submit
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 
-__all__ = ["EventDestinations"]
+__all__ = ["EventDestinations", "append_line"]
 
 _SERVICES: Final = {"sqs": "SQS", "sns": "SNS", "events": "EVENTBRIDGE", "s3": "S3"}
 _ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
@@ -151,14 +151,17 @@ class EventDestinations:
 
     async def _write(self, name: str, line: bytes) -> None:
         try:
-            await asyncio.to_thread(_append, self._folder / f"{name.replace('/', '-')}.jsonl", line)
+            await asyncio.to_thread(
+                append_line, self._folder / f"{name.replace('/', '-')}.jsonl", line
+            )
         except OSError as error:
             raise DeliveryFailed(
                 f"the record cannot be written to {self._folder}: {error.strerror}"
             ) from error
 
 
-def _append(file: Path, line: bytes) -> None:
+def append_line(file: Path, line: bytes) -> None:
+    """Add a JSON document to a file of documents; raises ``OSError``."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab", buffering=0) as stream:
         # One write, so that lines of several writers do not mix.

@@ -16,6 +16,13 @@ from edgeproxy.awslambda.retries import Condition
 __all__ = ["Message", "dead_letter", "record", "timestamp"]
 
 _LONGEST_MESSAGE: Final = 1024
+_REASONS: Final = {
+    "400": "The function is in a loop of invocations.",
+    "404": "Function not found.",
+    "429": "Rate Exceeded.",
+    "500": "The function could not be run.",
+}
+"""Why an event did not reach its function, by the status of such an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +61,10 @@ def record(event: QueuedEvent, function_arn: str, now: float) -> bytes:
 
 def dead_letter(event: QueuedEvent) -> Message:
     """The original event, with attributes that say what happened (LI-171 to LI-173)."""
-    # UNSURE what stands there when the function never answered: the answer to a throttled call.
-    code, message = "429", "Rate Exceeded."
-    if event.response_payload:
-        code, message = "200", _error_message(event.response_payload)
+    # UNSURE what stands there when the function never answered (LI-173): what a call would get.
+    context = orjson.loads(event.response_context or b"{}")
+    code = str(context.get("statusCode", 429))
+    message = _REASONS.get(code) or _error_message(event.response_payload)
     cut = message.encode("utf-8", "replace")[:_LONGEST_MESSAGE].decode("utf-8", "ignore")
     attributes = {"RequestID": ("String", event.request_id), "ErrorCode": ("Number", code)}
     if cut:  # SQS and SNS take no attribute without a value.

@@ -5,7 +5,8 @@ exclusive lock keeps a second edge out. One thread does the work, and whatever i
 it writes is written together next: one transaction, forced to the disk once.
 
 An event is marked before its function runs. So the next start can tell what was waiting from what
-was interrupted.
+was interrupted. A new event is refused when it cannot be written; what has happened to an accepted
+one is written as soon as it can be, since forgetting it would run a function again.
 """
 
 import asyncio
@@ -18,13 +19,18 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeAlias, TypeVar
 
+from edgeproxy.awslambda.retries import INTERRUPTED_DELAY_S, LONGEST_DELAY_S
 from edgeproxy.errors import Place, UsageError
 
-__all__ = ["EventStore", "QueuedEvent"]
+__all__ = ["EventStore", "QueuedEvent", "Tell", "Waiting"]
 
 T = TypeVar("T")
+Tell: TypeAlias = Callable[[str], None]
+Waiting: TypeAlias = tuple[float, int, str]
+"""When an event is due, its ID, and the name of its function."""
 
 _MOST_AT_ONCE: Final = 1_000
+_TRY_AGAIN_S: Final = 1.0
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS events (
   id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, qualifier TEXT NOT NULL,
@@ -63,6 +69,8 @@ class QueuedEvent:
 
 
 _COLUMNS: Final = ", ".join(field.name for field in fields(QueuedEvent))
+_BRIEF: Final = _COLUMNS.replace("response_payload, payload", "x'', x''")
+"""The columns without what can be large."""
 _NEW: Final = [field.name for field in fields(QueuedEvent) if field.name != "id"]
 _INSERT: Final = f"INSERT INTO events ({', '.join(_NEW)}) VALUES ({', '.join('?' for _ in _NEW)})"
 
@@ -70,30 +78,41 @@ _Job: TypeAlias = tuple[Callable[[sqlite3.Connection], Any], "asyncio.Future[Any
 
 
 class EventStore:
-    """The events in ``file``, of one event loop. Methods may raise ``sqlite3.Error``."""
+    """The events in ``file``, of one event loop. ``tell`` hears of a disk that takes nothing."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, tell: Tell) -> None:
         self._file = file
+        self._tell_user = tell
+        self._is_failing = False
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def open(self, interrupted_due_s: float) -> list[QueuedEvent]:
-        """All events, oldest first, without what can be large.
+    async def open(self, now_s: float) -> list[Waiting]:
+        """All events. Those that were interrupted are due again a little later than ``now_s``.
 
-        Those that were interrupted are due again at ``interrupted_due_s``. Raises
-        :class:`UsageError`.
+        Raises :class:`UsageError`.
         """
         self._loop = asyncio.get_running_loop()
-        db = await asyncio.to_thread(self._connect)
+        db, waiting = await asyncio.to_thread(self._connect, now_s)
         self._thread = threading.Thread(target=self._work, args=(db,), name="events", daemon=True)
         self._thread.start()
-        return await self._do(lambda db: _recovered(db, interrupted_due_s))
+        return waiting
 
     async def add(self, event: QueuedEvent) -> int:
-        """Keep a new event; its ID, once it is on the disk."""
+        """Keep a new event; its ID, once it is on the disk. Raises ``sqlite3.Error``."""
         row = tuple(getattr(event, name) for name in _NEW)
         return await self._do(lambda db: db.execute(_INSERT, row).lastrowid or 0)
+
+    async def oldest(self, limit: int) -> tuple[int, list[QueuedEvent]]:
+        """How many events there are, and the oldest, without what can be large."""
+
+        def read(db: sqlite3.Connection) -> tuple[int, list[QueuedEvent]]:
+            (count,) = db.execute("SELECT count(*) FROM events").fetchone()
+            rows = db.execute(f"SELECT {_BRIEF} FROM events ORDER BY id LIMIT ?", (limit,))
+            return count, [QueuedEvent(*row) for row in rows]
+
+        return await self._insist(read)
 
     async def begin(self, event_id: int) -> QueuedEvent:
         """Mark an event that is about to run, unless it has ended; the event, as it was."""
@@ -103,7 +122,7 @@ class EventStore:
             row = db.execute(f"SELECT {_COLUMNS} FROM events WHERE id = ?", (event_id,)).fetchone()
             return replace(QueuedEvent(*row), running=False)
 
-        return await self._do(mark)
+        return await self._insist(mark)
 
     async def change(self, event: QueuedEvent) -> None:
         """Keep how an event stands; it does not run any more."""
@@ -111,7 +130,7 @@ class EventStore:
             event.due_s, event.failures, event.setbacks, event.attempts, event.condition,
             event.response_context, event.response_payload, event.id,
         )  # fmt: skip
-        await self._do(
+        await self._insist(
             lambda db: db.execute(
                 "UPDATE events SET running = 0, due_s = ?, failures = ?, setbacks = ?,"
                 " attempts = ?, condition = ?, response_context = ?, response_payload = ?"
@@ -122,7 +141,7 @@ class EventStore:
 
     async def remove(self, event_id: int) -> None:
         """Forget an event that has ended."""
-        await self._do(lambda db: db.execute("DELETE FROM events WHERE id = ?", (event_id,)))
+        await self._insist(lambda db: db.execute("DELETE FROM events WHERE id = ?", (event_id,)))
 
     async def close(self) -> None:
         """Finish what was asked for and let go of the file."""
@@ -131,13 +150,27 @@ class EventStore:
             await asyncio.to_thread(self._thread.join)
             self._thread = None
 
+    async def _insist(self, job: Callable[[sqlite3.Connection], T]) -> T:
+        """Do it now, or as soon as the disk lets it be done."""
+        while True:
+            try:
+                result = await self._do(job)
+            except sqlite3.Error as error:
+                if not self._is_failing:
+                    self._is_failing = True
+                    self._tell_user(f"asynchronous events wait, since {self._file} fails: {error}")
+                await asyncio.sleep(_TRY_AGAIN_S)
+            else:
+                self._is_failing = False
+                return result
+
     async def _do(self, job: Callable[[sqlite3.Connection], T]) -> T:
         assert self._loop is not None
         future: asyncio.Future[T] = self._loop.create_future()
         self._jobs.put((job, future))
         return await future
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, now_s: float) -> tuple[sqlite3.Connection, list[Waiting]]:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             db = sqlite3.connect(
@@ -148,6 +181,7 @@ class EventStore:
                 db.execute("PRAGMA journal_mode = WAL")
                 db.execute("PRAGMA synchronous = FULL")
                 db.execute(_TABLE)
+                waiting = _recovered(db, now_s)
             except sqlite3.Error:
                 db.close()
                 raise
@@ -163,7 +197,7 @@ class EventStore:
                 rule="LI-158",
                 remedy="give this edge a --state-dir of its own that it can write",
             ) from error
-        return db
+        return db, waiting
 
     def _work(self, db: sqlite3.Connection) -> None:
         with closing(db):
@@ -208,11 +242,13 @@ def _done_together(
     return results
 
 
-def _recovered(db: sqlite3.Connection, due_s: float) -> list[QueuedEvent]:
+def _recovered(db: sqlite3.Connection, now_s: float) -> list[Waiting]:
+    # Marking begins before running: the attempt may not have come that far, and counts.
     db.execute(
         "UPDATE events SET running = 0, attempts = attempts + 1, setbacks = setbacks + 1, due_s = ?"
         " WHERE running",
-        (due_s,),
+        (now_s + INTERRUPTED_DELAY_S,),
     )
-    columns = _COLUMNS.replace("response_payload, payload", "'', ''")
-    return [QueuedEvent(*row) for row in db.execute(f"SELECT {columns} FROM events ORDER BY id")]
+    # No delay is longer: what is due later was written under a clock that had been moved forward.
+    db.execute("UPDATE events SET due_s = ?1 WHERE due_s > ?1", (now_s + LONGEST_DELAY_S,))
+    return db.execute("SELECT due_s, id, name FROM events ORDER BY id").fetchall()

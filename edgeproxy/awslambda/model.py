@@ -5,10 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgeproxy.awslambda.shifting import DeploymentPreference
 from edgeproxy.errors import Place
 from edgeproxy.runtimes.invocation import FunctionSpec
 
-__all__ = ["Cors", "EventInvokeConfig", "FunctionDefinition", "FunctionUrl"]
+__all__ = [
+    "Cors",
+    "EventInvokeConfig",
+    "FunctionDefinition",
+    "FunctionUrl",
+    "is_fifo",
+    "takes_dead_letters",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +47,16 @@ class FunctionDefinition:
     """Alias name to version number."""
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Of aliases with two versions: alias name to the other version and its share (LI-105)."""
+    provisioned: Mapping[str, int] = field(default_factory=dict)
+    """How many environments are kept ready, by version or alias (LI-129)."""
     event_invoke: Mapping[str, EventInvokeConfig] = field(default_factory=dict)
     """Configurations of asynchronous invocation by qualifier, ``$LATEST`` for none (LI-155)."""
     allows_recursion: bool = False
     """``RecursiveLoop`` is ``Allow`` (LI-230)."""
     policies: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)
     """Statements of resource-based policies by qualifier, empty for none (LI-212)."""
+    deployment: DeploymentPreference | None = None
+    """How the traffic of an alias moves to new code, if not at once (LI-294)."""
     watch: tuple[Path, ...] = ()
     """Files and folders whose change means new code."""
     inline: bool = False
@@ -75,3 +87,13 @@ class FunctionUrl:
     auth_type: str = "NONE"
     invoke_mode: str = "BUFFERED"
     cors: Cors | None = None
+
+
+def is_fifo(arn: str) -> bool:
+    """Whether this is the ARN of a queue or topic that keeps the order (LI-170, LI-190)."""
+    return arn.endswith(".fifo")
+
+
+def takes_dead_letters(arn: str) -> bool:
+    """Whether this is the ARN of a standard queue or topic (LI-170)."""
+    return arn.split(":")[2:3] in (["sqs"], ["sns"]) and not is_fifo(arn)

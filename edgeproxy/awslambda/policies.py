@@ -25,6 +25,8 @@ Statement: TypeAlias = Mapping[str, Any]
 INVOKE: Final = "lambda:InvokeFunction"
 INVOKE_URL: Final = "lambda:InvokeFunctionUrl"
 _ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
+_ROLE: Final = re.compile(r"arn:aws:iam::(\d{12}):role/(?:.*/)?([^/]+)", re.ASCII)
+_SESSION: Final = re.compile(r"arn:aws:sts::(\d{12}):assumed-role/([^/]+)/.+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def allows(statements: Iterable[Statement], action: str, resource: str, asker: A
     """Whether a statement lets ``asker`` do ``action`` to the function with that ARN."""
     return any(
         statement.get("Effect") == "Allow"
-        and any(_like(action, each) for each in _texts(statement.get("Action")))
+        and any(_like(action.lower(), each.lower()) for each in _texts(statement.get("Action")))
         and any(_like(resource, each) for each in _texts(statement.get("Resource")))
         and _is_meant(statement.get("Principal"), asker)
         and _conditions_hold(statement.get("Condition") or {}, asker.facts)
@@ -124,8 +126,15 @@ def _is_meant(principal: object, asker: Asker) -> bool:
     named = _texts(principal.get("AWS"))
     whole_account = (asker.account, f"arn:aws:iam::{asker.account}:root")
     return "*" in named or bool(
-        asker.account and (asker.arn in named or any(each in named for each in whole_account))
+        asker.account
+        and any(each in (asker.arn, *whole_account) or _is_role_of(each, asker) for each in named)
     )
+
+
+def _is_role_of(named: str, asker: Asker) -> bool:
+    """Whether that role, path and all, is the one whose session asks."""
+    session, role = _SESSION.fullmatch(asker.arn), _ROLE.fullmatch(named)
+    return session is not None and role is not None and session.groups() == role.groups()
 
 
 def _conditions_hold(conditions: Mapping[str, Any], facts: Mapping[str, str]) -> bool:

@@ -1,8 +1,12 @@
 """An invocation in the record of a request, whichever door or edge event it ran for."""
 
+from collections.abc import Awaitable
 from typing import assert_never
 
-from edgeproxy.exchange.model import Finding, FunctionRun
+from edgeproxy.clock import Clock
+from edgeproxy.exchange.model import Decision, Exchange, Finding, FunctionRun, Recorder
+from edgeproxy.http.body import BytesBody
+from edgeproxy.http.messages import Request, Response
 from edgeproxy.runtimes.invocation import (
     FunctionError,
     InitFailed,
@@ -12,7 +16,7 @@ from edgeproxy.runtimes.invocation import (
     TimedOut,
 )
 
-__all__ = ["function_run", "why_failed"]
+__all__ = ["function_run", "recorded", "why_failed"]
 
 
 def function_run(
@@ -63,11 +67,45 @@ def function_run(
     )
 
 
+async def recorded(
+    invoked: Awaitable[InvocationResult],
+    name: str,
+    qualifier: str,
+    payload: bytes,
+    recorder: Recorder,
+    clock: Clock,
+    exchange_id: str,
+) -> InvocationResult:
+    """What ``invoked`` comes to, a run that no door has asked for; ``recorder`` gets an exchange."""
+    path = f"/2015-03-31/functions/{name}/invocations"
+    request = Request("POST", path, body=BytesBody(payload))
+    exchange = Exchange(exchange_id, "invoke", name, request, clock.now(), clock)
+    with exchange.step("function", before=request) as step:
+        result = await invoked
+        step.function = function_run(name, "event", result, qualifier=qualifier)
+        match result:
+            case Returned():
+                step.decision = Decision("answered")
+            case FunctionError() | TimedOut() | InitFailed():
+                step.decision = Decision("failed", why_failed(name, result))
+            case Throttled():
+                step.decision = Decision("throttled", f"{name}: {result.reason}")
+            case _:
+                assert_never(result)
+    exchange.response = Response(429 if isinstance(result, Throttled) else 200)
+    exchange.duration_s = exchange.elapsed()
+    recorder.ended(exchange)
+    return result
+
+
 def _throttled(result: Throttled) -> Finding:
-    limit = "its ReservedConcurrentExecutions"
-    if not result.reason.startswith("Reserved"):
-        limit = "--account-concurrency"
-    remedy = f"raise {limit}, or send fewer requests at the same time"
+    if result.retry_after_s is not None:  # a ceiling of time
+        limit = "--request-rate" if "Rate" in result.reason else "--scaling-rate"
+        remedy = f"raise {limit}, or send fewer requests a second"
+    else:
+        is_own = result.reason.startswith("Reserved")
+        limit = "its ReservedConcurrentExecutions" if is_own else "--account-concurrency"
+        remedy = f"raise {limit}, or send fewer requests at the same time"
     return Finding("LI-125", f"throttled: {result.reason}", remedy)
 
 

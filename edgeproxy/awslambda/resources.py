@@ -5,6 +5,7 @@ its ``settings``, as the JSON that clients send and get.
 """
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +20,7 @@ __all__ = [
     "UrlConfig",
     "Version",
     "event_invoke_document",
+    "provisioned_document",
 ]
 
 Document: TypeAlias = dict[str, Any]
@@ -117,6 +119,10 @@ class FunctionResource:
                 for number, version in self.published.items()
                 if replace(_spec(version), version=spec.version) != spec
             },
+            provisioned={
+                qualifier: config["RequestedProvisionedConcurrentExecutions"]
+                for qualifier, config in self.provisioned.items()
+            },
             allows_recursion=self.more.get("RecursiveLoop") == "Allow",
             event_invoke={
                 qualifier: _event_invoke_config(document)
@@ -134,6 +140,15 @@ class FunctionResource:
                 if statements
             },
         )
+
+
+def provisioned_document(amount: int, modified_s: float) -> Document:
+    """What AWS shows of a configuration of provisioned concurrency, without how far it is."""
+    now = datetime.fromtimestamp(modified_s, UTC)
+    return {
+        "RequestedProvisionedConcurrentExecutions": amount,
+        "LastModified": f"{now:%Y-%m-%dT%H:%M:%S}+0000",
+    }
 
 
 def event_invoke_document(config: EventInvokeConfig, modified_s: float) -> Document:

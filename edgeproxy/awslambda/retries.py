@@ -10,12 +10,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from edgeproxy.awslambda.model import EventInvokeConfig
+from edgeproxy.awslambda.model import EventInvokeConfig, FunctionDefinition
+from edgeproxy.awslambda.routing import LATEST
 
-__all__ = ["INTERRUPTED_DELAY_S", "Again", "Condition", "GivenUp", "after_failure", "after_setback"]
+__all__ = [
+    "INTERRUPTED_DELAY_S",
+    "LONGEST_DELAY_S",
+    "Again",
+    "Condition",
+    "GivenUp",
+    "after_failure",
+    "after_setback",
+    "config_of",
+]
 
 _RETRY_DELAYS_S: Final = (60, 120)
-_LONGEST_DELAY_S: Final = 300
+LONGEST_DELAY_S: Final = 300
 INTERRUPTED_DELAY_S: Final = 1
 """The first delay of an event that did not reach its function, or did not return from it."""
 
@@ -46,6 +56,12 @@ class GivenUp:
 Next: TypeAlias = Again | GivenUp
 
 
+def config_of(definition: FunctionDefinition | None, qualifier: str) -> EventInvokeConfig:
+    """What holds for an event: the configuration of the qualifier it came by (LI-155)."""
+    configs = definition.event_invoke if definition is not None else {}
+    return configs.get(qualifier or LATEST, EventInvokeConfig())
+
+
 def after_failure(failures: int, accepted_s: float, now: float, config: EventInvokeConfig) -> Next:
     """The function has failed for the ``failures``-th time (LI-151)."""
     if failures > config.retries:
@@ -55,7 +71,7 @@ def after_failure(failures: int, accepted_s: float, now: float, config: EventInv
 
 def after_setback(setbacks: int, accepted_s: float, now: float, config: EventInvokeConfig) -> Next:
     """The event did not reach its function for the ``setbacks``-th time (LI-152)."""
-    delay_s = min(INTERRUPTED_DELAY_S * 2 ** min(setbacks - 1, 16), _LONGEST_DELAY_S)
+    delay_s = min(INTERRUPTED_DELAY_S * 2 ** min(setbacks - 1, 16), LONGEST_DELAY_S)
     return _at(now + delay_s, accepted_s, config)
 
 

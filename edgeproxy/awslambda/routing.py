@@ -1,12 +1,21 @@
 """Which version of a function a caller means."""
 
 import re
+from collections.abc import Mapping
 
 from edgeproxy.awslambda.model import FunctionDefinition
+from edgeproxy.awslambda.stickiness import fraction_of
 from edgeproxy.chance import Chance
 from edgeproxy.errors import EdgeproxyError
 
-__all__ = ["LATEST", "FunctionNotFound", "choose_version", "find_version", "qualified_arn"]
+__all__ = [
+    "LATEST",
+    "FunctionNotFound",
+    "choose_version",
+    "find_version",
+    "provisioned_versions",
+    "qualified_arn",
+]
 
 LATEST = "$LATEST"
 
@@ -20,16 +29,33 @@ def qualified_arn(arn: str, qualifier: str) -> str:
     return f"{arn}:{qualifier}" if qualifier else arn
 
 
-def choose_version(definition: FunctionDefinition, qualifier: str, chance: Chance) -> str:
+def choose_version(
+    definition: FunctionDefinition, qualifier: str, chance: Chance, sticky: str = ""
+) -> str:
     """The version that one invocation runs: an alias may share them out (LI-105, LI-108).
+
+    ``sticky`` stands for a user who is to get the same one every time (LI-112).
 
     Raises :class:`FunctionNotFound`.
     """
     version = find_version(definition, qualifier)
     for other, weight in definition.weights.get(qualifier, {}).items():
-        if chance.fraction() < weight:
+        arn = qualified_arn(definition.spec.arn, qualifier)
+        if (fraction_of(arn, sticky) if sticky else chance.fraction()) < weight:
             return other
     return version
+
+
+def provisioned_versions(definition: FunctionDefinition) -> Mapping[str, int]:
+    """How many environments each version keeps, itself or for an alias of its (LI-132)."""
+    amounts: dict[str, int] = {}
+    if definition.spec.debug_port is not None:
+        return amounts  # it has one environment and one only
+    for qualifier, amount in definition.provisioned.items():
+        version = find_version(definition, qualifier)
+        if version != LATEST:
+            amounts[version] = max(amount, amounts.get(version, 0))
+    return amounts
 
 
 def find_version(definition: FunctionDefinition, qualifier: str) -> str:

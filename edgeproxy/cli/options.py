@@ -5,7 +5,8 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
-from edgeproxy.options import OPTIONS, Kind
+from edgeproxy.option import Kind
+from edgeproxy.options import OPTIONS
 from edgeproxy.settings import Settings, read_settings_file, settings_from
 
 __all__ = ["add_settings", "settings_of"]

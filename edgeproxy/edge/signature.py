@@ -9,7 +9,7 @@ from edgeproxy.edge.pages import error_page
 from edgeproxy.http.dates import format_date
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.local_headers import LOCAL_PREFIX
-from edgeproxy.http.messages import Response
+from edgeproxy.http.messages import Response, reason_phrase
 
 __all__ = ["Identity", "refusals", "signed", "told"]
 
@@ -55,6 +55,8 @@ def refusals(
     """
 
     def refuse(status: int, reason: str, detail: str) -> Response:
+        if status in (501, 505):  # Only load balancers tell these from other errors of syntax.
+            status, reason = 400, reason_phrase(400)
         request_id = chance.request_id()
         page = replace(error_page(status, "Bad request.", request_id), reason=reason)
         page = signed(page, "Error", identity, clock.now(), request_id)
@@ -68,7 +70,7 @@ def told(page: Response, detail: str, tell: Callable[[str], None]) -> Response:
 
     The viewer sees it only if it is about a header meant for the local edge.
     """
-    if page.status < 500:  # The listener itself reports what went wrong inside.
+    if page.status != 500:  # The listener itself reports what went wrong inside.
         tell(f"{page.status} {detail}")
     if detail.startswith(LOCAL_PREFIX):
         return replace(page, headers=page.headers.with_set(f"{LOCAL_PREFIX}why", detail))

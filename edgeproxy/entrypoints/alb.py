@@ -106,7 +106,7 @@ class AlbDoor:
             headers = response.headers.with_default("Content-Length", length)
             response = replace(response, headers=headers, body=EMPTY_BODY)
         if explain:
-            response = explained(response, exchange.id, _why(exchange))
+            response = explained(response, exchange.id, exchange.why())
         return record_delivery(exchange, response, self._recorder)
 
     def refuse(self, status: int) -> Response:
@@ -229,6 +229,7 @@ class AlbDoor:
                 payload,
                 qualifier=group.qualifier,
                 trace_id=request.headers.get("X-Amzn-Trace-Id"),
+                request=request,
             )
         except FunctionNotFound as error:
             return refuse(step, 502, str(error), "LambdaResourceNotFound")
@@ -261,10 +262,3 @@ class AlbDoor:
                 return refuse(step, 502, f"{name}: {result.reason}", "LambdaThrottling")
             case _:
                 assert_never(result)
-
-
-def _why(exchange: Exchange) -> str:
-    """What decided, in one line; the access log's code first where it has one (AL-106)."""
-    decisions = [step.decision for step in exchange.steps if step.decision is not None]
-    codes = [str(each.facts["reason"]) for each in decisions if "reason" in each.facts]
-    return "; ".join([*codes, *(f"{each.kind}: {each.why}" for each in decisions)])

@@ -10,6 +10,7 @@ from edgeproxy.http.messages import Response, reason_phrase
 __all__ = ["page", "refuse"]
 
 _TITLES: Final = {
+    408: "Request Time-out",
     413: "Request Entity Too Large",
     463: "",
     503: "Service Temporarily Unavailable",

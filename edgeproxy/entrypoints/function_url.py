@@ -39,6 +39,7 @@ from edgeproxy.exchange.model import Decision, Exchange, Finding, Recorder, Step
 from edgeproxy.http.body import EMPTY_BODY, BodyTooLarge, BytesBody, StreamBody, read_at_most
 from edgeproxy.http.dates import format_date
 from edgeproxy.http.headers import Headers
+from edgeproxy.http.local_headers import explained, wants_explanation, without_local_headers
 from edgeproxy.http.messages import Request, Response, reason_phrase
 from edgeproxy.runtimes.invocation import (
     FunctionError,
@@ -115,6 +116,8 @@ class FunctionUrlDoor:
                 added = answer_headers(url.cors, request)
                 response = replace(response, headers=Headers([*response.headers, *added]))
         response = self._finish(request, response, exchange.id, trace_id)
+        if wants_explanation(request):
+            response = explained(response, exchange.id, exchange.why())
         return record_delivery(exchange, response, self._recorder)
 
     def refuse(self, status: int) -> Response:
@@ -131,6 +134,11 @@ class FunctionUrlDoor:
         ]
         return replace(answer, headers=Headers(lines))
 
+    def unknown(self) -> Response:
+        """The answer to a request for a function URL that is not there (FU-007)."""
+        answer = _json_error(403, {"Message": None}, "AccessDeniedException")
+        return self._finish(Request("GET", "/"), answer, self._chance.uuid(), self._new_trace())
+
     async def _run(self, exchange: Exchange, request: Request, trace_id: str) -> Response:
         """The function's answer, or the service's own for it (FU-040: under one request ID)."""
         url = self.url
@@ -145,6 +153,7 @@ class FunctionUrlDoor:
                 step.decision = Decision("failed", str(refused))
                 step.after = _json_error(403, refused.document, refused.name)
             return step.after
+        request = without_local_headers(request)  # A signature may be over them.
         context = UrlContext(
             url.url_id,
             exchange.id,
@@ -165,6 +174,7 @@ class FunctionUrlDoor:
                     qualifier=url.qualifier,
                     trace_id=trace_id,
                     request_id=exchange.id,
+                    request=request,
                 )
                 if url.invoke_mode == "RESPONSE_STREAM":
                     result = await streamed(self._tasks, lambda sink: invoke(sink=sink))
@@ -291,7 +301,7 @@ def _internal_error() -> Response:
     )
 
 
-def _json_error(status: int, document: Mapping[str, str], error_type: str = "") -> Response:
+def _json_error(status: int, document: Mapping[str, str | None], error_type: str = "") -> Response:
     lines = [("content-type", "application/json")]
     if error_type:
         lines.append(("x-amzn-errortype", error_type))

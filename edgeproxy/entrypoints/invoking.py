@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from edgeproxy.http.messages import Request
 from edgeproxy.runtimes.invocation import InvocationResult, ResponseSink
 
 __all__ = ["Invoker"]
@@ -21,9 +22,10 @@ class Invoker(Protocol):
         client_context: str = "",
         request_id: str = "",
         sink: ResponseSink | None = None,
+        request: Request | None = None,
     ) -> InvocationResult:
         """Run a function on an event given as JSON text in UTF-8.
 
-        ``sink`` takes a streamed response.
+        ``sink`` takes a streamed response; ``request`` is what the answer is for.
         """
         ...

@@ -300,7 +300,7 @@ def _status(value: object) -> int | None:
 
 def _response_lines(result: Mapping[str, Any]) -> list[tuple[str, str]] | Malformed:
     """Headers, then one ``set-cookie`` for each cookie (FU-069 to FU-073)."""
-    headers, cookies = result.get("headers", {}), result.get("cookies", [])
+    headers, cookies = _member(result, "headers", {}), _member(result, "cookies", [])
     if not isinstance(headers, dict):
         return Malformed("FU-074", "headers is not an object")
     if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
@@ -318,13 +318,19 @@ def _response_lines(result: Mapping[str, Any]) -> list[tuple[str, str]] | Malfor
     return lines
 
 
+def _member(result: Mapping[str, Any], name: str, absent: object) -> Any:
+    """A member of a response; null is as good as not there (FU-067, UNSURE)."""
+    value = result.get(name)
+    return absent if value is None else value
+
+
 def _scalar(value: object) -> str | None:
     """Numbers and booleans as JSON text (FU-071; UNSURE for booleans), else None."""
     return orjson.dumps(value).decode() if isinstance(value, bool | int | float) else None
 
 
 def _response_body(result: Mapping[str, Any], *, strict: bool) -> bytes | Malformed:
-    body = result.get("body", "")
+    body = _member(result, "body", "")
     if not isinstance(body, str):
         # UNSURE (FU-067): refused, or sent as its JSON text when lenient.
         return Malformed("FU-067", "body is not a string") if strict else orjson.dumps(body)

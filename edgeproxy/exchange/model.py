@@ -170,6 +170,13 @@ class Exchange:
         finally:
             step.duration_s = self.elapsed() - step.started_s
 
+    def why(self) -> str:
+        """What the steps decided, in one line; first the code that an access log has for it."""
+        decisions = [step.decision for step in self.steps if step.decision is not None]
+        codes = [str(each.facts["reason"]) for each in decisions if "reason" in each.facts]
+        reasons = [": ".join(filter(None, (each.kind, each.why))) for each in decisions]
+        return "; ".join(codes + reasons)
+
     def elapsed(self) -> float:
         """Seconds of real time since the exchange began."""
         return self.stopwatch.monotonic() - self._begun

@@ -57,10 +57,7 @@ class Incomplete(Exception):
 def claim_of(request: Request) -> Claim | None:
     """The claim of a request; None when it has no signature. Raises :class:`Incomplete`."""
     parameters = {
-        unquote_to_bytes(name).decode("utf-8", "replace"): unquote_to_bytes(value or "").decode(
-            "utf-8", "replace"
-        )
-        for name, value in parse_query(request.query or "")
+        _decoded(name): _decoded(value or "") for name, value in parse_query(request.query or "")
     }
     if _SIGNATURE in parameters or "X-Amz-Algorithm" in parameters:
         return _presigned(parameters)
@@ -74,7 +71,7 @@ def claim_of(request: Request) -> Claim | None:
             f"encoded with Base64): '{_hidden(text)}'."
         )
     given = dict(part.strip().partition("=")[::2] for part in rest.split(","))
-    date = request.headers.get("X-Amz-Date")
+    date = request.headers.get("X-Amz-Date") or request.headers.get("Date")
     missing = [
         f"Authorization header requires '{name}' parameter."
         for name in _REQUIRED
@@ -209,7 +206,16 @@ def _query(query: str, *, is_presigned: bool) -> str:
 
 
 def _encoded(text: str) -> str:
-    return quote(unquote_to_bytes(text.encode("utf-8", "surrogateescape")), safe="-._~")
+    return quote(_bytes(text), safe="-._~")
+
+
+def _decoded(text: str) -> str:
+    return _bytes(text).decode("utf-8", "replace")
+
+
+def _bytes(text: str) -> bytes:
+    """What an escaped text stands for; bytes that are no text come as surrogates."""
+    return unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def _hidden(text: str) -> str:

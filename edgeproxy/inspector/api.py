@@ -9,16 +9,18 @@ import ipaddress
 import re
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing, suppress
-from typing import Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 import orjson
 from aiohttp import ClientConnectionError, web
 
 from edgeproxy.awslambda.account import LambdaAccount
+from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.service import FunctionStatus, LambdaService
 from edgeproxy.clock import Clock
 from edgeproxy.edge.explain import Question
+from edgeproxy.entrypoints.code_deploy import ALARM_STATES, deployment_document
 from edgeproxy.entrypoints.lambda_api.answers import STATUSES
 from edgeproxy.errors import EdgeproxyError
 from edgeproxy.http.headers import Headers
@@ -28,6 +30,9 @@ from edgeproxy.observe.edge_logs import cloudfront_function_group, connection_fu
 from edgeproxy.observe.history import History
 from edgeproxy.observe.metrics import MINUTES_KEPT, Metrics
 from edgeproxy.runtimes.log_groups import LogGroups
+
+if TYPE_CHECKING:
+    from edgeproxy.awslambda.event_store import QueuedEvent
 
 __all__ = ["ControlApi", "Controlled"]
 
@@ -52,6 +57,9 @@ class Controlled(Protocol):
         ...
 
     @property
+    def deployments(self) -> Deployments: ...
+
+    @property
     def log_groups(self) -> LogGroups: ...
 
     @property
@@ -66,6 +74,10 @@ class Controlled(Protocol):
 
     def endpoints(self) -> dict[str, object]:
         """The document of ``GET /api/endpoints``."""
+        ...
+
+    async def oldest_events(self, limit: int) -> "tuple[int, list[QueuedEvent]]":
+        """Asynchronous events that have not ended: how many, and the oldest."""
         ...
 
     def target_health(self) -> dict[str, object]:
@@ -105,6 +117,7 @@ class ControlApi:
                 web.get("/healthz", self._healthz),
                 web.get("/api/endpoints", self._endpoints),
                 web.get("/api/target-health", self._target_health),
+                web.get("/api/events", self._events),
                 web.get("/api/exchanges", self._exchanges),
                 web.get("/api/exchanges/stream", self._stream),
                 web.get("/api/exchanges/{id}", self._exchange),
@@ -117,6 +130,9 @@ class ControlApi:
                 web.get("/api/functions/{name}/logs", self._function_logs),
                 web.put("/api/functions/{name}/fault", self._set_fault),
                 web.delete("/api/functions/{name}/fault", self._end_fault),
+                web.get("/api/deployments", self._deployments),
+                web.get("/api/alarms", self._alarms),
+                web.post("/api/alarms/{name}", self._set_alarm),
                 web.get("/api/logs", self._logs),
                 web.get("/api/metrics", self._metrics_json),
                 web.get("/metrics", self._metrics_text),
@@ -132,6 +148,10 @@ class ControlApi:
 
     async def _target_health(self, request: web.Request) -> web.Response:
         return _json(self._controlled.target_health())
+
+    async def _events(self, request: web.Request) -> web.Response:
+        count, events = await self._controlled.oldest_events(_number(request, "limit", 50))
+        return _json({"count": count, "events": [documents.event(event) for event in events]})
 
     async def _exchanges(self, request: web.Request) -> web.Response:
         limit = _number(request, "limit", 50)
@@ -229,6 +249,22 @@ class ControlApi:
         name = request.match_info["name"]
         self._controlled.account.faults.pop(name, None)
         return _json({"function": name, "error": None})
+
+    async def _deployments(self, request: web.Request) -> web.Response:
+        deployments = self._controlled.deployments.all.values()
+        return _json({"deployments": [deployment_document(each) for each in deployments]})
+
+    async def _alarms(self, request: web.Request) -> web.Response:
+        return _json({"alarms": self._controlled.deployments.alarms})
+
+    async def _set_alarm(self, request: web.Request) -> web.Response:
+        """An alarm stops the deployments that watch it (LI-296)."""
+        name, state = request.match_info["name"], (await _object(request)).get("state")
+        if state not in ALARM_STATES:
+            problem = f"state must be one of {', '.join(ALARM_STATES)}"
+            raise _Problem(400, "InvalidArgument", problem)
+        self._controlled.deployments.set_alarm(name, str(state))
+        return _json({"alarm": name, "state": state})
 
     async def _function_logs(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]

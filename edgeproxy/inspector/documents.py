@@ -6,14 +6,19 @@ Text may come from anywhere (paths, headers, reasons that quote them), so :func:
 
 import base64
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from edgeproxy.exchange.model import Exchange, FunctionRun, LogLine, Step
 from edgeproxy.exchange.text import carried
 from edgeproxy.http.body import Body
 from edgeproxy.http.messages import Request, Response
-from edgeproxy.observe.metrics import Metric, Statistics
+from edgeproxy.observe.metrics import Metric
+from edgeproxy.observe.statistics import Statistics
 
-__all__ = ["detail", "iso", "log_line", "metric_document", "summary"]
+if TYPE_CHECKING:
+    from edgeproxy.awslambda.event_store import QueuedEvent
+
+__all__ = ["detail", "event", "iso", "log_line", "metric_document", "summary"]
 
 
 def iso(epoch_s: float) -> str:
@@ -38,6 +43,20 @@ def detail(exchange: Exchange) -> dict[str, object]:
             "steps": [_step(step) for step in exchange.steps],
         }
     )
+
+
+def event(queued: "QueuedEvent") -> dict[str, object]:
+    """An asynchronous event that has not ended, without its payload."""
+    state = "ended" if queued.condition else "running" if queued.running else "waiting"
+    return {
+        "request_id": queued.request_id,
+        "function": queued.name,
+        "qualifier": queued.qualifier,
+        "state": state,
+        "accepted": iso(queued.accepted_s),
+        "due": iso(queued.due_s),
+        "attempts": queued.attempts,
+    }
 
 
 def log_line(line: LogLine, stream: str) -> dict[str, object]:
@@ -72,6 +91,7 @@ def _statistics(statistics: Statistics) -> dict[str, object]:
         "count": statistics.count,
         "min": statistics.min,
         "max": statistics.max,
+        **{f"p{percentile}": value for percentile, value in statistics.percentiles()},
     }
 
 

@@ -12,15 +12,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, Protocol, TypeVar
 
 from edgeproxy.chance import Chance
 from edgeproxy.distribution.logs import LogDelivery, LogFormat
 from edgeproxy.errors import UsageError
 from edgeproxy.observe.log_fields import Record
-from edgeproxy.observe.log_formats import Layout, delivered
+from edgeproxy.observe.log_formats import delivered
 
-__all__ = ["AppendedFile", "HourlyFiles", "require_parquet"]
+__all__ = ["AppendedFile", "HourlyFiles", "inside", "require_parquet"]
+
+R = TypeVar("R")
+R_contra = TypeVar("R_contra", contravariant=True)
 
 _LARGEST_BYTES: Final = 64 * 1024 * 1024
 """Beyond it an hour has another file."""
@@ -30,14 +33,24 @@ _ROWS_AT_ONCE: Final = 20_000
 _INSTALL_PYARROW: Final = "pip install 'edgeproxy[parquet]'"
 
 
-class AppendedFile:
+class Lines(Protocol[R_contra]):
+    """How records become text."""
+
+    @property
+    def head(self) -> str:
+        """What a file begins with."""
+
+    def text(self, records: Sequence[R_contra]) -> str: ...
+
+
+class AppendedFile(Generic[R]):
     """A file that lines are appended to, opened by the first write or beforehand.
 
     When it has been moved away, a new one takes its place, and one that was emptied begins anew,
     so that tools which rotate logs need not tell anyone.
     """
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: Lines[R]) -> None:
         self.name = str(path)
         self.at_once = _LINES_AT_ONCE
         self._path = path
@@ -55,11 +68,11 @@ class AppendedFile:
         status = os.fstat(self._file.fileno())
         # A pipe is always empty.
         if not status.st_size and (is_new or stat.S_ISREG(status.st_mode)):
-            _append(self._file, self._layout.head.encode("ascii"))
+            _append(self._file, self._layout.head.encode())
         return self._file
 
-    def write(self, records: Sequence[Record]) -> None:
-        _append(self.open(), self._layout.text(records).encode("ascii"))
+    def write(self, records: Sequence[R]) -> None:
+        _append(self.open(), self._layout.text(records).encode("utf-8", "replace"))
 
     def close(self) -> None:
         if self._file is not None:
@@ -150,7 +163,7 @@ class HourlyFiles:
         ):
             folder = folder.replace(variable, value)
         parts = f"{self._delivery.resource}/{folder}".split("/")
-        path = self._root.joinpath(*(_inside(part) for part in parts if part))
+        path = self._root.joinpath(*(inside(part) for part in parts if part))
         path.mkdir(parents=True, exist_ok=True)
         return path / f"{self._distribution_id}.{hour}.{self._chance.hex(8)}.{suffix}"
 
@@ -172,8 +185,8 @@ def require_parquet() -> None:
         ) from error
 
 
-def _inside(part: str) -> str:
-    """A part of an object's key as the name of a folder, which never leads out of the root."""
+def inside(part: str) -> str:
+    """A part of a key or of a log group as the name of a folder; it never leads out of the root."""
     return part.replace(".", "%2E") if part in (".", "..") else part
 
 

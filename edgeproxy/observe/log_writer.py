@@ -4,12 +4,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
-from edgeproxy.observe.log_fields import Record
 from edgeproxy.tasks import Tasks
 
 __all__ = ["LogSink", "LogWriter"]
+
+R = TypeVar("R")
+R_contra = TypeVar("R_contra", contravariant=True)
 
 _MOST_WAITING: Final = 100_000
 """A disk that stands still costs lines, not memory without end."""
@@ -17,7 +19,7 @@ _MOST_WAITING: Final = 100_000
 _log = logging.getLogger("edgeproxy")
 
 
-class LogSink(Protocol):
+class LogSink(Protocol[R_contra]):
     """Where records go. Called in a thread, never twice at a time."""
 
     name: str
@@ -27,7 +29,7 @@ class LogSink(Protocol):
     So many do not wait any longer: a record keeps all of its exchange in memory.
     """
 
-    def write(self, records: Sequence[Record]) -> None:
+    def write(self, records: Sequence[R_contra]) -> None:
         """Raises ``OSError``; these records are lost then."""
         ...
 
@@ -42,16 +44,16 @@ class LogWriter:
 
     def __init__(self, pace_s: float) -> None:
         self._pace_s = pace_s
-        self._waiting: dict[LogSink, list[Record]] = {}
-        self._sinks: set[LogSink] = set()
-        self._lost: dict[LogSink, int] = {}
+        self._waiting: dict[LogSink[Any], list[Any]] = {}
+        self._sinks: set[LogSink[Any]] = set()
+        self._lost: dict[LogSink[Any], int] = {}
         self._some = asyncio.Event()
         self._due = asyncio.Event()
         self._closing = False
         self._writing = asyncio.Lock()
         self._task = Tasks().start(self._run(), "logs")
 
-    def put(self, sink: LogSink, record: Record) -> None:
+    def put(self, sink: LogSink[R], record: R) -> None:
         waiting = self._waiting.setdefault(sink, [])
         if len(waiting) >= _MOST_WAITING:
             self._lose(sink, 1, "too many lines wait")
@@ -89,7 +91,7 @@ class LogWriter:
                 await asyncio.wait_for(self._due.wait(), self._pace_s)
             await self.flush()
 
-    async def _write(self, sink: LogSink, records: Sequence[Record]) -> None:
+    async def _write(self, sink: LogSink[R], records: Sequence[R]) -> None:
         try:
             await asyncio.to_thread(sink.write, records)
         except OSError as error:
@@ -98,7 +100,7 @@ class LogWriter:
             if lost := self._lost.pop(sink, 0):
                 _log.warning("the log %s is written again; %d lines lost", sink.name, lost)
 
-    def _lose(self, sink: LogSink, count: int, why: str) -> None:
+    def _lose(self, sink: LogSink[Any], count: int, why: str) -> None:
         if sink not in self._lost:
             _log.error("the log %s loses lines: %s", sink.name, why)
         self._lost[sink] = self._lost.get(sink, 0) + count

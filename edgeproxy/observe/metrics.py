@@ -15,14 +15,21 @@ from typing import Final, NamedTuple, TypeAlias
 
 from edgeproxy.awslambda.concurrency import InFlight
 from edgeproxy.exchange.model import Exchange, FunctionRun
+from edgeproxy.observe.lambda_metrics import (
+    LAMBDA,
+    Dimensions,
+    LambdaRuns,
+    Name,
+    UrlRequests,
+    concurrency,
+    dimensions_of,
+)
+from edgeproxy.observe.statistics import Statistics
 
-__all__ = ["MINUTES_KEPT", "Dimensions", "Metric", "Metrics", "Statistics"]
-
-Dimensions: TypeAlias = tuple[tuple[str, str], ...]
+__all__ = ["MINUTES_KEPT", "Metric", "Metrics"]
 
 MINUTES_KEPT: Final = 180
 
-_LAMBDA: Final = "AWS/Lambda"
 _CLOUDFRONT: Final = "AWS/CloudFront"
 _ALB: Final = "AWS/ApplicationELB"
 _OWN: Final = "edgeproxy"
@@ -45,35 +52,6 @@ _LAMBDA_5XX: Final = "Lambda5xxErrorRate"
 
 
 @dataclass(slots=True)
-class Statistics:
-    """What there is to know of a number of values, in the metric's own unit."""
-
-    sum: float = 0
-    count: int = 0
-    min: float = float("inf")
-    max: float = float("-inf")
-
-    def add(self, value: float) -> None:
-        self.sum += value
-        self.count += 1
-        # Several times in every request, and min() and max() take several times as long.
-        if value < self.min:
-            self.min = value
-        if value > self.max:
-            self.max = value
-
-    def merge(self, other: "Statistics") -> None:
-        self.sum += other.sum
-        self.count += other.count
-        self.min = min(self.min, other.min)
-        self.max = max(self.max, other.max)
-
-    def with_each(self, value: float) -> "Statistics":
-        """Those of as many values that are all ``value``."""
-        return Statistics(self.count * value, self.count, value, value)
-
-
-@dataclass(slots=True)
 class Metric:
     """A metric since start, and by minute: ``minutes`` is keyed by the minute's first second."""
 
@@ -88,50 +66,6 @@ class Metric:
 # one kind equals one of another, since they differ in length or in the type of the last field.
 
 
-class _Name(NamedTuple):
-    """One metric, for values that are counted as they are."""
-
-    namespace: str
-    name: str
-    dimensions: Dimensions
-
-    def metrics(self, values: Statistics) -> Iterator[tuple["_Name", Statistics]]:
-        yield self, values
-
-
-class _LambdaRuns(NamedTuple):
-    """Runs of a Lambda function; the values are durations in milliseconds."""
-
-    name: str
-    qualifier: str
-    version: str
-    error: str
-
-    def metrics(self, runs: Statistics) -> Iterator[tuple[_Name, Statistics]]:
-        """A throttled request is no invocation (LI-128), a refused result no error of Lambda's."""
-        if self.error == "Throttled":
-            values = {"Throttles": runs.with_each(1)}
-        else:
-            values = {
-                "Invocations": runs.with_each(1),
-                "Duration": runs,
-                "Errors": runs.with_each(int(self.error not in ("", "Validation"))),
-            }
-        for dimensions in self._dimensions():
-            for name, statistics in values.items():
-                yield _Name(_LAMBDA, name, dimensions), statistics
-
-    def _dimensions(self) -> list[Dimensions]:
-        """The sets of dimensions that they count under (LI-250)."""
-        function = ("FunctionName", self.name)
-        resource = ("Resource", f"{self.name}:{self.qualifier}" if self.qualifier else self.name)
-        sets: list[Dimensions] = [(), (function,), (function, resource)]
-        is_alias = self.qualifier not in ("", "$LATEST") and not self.qualifier.isdigit()
-        if is_alias and self.version:
-            sets.append((function, resource, ("ExecutedVersion", self.version)))
-        return sets
-
-
 class _CloudFrontRuns(NamedTuple):
     """Runs of a CloudFront Function; the values are utilisations, if ``measured``."""
 
@@ -140,7 +74,7 @@ class _CloudFrontRuns(NamedTuple):
     error: str
     measured: bool
 
-    def metrics(self, runs: Statistics) -> Iterator[tuple[_Name, Statistics]]:
+    def metrics(self, runs: Statistics) -> Iterator[tuple[Name, Statistics]]:
         """CloudFront Functions count under CloudFront (CFF-MET-01)."""
         values = {
             "FunctionInvocations": runs.with_each(1),
@@ -154,7 +88,7 @@ class _CloudFrontRuns(NamedTuple):
         distribution = ("DistributionId", self.distribution_id)
         for dimensions in (function, (distribution, *function)):
             for name, statistics in values.items():
-                yield _Name(_CLOUDFRONT, name, dimensions), statistics
+                yield Name(_CLOUDFRONT, name, dimensions), statistics
 
 
 class _Requests(NamedTuple):
@@ -167,7 +101,7 @@ class _Requests(NamedTuple):
     failure: str
     with_lambda: bool
 
-    def metrics(self, requests: Statistics) -> Iterator[tuple[_Name, Statistics]]:
+    def metrics(self, requests: Statistics) -> Iterator[tuple[Name, Statistics]]:
         """The rates are percentages of requests."""
         status = self.status
         values = {"Requests": requests.with_each(1)}
@@ -187,7 +121,7 @@ class _Requests(NamedTuple):
             values[self.failure] = requests.with_each(1)
         values |= {name: requests.with_each(100 * counts) for name, counts in rates.items()}
         for name, statistics in values.items():
-            yield _Name(_CLOUDFRONT, name, _of_distribution(self.distribution_id)), statistics
+            yield Name(_CLOUDFRONT, name, _of_distribution(self.distribution_id)), statistics
 
 
 class _AlbRequests(NamedTuple):
@@ -202,16 +136,16 @@ class _AlbRequests(NamedTuple):
     decision: str
     reason: str
 
-    def metrics(self, requests: Statistics) -> Iterator[tuple[_Name, Statistics]]:
+    def metrics(self, requests: Statistics) -> Iterator[tuple[Name, Statistics]]:
         """Each counts for the load balancer, what targets did for their group, too (AL-104)."""
         balancer = (("LoadBalancer", self.load_balancer),)
         group = (("TargetGroup", self.target_group), *balancer)
         for name, of_target in self._counted():
             for dimensions in (balancer, group) if of_target else (balancer,):
-                yield _Name(_ALB, name, dimensions), requests.with_each(1)
+                yield Name(_ALB, name, dimensions), requests.with_each(1)
         if self.step == "function":
             for dimensions in (balancer, group):
-                yield _Name(_ALB, "LambdaTargetProcessedBytes", dimensions), requests
+                yield Name(_ALB, "LambdaTargetProcessedBytes", dimensions), requests
 
     def _counted(self) -> Iterator[tuple[str, bool]]:
         """Names of metrics, and whether they count for the target group as well."""
@@ -244,22 +178,25 @@ _ALB_INTERNAL: Final = (
     "LambdaUnhandledException",
 )
 
-_ACCOUNT_CONCURRENCY: Final = _Name(_LAMBDA, "ConcurrentExecutions", ())
-_UNRESERVED_CONCURRENCY: Final = _Name(_LAMBDA, "UnreservedConcurrentExecutions", ())
-
 _Tally: TypeAlias = defaultdict[
-    _Name | _LambdaRuns | _CloudFrontRuns | _Requests | _AlbRequests, Statistics
+    Name | LambdaRuns | UrlRequests | _CloudFrontRuns | _Requests | _AlbRequests, Statistics
 ]
 
 
 class Metrics:
     """A recorder that counts requests and function runs.
 
-    ``distribution_id`` gives the ID of a distribution by its logical ID.
+    ``distribution_id`` gives the ID of a distribution by its logical ID, ``url_target`` the
+    function behind a function URL and its qualifier, by the URL's logical ID.
     """
 
-    def __init__(self, distribution_id: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        distribution_id: Callable[[str], str],
+        url_target: Callable[[str], tuple[str, str]] = lambda logical_id: (logical_id, ""),
+    ) -> None:
         self._distribution_id = distribution_id
+        self._url_target = url_target
         self._minutes: dict[int, _Tally] = {}
         self._before: _Tally = defaultdict(Statistics)
         """What was counted in minutes that are not kept any more."""
@@ -269,8 +206,8 @@ class Metrics:
         runs = exchange.functions
         for run in runs:
             if run.kind == "lambda":
-                alike = _LambdaRuns(run.name, run.qualifier, run.version, run.error)
-                tally[alike].add(run.duration_ms)
+                alike = LambdaRuns(run.name, run.qualifier, run.version, run.error)
+                tally[alike].add_measured(run.duration_ms)
             else:
                 distribution_id = self._distribution_id(exchange.name)
                 measured = run.utilisation is not None
@@ -279,26 +216,24 @@ class Metrics:
                 )
         if exchange.door == "distribution":
             self._count_request(tally, exchange, runs)
+        elif exchange.door == "function-url":
+            tally[self._url_requests(exchange, runs)].add_measured(exchange.duration_s * 1000)
         elif exchange.door == "alb":
             tally[_alb_requests(exchange)].add(exchange.bytes_received + exchange.bytes_sent)
 
-    def entered(self, name: str, in_flight: InFlight, time_s: float) -> None:
+    def entered(self, name: str, qualifier: str, in_flight: InFlight, time_s: float) -> None:
         """An invocation begins; ``in_flight`` counts it, too (LI-253)."""
         tally = self._tally(time_s)
-        function = (("FunctionName", name),)
-        tally[_Name(_LAMBDA, "ConcurrentExecutions", function)].add(in_flight.function)
-        tally[_ACCOUNT_CONCURRENCY].add(in_flight.account)
-        tally[_UNRESERVED_CONCURRENCY].add(in_flight.unreserved)
+        for metric, value in concurrency(name, qualifier, in_flight):
+            tally[metric].add(value)
 
     def counted(
         self, metric: str, function: str, qualifier: str, value: float, time_s: float
     ) -> None:
-        """A value of a metric of asynchronous invocation (LI-251, LI-254)."""
+        """A value of a metric of Lambda's that no exchange tells (LI-251 to LI-254)."""
         tally = self._tally(time_s)
-        name = ("FunctionName", function)
-        resource = ("Resource", f"{function}:{qualifier}" if qualifier else function)
-        for dimensions in ((), (name,), (name, resource)):
-            tally[_Name(_LAMBDA, metric, dimensions)].add(value)
+        for dimensions in dimensions_of(function, qualifier):
+            tally[Name(LAMBDA, metric, dimensions)].add(value)
 
     def all(self, *, by_minute: bool = True) -> list[Metric]:
         """Every metric that has a value, in order of first use, and if so asked by minute."""
@@ -309,15 +244,18 @@ class Metrics:
         return list(metrics.values())
 
     def prometheus(self) -> str:
-        """All metrics in Prometheus' text format: a summary with sum and count for each."""
+        """All metrics in Prometheus' text format: summaries, with quantiles where they are kept."""
         families: dict[str, list[str]] = {}
         for key, total in self._totals().items():
             name = f"{key.namespace}_{key.name}".replace("/", "_").lower()
-            labels = ",".join(f'{label}="{_escape(value)}"' for label, value in key.dimensions)
+            labels = [f'{label}="{_escape(value)}"' for label, value in key.dimensions]
+            shown = f"{{{','.join(labels)}}}"
             # The lines of one name stand together, whatever their labels.
-            families.setdefault(name, [f"# TYPE {name} summary\n"]).append(
-                f"{name}_sum{{{labels}}} {total.sum}\n{name}_count{{{labels}}} {total.count}\n"
-            )
+            lines = families.setdefault(name, [f"# TYPE {name} summary\n"])
+            for percentile, value in total.percentiles():
+                at = ",".join((*labels, f'quantile="{percentile / 100}"'))
+                lines.append(f"{name}{{{at}}} {value}\n")
+            lines.append(f"{name}_sum{shown} {total.sum}\n{name}_count{shown} {total.count}\n")
         return "".join(line for lines in families.values() for line in lines)
 
     def _count_request(self, tally: _Tally, exchange: Exchange, runs: list[FunctionRun]) -> None:
@@ -336,10 +274,15 @@ class Metrics:
         tally[alike].add(exchange.bytes_received if uploaded else exchange.bytes_sent)
         if exchange.layer not in ("", "EDGE"):
             dimensions = (("DistributionId", distribution_id), ("Layer", exchange.layer))
-            tally[_Name(_OWN, "RequestsByLayer", dimensions)].add(1)
+            tally[Name(_OWN, "RequestsByLayer", dimensions)].add(1)
         if exchange.origin_id and not hit and exchange.first_byte_s is not None:
-            latency = _Name(_CLOUDFRONT, "OriginLatency", _of_distribution(distribution_id))
+            latency = Name(_CLOUDFRONT, "OriginLatency", _of_distribution(distribution_id))
             tally[latency].add(exchange.first_byte_s * 1000)
+
+    def _url_requests(self, exchange: Exchange, runs: list[FunctionRun]) -> UrlRequests:
+        function, qualifier = self._url_target(exchange.name)
+        status = exchange.response.status if exchange.response is not None else 0
+        return UrlRequests(function, qualifier, runs[0].version if runs else "", status // 100)
 
     def _tally(self, time_s: float) -> _Tally:
         minute = int(time_s) // 60 * 60
@@ -349,7 +292,7 @@ class Metrics:
             self._minutes[minute] = defaultdict(Statistics)
         return self._minutes[minute]
 
-    def _totals(self) -> dict[_Name, Statistics]:
+    def _totals(self) -> dict[Name, Statistics]:
         total: _Tally = defaultdict(Statistics)
         for tally in (self._before, *self._minutes.values()):
             _merge(tally, total)
@@ -379,8 +322,8 @@ def _merge(tally: _Tally, into: _Tally) -> None:
         into[alike].merge(values)
 
 
-def _by_name(tally: _Tally) -> dict[_Name, Statistics]:
-    named: dict[_Name, Statistics] = defaultdict(Statistics)
+def _by_name(tally: _Tally) -> dict[Name, Statistics]:
+    named: dict[Name, Statistics] = defaultdict(Statistics)
     for alike, values in tally.items():
         for name, statistics in alike.metrics(values):
             named[name].merge(statistics)

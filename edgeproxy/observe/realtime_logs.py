@@ -6,7 +6,7 @@ from typing import Final
 from edgeproxy.chance import Chance
 from edgeproxy.distribution.logs import RealtimeLogConfig
 from edgeproxy.exchange.model import Exchange
-from edgeproxy.observe.log_fields import LogSource, behavior_of
+from edgeproxy.observe.log_fields import LogSource, Record, behavior_of
 from edgeproxy.observe.log_files import AppendedFile
 from edgeproxy.observe.log_formats import real_time
 from edgeproxy.observe.log_writer import LogWriter
@@ -26,7 +26,7 @@ class RealtimeLogs:
         self._folder = folder
         self._source = source
         self._chance = chance
-        self._sinks: dict[RealtimeLogConfig, AppendedFile] = {}
+        self._sinks: dict[RealtimeLogConfig, AppendedFile[Record]] = {}
         self._writer = LogWriter(_PACE_S)
 
     def ended(self, exchange: Exchange) -> None:

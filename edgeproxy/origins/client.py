@@ -89,7 +89,7 @@ class OriginClient:
                 bucket = origin.domain_name if is_chosen else ""
                 return await self._folder(path)(request, bucket=bucket)
             case Local(handler):
-                request = self._signed(request, origin)
+                request = self._signed(request, origin, self._clock.now())
                 return await ask_door(handler, request, origin, self._is_debugging)
             case Address():
                 host = self.destinations.host_for(origin, destination)
@@ -98,7 +98,9 @@ class OriginClient:
                 request = replace(request, headers=request.headers.with_set("Host", host))
                 # Without the user's credentials AWS itself could only refuse the signature.
                 if destination.host != origin.domain_name or not self._credentials.are_placeholders:
-                    request = self._signed(request, origin, destination.base_path)
+                    # Origins know nothing of an edge whose clock was moved.
+                    now = self._clock.now() - self._clock.offset_s
+                    request = self._signed(request, origin, now, destination.base_path)
                 return await self._fetch_within_limit(request, origin, destination)
             case _:
                 assert_never(destination)
@@ -117,11 +119,9 @@ class OriginClient:
         await self._uploads.close()
         await self._connections.close()
 
-    def _signed(self, request: Request, origin: Origin, base_path: str = "") -> Request:
+    def _signed(self, request: Request, origin: Origin, now: float, base_path: str = "") -> Request:
         if not is_signed(request, origin):
             return request
-        # Origins know nothing of an edge whose clock was moved.
-        now = self._clock.now() - self._clock.offset_s
         return sign(request, origin, self._credentials, now, base_path=base_path)
 
     def _folder(self, path: Path) -> FolderOrigin:

@@ -86,6 +86,13 @@ class _Protocol(ResponseHandler):
         if (error := self.exception()) is not None and payload is not None and not payload.is_eof():
             payload.set_exception(error)
 
+    def close(self) -> None:
+        """Close it, with what an origin that does not read has still to be sent: it would stay."""
+        if self.transport is not None and self.transport.get_write_buffer_size():
+            self.abort()
+        else:
+            super().close()
+
     def feed_data(self, data: Any, size: int = 0) -> None:
         message: RawResponseMessage = data[0]
         if message.code >= 200 or message.code == 101:

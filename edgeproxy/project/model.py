@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from edgeproxy.awslambda.event_sources.registry import KeptMapping
 from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
 from edgeproxy.distribution.deployment import ContinuousDeploymentPolicy
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
@@ -56,6 +57,7 @@ class Project:
     key_value_stores: Mapping[str, KeyValueStore] = field(default_factory=dict)
     function_urls: Mapping[str, FunctionUrl] = field(default_factory=dict)
     load_balancers: Mapping[str, LoadBalancer] = field(default_factory=dict)
+    event_source_mappings: tuple[KeptMapping, ...] = ()
     report: Report = Report()
     sources: tuple[Path, ...] = ()
     """The files the definition was read from; a change of one means a reload."""

@@ -6,73 +6,17 @@ a streamed response tells its failure in a trailer (LR-147).
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Iterable
+from typing import Final, cast
 
 import h11
-import orjson
 
-__all__ = ["JSON", "ApiServer", "Call", "error_body"]
+from edgeproxy.runtimes.api_call import JSON, Call, Headers, error_body
+
+__all__ = ["ApiServer"]
 
 _LARGEST_HEAD: Final = 2 * 1024 * 1024
 """Bytes; the cause of an error for X-Ray may take one megabyte of it (LR-204)."""
-
-Headers: TypeAlias = Iterable[tuple[str, str]]
-
-JSON: Final = (("Content-Type", "application/json"),)
-
-
-def error_body(message: str, kind: str) -> bytes:
-    """The body of an error that these APIs answer."""
-    return orjson.dumps({"errorMessage": message, "errorType": kind}) + b"\n"
-
-
-class Call:
-    """One request. ``headers`` have names in lower case.
-
-    Whoever takes it sets what is to be told: ``on_data`` each piece of the body, ``on_end`` the
-    trailers, ``on_cut`` that the caller is gone before either the body or the answer was complete.
-    It is answered when its body has ended, or later.
-    """
-
-    __slots__ = ("_connection", "headers", "method", "on_cut", "on_data", "on_end", "path")
-
-    def __init__(
-        self, connection: "_Connection", method: str, path: str, headers: Mapping[str, str]
-    ) -> None:
-        self._connection = connection
-        self.method = method
-        self.path = path
-        self.headers = headers
-        self.on_data: Callable[[bytes], None] = lambda data: None
-        self.on_end: Callable[[Mapping[str, str]], None] = lambda trailers: None
-        self.on_cut: Callable[[], None] = lambda: None
-
-    def collect(self, then: Callable[[bytes | None], None], limit: int) -> None:
-        """Call ``then`` with the whole body; with None when it is larger than ``limit``."""
-        body = bytearray()
-        size = 0
-
-        def add(data: bytes) -> None:
-            nonlocal size
-            size += len(data)
-            if size <= limit:
-                body.extend(data)
-
-        self.on_data = add
-        self.on_end = lambda trailers: then(bytes(body) if size <= limit else None)
-
-    def answer(self, status: int, body: bytes, headers: Headers = JSON) -> None:
-        """Send the answer; nothing happens when the caller is gone."""
-        self._connection.answer(self, status, body, headers)
-
-    def pause(self) -> None:
-        """Read no more of the body until :meth:`resume`."""
-        self._connection.pause()
-
-    def resume(self) -> None:
-        """Read on."""
-        self._connection.resume()
 
 
 class ApiServer:
@@ -114,8 +58,7 @@ class _Connection(asyncio.Protocol):
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are not of the class
         self._all.add(self)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -31,7 +31,7 @@ from edgeproxy.runtimes.invocation import (
     TimedOut,
 )
 from edgeproxy.runtimes.logs import InvocationLog
-from edgeproxy.runtimes.phases import Answer, Run, Start, answer_of, parse_document
+from edgeproxy.runtimes.phases import Answer, Run, Start, answer_of, init_limit_s, parse_document
 from edgeproxy.runtimes.platform_events import (
     Ended,
     Exited,
@@ -46,8 +46,6 @@ from edgeproxy.runtimes.streaming import ResponseStream
 
 __all__ = ["Environment"]
 
-_INIT_LIMIT_S: Final = 10.0
-"""How long the init phase may take (LR-182)."""
 _LONGEST_S: Final = 900.0
 """What a function sees of its time while it is debugged: the longest timeout there is."""
 _KILLED: Final = -9
@@ -68,11 +66,14 @@ class Environment:
         surroundings: Surroundings,
         sink: Callable[[LogRecord], None],
         freed: Callable[["Environment", InvocationResult], None],
+        lost: Callable[["Environment"], None] = lambda environment: None,
     ) -> None:
-        self._spec = spec
+        """``lost`` is told when the process ends while it has nothing to do."""
+        self.spec = spec
         self._clock = surroundings.clock
         self._chance = surroundings.chance
         self._freed = freed
+        self._lost = lost
         self._loop = asyncio.get_running_loop()
         day = self._clock.utc().strftime("%Y/%m/%d")
         self._log_stream = f"{day}/[{spec.version}]{self._chance.hex(32)}"
@@ -108,8 +109,8 @@ class Environment:
     def begin(self, invocation: Invocation) -> "asyncio.Future[InvocationResult]":
         """Run one event. Cancelling the future does not end the function."""
         clock = self._clock
-        debugged = self._spec.debug_port is not None
-        timeout_s = _LONGEST_S if debugged else self._spec.timeout_s
+        debugged = self.spec.debug_port is not None
+        timeout_s = _LONGEST_S if debugged else self.spec.timeout_s
         if invocation.timeout_s is not None and not debugged:
             timeout_s = min(timeout_s, invocation.timeout_s)
         run = self._run = Run(
@@ -143,9 +144,9 @@ class Environment:
     def _launch(self, init: Start) -> None:
         self._abandon()
         self._init = init
-        debugged = self._spec.debug_port is not None
+        debugged = self.spec.debug_port is not None
         if init.phase == "init" and not debugged:
-            init.deadline = Deadline(_INIT_LIMIT_S, self._init_time_is_up)
+            init.deadline = Deadline(init_limit_s(self.spec), self._init_time_is_up)
         self._log.tell(InitStarted(init.phase))
         # Processes before may still hold the debugger's port; extensions end in their own time.
         if debugged or not self._sandbox.alone:
@@ -170,13 +171,15 @@ class Environment:
 
     def _init_time_is_up(self) -> None:
         if (init := self._init) is not None:
-            document = timed_out(self._request_id(), _INIT_LIMIT_S)
+            document = timed_out(self._request_id(), init_limit_s(self.spec))
             self._init_failed(init, document, Status.TIMEOUT)
 
     def _init_ended(self, init: Start) -> float:
         self._init = None
         if init.deadline is not None:
             init.deadline.cancel()
+        for extension in self._sandbox.extensions():
+            self._log.tell(extension)
         return (self._clock.monotonic() - init.started) * 1000
 
     def _initialised(self, init: Start) -> None:
@@ -219,7 +222,7 @@ class Environment:
     # Invocation
 
     def _send(self, run: Run) -> None:
-        arn = run.invocation.invoked_arn or self._spec.arn
+        arn = run.invocation.invoked_arn or self.spec.arn
         self._sandbox.hand_over(run.invocation, run.deadline_ms, arn)
         self._sandbox.watch()
 
@@ -240,6 +243,8 @@ class Environment:
             run.stream.close()
         self._settle()
         request_id = run.invocation.request_id
+        if run.answered is not None:
+            run.invocation.extensions_took((self._clock.monotonic() - run.answered) * 1000)
         if answer.status is Status.TIMEOUT:
             duration_ms = run.timeout_s * 1000  # as recent reports show it (LR-257)
         else:
@@ -275,13 +280,13 @@ class Environment:
             "init_ms": self._init_ms,
             "memory_mb": self._memory_mb,
             "log": self._earlier + self._log.records(),
-            "version": self._spec.version,
+            "version": self.spec.version,
             "trace_id": run.invocation.trace_id,
         }
 
     @property
     def _memory_mb(self) -> int:
-        return min(self._sandbox.peak_mb, self._spec.memory_mb)  # AWS gives no more
+        return min(self._sandbox.peak_mb, self.spec.memory_mb)  # AWS gives no more
 
     # What the worker does
 
@@ -339,7 +344,7 @@ class Environment:
         if self._sandbox.idle:
             self._finish(run, answer)
         else:
-            run.answer = answer
+            run.answer, run.answered = answer, self._clock.monotonic()
             self._loop.call_later(_PATIENCE_S, self._answer_early, run)
 
     def broke_off(self, error_type: str, message: str) -> None:
@@ -385,6 +390,7 @@ class Environment:
     def _died(self, status: int, error_type: str, why: str) -> None:
         self._ready = False
         if not self.busy:
+            self._lost(self)
             return
         request_id = self._request_id()
         document = exited(request_id, status)

@@ -3,13 +3,16 @@
 A server of its own for each environment, since nothing in a call says who calls (LR-200).
 """
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from edgeproxy.chance import Chance
-from edgeproxy.runtimes.api_server import ApiServer, Call, error_body
+from edgeproxy.runtimes.api_call import Call, error_body
 from edgeproxy.runtimes.extensions_api import EXTENSIONS_API, ExtensionsApi, ExtensionsApiOwner
 from edgeproxy.runtimes.invocation import FunctionSpec
 from edgeproxy.runtimes.runtime_api import RUNTIME_API, RuntimeApi, RuntimeApiOwner
+
+if TYPE_CHECKING:
+    from edgeproxy.runtimes.api_server import ApiServer
 
 __all__ = ["EnvironmentApi", "EnvironmentApiOwner"]
 
@@ -30,20 +33,23 @@ class EnvironmentApi:
     def __init__(self, spec: FunctionSpec, chance: Chance, owner: EnvironmentApiOwner) -> None:
         self.runtime = RuntimeApi(owner)
         self.extensions = ExtensionsApi(spec, chance, owner)
-        self._server = ApiServer(self._called)
-
-    @property
-    def address(self) -> str:
+        self._server: ApiServer | None = None
+        self.address = ""
         """``host:port``, once it is open."""
-        return self._server.address
 
     async def open(self) -> None:
         """Start to listen."""
+        # Most functions need no such server: its parser is imported with the first that does.
+        from edgeproxy.runtimes.api_server import ApiServer
+
+        self._server = ApiServer(self._called)
         await self._server.open()
+        self.address = self._server.address
 
     async def close(self) -> None:
         """Stop listening."""
-        await self._server.close()
+        if self._server is not None:
+            await self._server.close()
 
     def _called(self, call: Call) -> None:
         if call.path.startswith(RUNTIME_API):

@@ -14,8 +14,9 @@ from typing import Final, Protocol
 import orjson
 
 from edgeproxy.chance import Chance
-from edgeproxy.runtimes.api_server import JSON, Call, error_body
+from edgeproxy.runtimes.api_call import JSON, Call, error_body
 from edgeproxy.runtimes.invocation import FunctionSpec, Invocation
+from edgeproxy.runtimes.platform_events import ExtensionStarted
 
 __all__ = ["EXTENSIONS_API", "ExtensionsApi", "ExtensionsApiOwner", "ShutdownReason"]
 
@@ -99,6 +100,14 @@ class ExtensionsApi:
     def any(self) -> bool:
         """Whether one has registered."""
         return any(extension.identifier for extension in self._extensions)
+
+    def started(self) -> list[ExtensionStarted]:
+        """How far those have come that have registered."""
+        return [
+            ExtensionStarted(one.name, one.state, tuple(sorted(one.events)))
+            for one in self._extensions
+            if one.identifier
+        ]
 
     def invoke(self, invocation: Invocation, deadline_ms: int, arn: str) -> None:
         """Tell those who want to hear of an invocation."""

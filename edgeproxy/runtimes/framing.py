@@ -54,12 +54,14 @@ def encode_invocation(
     clock_offset_s: float,
     arn: str,
     trace_id: str,
+    tenant_id: str,
     client_context: str,
     payload: bytes,
 ) -> bytes:
     """One frame for the worker. ``client_context`` comes last since it alone may hold newlines."""
     meta = (
-        f"{request_id}\n{deadline_ms}\n{clock_offset_s}\n{arn}\n{trace_id}\n{client_context}"
+        f"{request_id}\n{deadline_ms}\n{clock_offset_s}\n{arn}\n{trace_id}\n{tenant_id}\n"
+        f"{client_context}"
     ).encode()
     size = len(meta)
     return b"".join(

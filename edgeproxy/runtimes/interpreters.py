@@ -18,7 +18,7 @@ from typing import Final
 
 from edgeproxy.errors import DefinitionError
 
-__all__ = ["BOOTSTRAP", "Interpreter", "find_interpreter", "interpreter_notes"]
+__all__ = ["BOOTSTRAP", "Interpreter", "find_interpreter", "interpreter_notes", "without_disabled"]
 
 BOOTSTRAP: Final = Path(__file__).parent / "bootstrap"
 """Where the programs lie that load functions."""
@@ -65,6 +65,19 @@ def interpreter_notes(runtimes: Iterable[str]) -> Iterator[str]:
             continue  # whoever starts a function of that runtime says so
         if note:
             yield note
+
+
+def without_disabled(command: Iterable[str], node_options: str) -> tuple[str, ...]:
+    """``command`` without the options that turn off what ``NODE_OPTIONS`` turns on, as on AWS.
+
+    Node.js itself would take the command line's word over that of ``NODE_OPTIONS``.
+    """
+    on = node_options.split()
+    return tuple(
+        part
+        for part in command
+        if not (part.startswith("--no-") and f"--{part.removeprefix('--no-')}" in on)
+    )
 
 
 def _python(runtime: str, wanted: str) -> Interpreter:

@@ -1,5 +1,6 @@
 """One invocation of a function and the closed set of ways it can end."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias
@@ -18,6 +19,7 @@ __all__ = [
     "Returned",
     "Throttled",
     "TimedOut",
+    "initialization_type",
 ]
 
 
@@ -52,8 +54,15 @@ class FunctionSpec:
     """The queue or topic for events that it could not process (LI-170)."""
     traced: bool = False
     """It samples requests whose caller has not decided: ``Active`` tracing (LI-271)."""
+    provisioned: bool = False
+    """Its environments are started ahead of traffic (LI-129)."""
     debug_port: int | None = None
     """Where its debugger listens. Such a function has no limits of time and one environment."""
+
+
+def initialization_type(spec: FunctionSpec) -> str:
+    """Why its environments are started, in AWS's words."""
+    return "provisioned-concurrency" if spec.provisioned else "on-demand"
 
 
 class ResponseFlow(Protocol):
@@ -95,6 +104,8 @@ class Invocation:
     content_type: str = "application/json"
     sink: ResponseSink | None = None
     """Gets a streamed response, which is then not in the result."""
+    extensions_took: Callable[[float], None] = lambda milliseconds: None
+    """Is told how long extensions went on after the runtime had answered (LI-252)."""
 
 
 class LogRecord(NamedTuple):
@@ -171,8 +182,9 @@ class Throttled:
 
     request_id: str
     reason: str
-    """``ReservedFunctionConcurrentInvocationLimitExceeded`` or
-    ``ConcurrentInvocationLimitExceeded``."""
+    """As AWS spells it (LI-125)."""
+    retry_after_s: int | None = None
+    """When it may be tried again, where that is known: a ceiling is one of time."""
 
 
 InvocationResult: TypeAlias = Returned | FunctionError | TimedOut | InitFailed | Throttled

@@ -5,6 +5,7 @@ are as many groups as functions and distributions.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from edgeproxy.runtimes.invocation import LogRecord
@@ -38,12 +39,15 @@ class LogGroups:
 
     def __init__(self) -> None:
         self._groups: dict[str, NewestLines] = {}
+        self.on_written: Callable[[str, LogRecord], None] = lambda group, line: None
+        """Is told each line and its group."""
 
     def write(self, group: str, line: LogRecord) -> None:
         lines = self._groups.get(group)
         if lines is None:
             lines = self._groups[group] = NewestLines()
         lines.add(line)
+        self.on_written(group, line)
 
     def names(self) -> list[str]:
         """The names of all groups, sorted."""

@@ -1,7 +1,7 @@
 """What functions write, cut into lines, and the platform's own lines between them.
 
-A function's output is bounded: what one invocation writes beyond 256 KB is dropped and a
-line says so. Nothing a function writes can fill the memory or block the function.
+A function's output is bounded: of what one invocation writes beyond 256 KB only the end is kept,
+and a line says so. Nothing a function writes can fill the memory or block the function.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,8 @@ __all__ = ["LARGEST_LOG", "InvocationLog"]
 
 LARGEST_LOG: Final = 256 * 1024
 """Bytes of output kept for one invocation; also the longest line (LR-264)."""
+_LAST: Final = 4096
+"""Bytes kept of the end of each stream, which callers may have asked for (LI-042)."""
 
 
 class InvocationLog:
@@ -35,15 +37,17 @@ class InvocationLog:
         self._request_id = request_id
         self._records: list[LogRecord] = []
         self._pending = {"stdout": b"", "stderr": b""}
+        self._ends = {"stdout": b"", "stderr": b""}
         self._room = LARGEST_LOG
 
     def feed(self, stream: str, data: bytes) -> None:
         """Take output of the function as it comes, in pieces of any size."""
         if self._room < 0:
+            self._ends[stream] = (self._ends[stream] + data)[-_LAST:]
             return
-        data = self._pending[stream] + data
+        data, dropped = self._pending[stream] + data, b""
         if len(data) > self._room:
-            data = data[: self._room]
+            data, dropped = data[: self._room], data[self._room :]
             self._room = -1
         *lines, rest = data.split(b"\n")
         for line in lines:
@@ -52,6 +56,7 @@ class InvocationLog:
             self._line(stream, rest)
             self._pending = {"stdout": b"", "stderr": b""}
             self.explain(f"output dropped: one invocation may write {LARGEST_LOG} bytes")
+            self._ends[stream] = dropped[-_LAST:]
         else:
             self._pending[stream] = rest
 
@@ -89,6 +94,11 @@ class InvocationLog:
             if rest:
                 self._pending[stream] = b""
                 self._line(stream, rest)
+        for stream, end in self._ends.items():
+            self._ends[stream] = b""
+            lines = end.removesuffix(b"\n").split(b"\n")
+            for line in lines[len(end) == _LAST :] if end else ():  # a full end cuts its first line
+                self._line(stream, line)
 
     def records(self) -> tuple[LogRecord, ...]:
         """All lines so far."""

@@ -1,4 +1,4 @@
-"""How much memory the processes of a worker use, and how many there are.
+"""How much memory the processes of an environment use, and how many there are.
 
 Sampling must be cheap, since it goes on while functions run. The worker's own figure is one small
 file. Its children are looked at when it has any, and every tenth time in case it lost some to
@@ -46,7 +46,7 @@ class Usage:
 
 
 class MemoryWatch:
-    """Holds a worker and its children against a function's memory setting (LR-089)."""
+    """Holds workers and their children against a function's memory setting (LR-089)."""
 
     def __init__(self, memory_mb: int) -> None:
         self._size_mb = memory_mb
@@ -61,12 +61,13 @@ class MemoryWatch:
         """The most that was seen, in whole megabytes."""
         return -(-self._peak // _MEGABYTE)
 
-    def look(self, leader: int) -> bool:
-        """Take a sample; whether they may go on."""
+    def look(self, *leaders: int) -> bool:
+        """Take a sample of what several workers use together; whether they may go on."""
         self._looks += 1
-        usage = sample(leader, thorough=self._looks % _THOROUGH_EVERY == 0)
-        if usage is None:
-            return True
+        thorough = self._looks % _THOROUGH_EVERY == 0
+        found = [sample(leader, thorough=thorough) for leader in leaders]
+        there = [usage for usage in found if usage is not None]
+        usage = Usage(sum(one.resident for one in there), sum(one.processes for one in there))
         self._peak = max(self._peak, usage.resident)
         if usage.processes > _MOST_PROCESSES:
             self.excess = (

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import orjson
 
@@ -12,6 +13,7 @@ from edgeproxy.runtimes.documents import Document, too_large
 from edgeproxy.runtimes.framing import Kind
 from edgeproxy.runtimes.invocation import (
     FunctionError,
+    FunctionSpec,
     InitFailed,
     Invocation,
     InvocationResult,
@@ -20,7 +22,18 @@ from edgeproxy.runtimes.invocation import (
 from edgeproxy.runtimes.platform_events import Status
 from edgeproxy.runtimes.streaming import ResponseStream
 
-__all__ = ["Answer", "Run", "Start", "answer_of", "parse_document"]
+__all__ = ["Answer", "Run", "Start", "answer_of", "init_limit_s", "parse_document"]
+
+_ON_DEMAND_INIT_S: Final = 10.0
+_PROVISIONED_INIT_S: Final = 130.0
+_LONGEST_INIT_S: Final = 900.0
+
+
+def init_limit_s(spec: FunctionSpec) -> float:
+    """How long the init phase may take: longer where nobody waits for it (LR-182, LR-183)."""
+    if not spec.provisioned:
+        return _ON_DEMAND_INIT_S
+    return min(max(_PROVISIONED_INIT_S, spec.timeout_s), _LONGEST_INIT_S)
 
 
 @dataclass(slots=True)
@@ -55,6 +68,8 @@ class Run:
     deadline: Deadline
     answer: Answer | None = None
     """What the runtime has answered, while it or an extension goes on working (LR-216)."""
+    answered: float | None = None
+    """When that was, if it was an answer."""
     stream: ResponseStream | None = None
     """The response of a runtime of ours that makes it in pieces."""
 
@@ -67,7 +82,10 @@ def answer_of(kind: Kind, body: bytes, error_type: str = "", content_type: str =
     """
     if kind is Kind.RESULT:
         return Answer(partial(Returned, payload=body, content_type=content_type))
-    document = too_large() if kind is Kind.TOO_LARGE else parse_document(body)
+    if kind is Kind.TOO_LARGE:
+        document, body = too_large(), b""  # a worker tells the size, which is not for callers
+    else:
+        document = parse_document(body)
     ending = partial(FunctionError, document=document, body=body)
     if kind is Kind.FATAL:
         return Answer(ending, Status.ERROR, "Runtime.ExitError")

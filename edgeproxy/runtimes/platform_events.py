@@ -12,15 +12,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final, TypeAlias, assert_never
+from typing import TypeAlias, assert_never
 
 from edgeproxy.runtimes.documents import exit_message
-from edgeproxy.runtimes.invocation import FunctionSpec
+from edgeproxy.runtimes.invocation import FunctionSpec, initialization_type
 from edgeproxy.runtimes.log_settings import LEVELS, LogFormat
 
 __all__ = [
     "Ended",
     "Exited",
+    "ExtensionStarted",
     "InitEnded",
     "InitStarted",
     "PlatformEvent",
@@ -29,8 +30,6 @@ __all__ = [
     "lines_of",
     "runtime_version",
 ]
-
-_ON_DEMAND: Final = "on-demand"
 
 
 class Status(StrEnum):
@@ -56,6 +55,15 @@ class InitEnded:
     duration_ms: float
     status: Status = Status.SUCCESS
     error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtensionStarted:
+    """How far an extension has come that registered, when init ends, and what it wants to hear."""
+
+    name: str
+    state: str
+    events: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,7 @@ class Ended:
     trace_id: str = ""
 
 
-PlatformEvent: TypeAlias = InitStarted | InitEnded | Started | Exited | Ended
+PlatformEvent: TypeAlias = InitStarted | InitEnded | ExtensionStarted | Started | Exited | Ended
 
 
 def lines_of(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> Iterable[str]:
@@ -115,6 +123,8 @@ def _text(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> list[str]:
             return [f"INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}"]
         case InitEnded(status=Status.SUCCESS):
             return []
+        case ExtensionStarted(name, state, events):
+            return [f"EXTENSION\tName: {name}\tState: {state}\tEvents: [{', '.join(events)}]"]
         case InitEnded():
             line = f"INIT_REPORT Init Duration: {event.duration_ms:.2f} ms\tPhase: {event.phase}\t"
             return [line + _status(event.status, event.error_type)]
@@ -186,7 +196,7 @@ def _records(
         case InitStarted():
             version, arn = runtime_version(spec)
             record: dict[str, object] = {
-                "initializationType": _ON_DEMAND,
+                "initializationType": initialization_type(spec),
                 "phase": event.phase,
                 "runtimeVersion": version,
                 "runtimeVersionArn": arn,
@@ -195,10 +205,13 @@ def _records(
             }
             return [("INFO", "initStart", record)]
         case InitEnded():
-            done = {"initializationType": _ON_DEMAND, "phase": event.phase, **_outcome(event)}
+            kind = initialization_type(spec)
+            done = {"initializationType": kind, "phase": event.phase, **_outcome(event)}
             report = {**done, "metrics": {"durationMs": round(event.duration_ms, 3)}}
             level = "DEBUG" if event.status is Status.SUCCESS else "WARN"
             return [(level, "initRuntimeDone", done), (level, "initReport", report)]
+        case ExtensionStarted(name, state, events):
+            return [("INFO", "extension", {"name": name, "state": state, "events": events})]
         case Started():
             record = {"requestId": event.request_id, "version": spec.version}
             return [("INFO", "start", {**record, **_tracing(event.trace_id)})]

@@ -18,9 +18,9 @@ from edgeproxy.runtimes.invocation import FunctionSpec, InitFailed, InvocationRe
 from edgeproxy.runtimes.sandbox import Surroundings
 from edgeproxy.tasks import Tasks
 
-__all__ = ["Pool"]
+__all__ = ["STARTING_AT_ONCE", "Pool"]
 
-_STARTING_AT_ONCE: Final = max(2, os.cpu_count() or 1)
+STARTING_AT_ONCE: Final = max(2, os.cpu_count() or 1)
 
 
 class Pool:
@@ -102,7 +102,7 @@ class Pool:
     def _start_for_waiting(self) -> None:
         if self._turn is not None and (self._all or self._starting):
             return
-        while self._starting < min(len(self._waiting), _STARTING_AT_ONCE):
+        while self._starting < min(len(self._waiting), STARTING_AT_ONCE):
             self._starting += 1  # counted now, since the task begins later
             _ = self._tasks.start(self._start_counted(), f"start environment of {self.spec.name}")
 

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 import orjson
 
-from edgeproxy.runtimes.api_server import Call, error_body
+from edgeproxy.runtimes.api_call import Call, error_body
 from edgeproxy.runtimes.documents import Document
 from edgeproxy.runtimes.framing import LARGEST_RESULT, Kind
 from edgeproxy.runtimes.invocation import Invocation

@@ -22,9 +22,10 @@ from edgeproxy.runtimes.debugging import debugged
 from edgeproxy.runtimes.environment_api import EnvironmentApi, EnvironmentApiOwner
 from edgeproxy.runtimes.extensions_api import ShutdownReason
 from edgeproxy.runtimes.framing import Kind, encode_invocation
-from edgeproxy.runtimes.interpreters import BOOTSTRAP, find_interpreter
+from edgeproxy.runtimes.interpreters import BOOTSTRAP, find_interpreter, without_disabled
 from edgeproxy.runtimes.invocation import FunctionSpec, Invocation
 from edgeproxy.runtimes.memory import SAMPLE_PERIOD_S, MemoryWatch
+from edgeproxy.runtimes.platform_events import ExtensionStarted
 from edgeproxy.runtimes.process import Worker, WorkerOwner
 from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
 from edgeproxy.runtimes.variables import for_extensions, variables, wrapped
@@ -122,6 +123,10 @@ class Sandbox:
         api = self._api
         return api is not None and self._worker is None and api.extensions.registered
 
+    def extensions(self) -> list[ExtensionStarted]:
+        """How far extensions have come that have registered."""
+        return self._api.extensions.started() if self._api is not None else []
+
     def runtime_is_idle(self) -> None:
         """A runtime of ours has loaded the function, or answered."""
         self._runtime_idle = True
@@ -153,6 +158,7 @@ class Sandbox:
             command = interpreter.command
             if spec.debug_port is not None:
                 command = debugged(interpreter, spec.runtime, spec.debug_port)
+            command = without_disabled(command, environ.get("NODE_OPTIONS", ""))
             command = tuple(wrapped(command, environ, spec.code_root))
         self._worker = Worker(
             self._owner, command, spec.code_root, environ, self._warden, framed=not self._custom
@@ -188,6 +194,7 @@ class Sandbox:
                 self._clock.offset_s,
                 arn,
                 invocation.trace_id,
+                invocation.tenant_id,
                 invocation.client_context,
                 invocation.payload,
             )
@@ -211,7 +218,11 @@ class Sandbox:
     def look(self) -> None:
         """Take a sample of the memory now."""
         if self._worker is not None:
-            self._memory.look(self._worker.pid)
+            self._memory.look(*self._pids(self._worker))
+
+    def _pids(self, worker: Worker) -> list[int]:
+        """Of all that count for the memory: extensions take theirs from the function's."""
+        return [one.pid for one in (worker, *self._beside) if not one.ended.done()]
 
     def drain(self) -> None:
         """Hand on the output that the process has written by now."""
@@ -270,7 +281,7 @@ class Sandbox:
             return
         self.watch()
         worker.poll()
-        if not self._memory.look(worker.pid):
+        if not self._memory.look(*self._pids(worker)):
             self.drain()
             self.abandon()
             self._owner.memory_exceeded(self._memory.excess)

@@ -1,15 +1,16 @@
 """The environment variables a function sees: AWS's own and the function's own."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from edgeproxy.runtimes.custom import is_custom
-from edgeproxy.runtimes.invocation import FunctionSpec
+from edgeproxy.runtimes.invocation import FunctionSpec, initialization_type
 from edgeproxy.runtimes.log_settings import LogFormat, log_group
 
-__all__ = ["RESERVED", "for_extensions", "variables", "wrapped"]
+__all__ = ["CREDENTIALS", "NAME", "RESERVED", "for_extensions", "variables", "wrapped"]
 
 RESERVED: Final = frozenset(
     {
@@ -35,7 +36,10 @@ RESERVED: Final = frozenset(
 )
 """Names that a function's configuration may not set (LR-160)."""
 
-_CREDENTIALS: Final = frozenset(
+NAME: Final = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")
+"""What names of variables in a function's configuration look like, in AWS's words (LR-168)."""
+
+CREDENTIALS: Final = frozenset(
     {"AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
 )
 """Reserved on AWS, where the role provides them; here only the user can."""
@@ -46,6 +50,7 @@ _NOT_FOR_EXTENSIONS: Final = frozenset(
         "AWS_LAMBDA_LOG_GROUP_NAME",
         "AWS_LAMBDA_LOG_STREAM_NAME",
         "AWS_XRAY_CONTEXT_MISSING",
+        "AWS_XRAY_DAEMON_ADDRESS",
         "LAMBDA_RUNTIME_DIR",
         "LAMBDA_TASK_ROOT",
     }
@@ -77,6 +82,9 @@ def variables(
         "SHLVL": "0",
         "TMPDIR": tmp,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+        "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
+        "_AWS_XRAY_DAEMON_PORT": "2000",
     }
     if spec.runtime.startswith("python"):
         defaults["LC_CTYPE"] = "C.UTF-8"
@@ -85,7 +93,7 @@ def variables(
     own = {
         name: value
         for name, value in spec.environment
-        if name not in RESERVED or name in _CREDENTIALS
+        if name not in RESERVED or name in CREDENTIALS
     }
     reserved = {
         "_HANDLER": spec.handler,
@@ -93,7 +101,7 @@ def variables(
         "LAMBDA_RUNTIME_DIR": str(runtime_dir),
         "AWS_REGION": spec.region,
         "AWS_DEFAULT_REGION": spec.region,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": initialization_type(spec),
         "AWS_LAMBDA_FUNCTION_NAME": f"us-east-1.{spec.name}" if spec.edge else spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),

@@ -146,6 +146,10 @@ class Connection(web.RequestHandler):
         if self._deadline > self._loop.time():
             self._arm()
             return
+        idle = self._waiter is not None and not self._waiter.done()
+        if self._limits.tells_of_waiting and idle and self._head_bytes:
+            self._give_up(Refused(408, "the request did not come in time"))
+            return
         unsent = self.transport.get_write_buffer_size()
         if unsent and unsent != self._unsent:
             self._unsent = unsent  # The viewer takes bytes, however slowly.

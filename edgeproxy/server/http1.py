@@ -18,7 +18,14 @@ from aiohttp.web_protocol import _ErrInfo
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer, reason_phrase
 from edgeproxy.server.connection import Connection
-from edgeproxy.server.reading import Refused, head_size, head_too_long, read_request, refusal
+from edgeproxy.server.reading import (
+    BodyStopped,
+    Refused,
+    head_size,
+    head_too_long,
+    read_request,
+    refusal,
+)
 from edgeproxy.server.websocket import FromViewer, relay
 from edgeproxy.server.writing import Framed, Framing, IllegalHead, frame, write_body
 
@@ -137,7 +144,9 @@ class ViewerConnection(Connection):
             if self.transport is None and isinstance(error, ConnectionError):
                 return None
             if isinstance(broken := payload.exception(), ConnectionError):
-                return self._door.refuse(400, reason_phrase(400), str(broken))
+                waited = self._limits.tells_of_waiting and isinstance(broken, BodyStopped)
+                status = 408 if waited else 400
+                return self._door.refuse(status, reason_phrase(status), str(broken))
             _log.exception("%s %s failed", request.method, request.path)
         return self._door.refuse(500, reason_phrase(500), "the handler failed")
 

@@ -35,6 +35,8 @@ class Limits:
     """For the next bytes of a request body that somebody is waiting for."""
     write_stall_s: float = 120.0
     """Without the viewer taking a single byte of what is waiting for it."""
+    tells_of_waiting: bool = False
+    """Whether 408 is the answer when a request does not come in time."""
     linger_s: float = 2.0
     """For the rest of a body nobody read, or for the viewer's goodbye, after a response."""
     tunnel_idle_s: float = 600.0

@@ -19,7 +19,15 @@ from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Viewer
 from edgeproxy.server.limits import MAX_BODY_BYTES, Limits
 
-__all__ = ["Refused", "ViewerOf", "head_size", "head_too_long", "read_request", "refusal"]
+__all__ = [
+    "BodyStopped",
+    "Refused",
+    "ViewerOf",
+    "head_size",
+    "head_too_long",
+    "read_request",
+    "refusal",
+]
 
 ViewerOf: TypeAlias = Callable[[Headers], Viewer]
 
@@ -34,6 +42,10 @@ class Refused(Exception):
         super().__init__(detail)
         self.status = status
         self.detail = detail
+
+
+class BodyStopped(ConnectionAbortedError):
+    """A request body whose next bytes did not come in time."""
 
 
 class BodySource(Protocol):
@@ -60,6 +72,10 @@ def refusal(error: BaseException, limits: Limits) -> Refused:
             return Refused(414, f"the URL is longer than {limits.max_url_bytes} bytes")
         return head_too_long(limits)
     text = error.message if isinstance(error, HttpProcessingError) else str(error)
+    if "Invalid HTTP version" in text:
+        return _unknown_version()
+    if "invalid `Transfer-Encoding`" in text:
+        return _unknown_coding()
     return Refused(400, text.partition("\n")[0].rstrip(":"))
 
 
@@ -84,7 +100,7 @@ def read_request(
     Raises :class:`Refused`.
     """
     if message.version not in (HttpVersion10, HttpVersion11):
-        raise Refused(400, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+        raise _unknown_version()
     if message.method == "CONNECT":
         raise Refused(400, "CONNECT is not supported")
     # The parser's own headers have lost the spelling of their names, its raw ones have not.
@@ -110,6 +126,14 @@ def read_request(
         upgrade=_upgrade(message, headers, body),
         has_left=source.has_left,
     )
+
+
+def _unknown_version() -> Refused:
+    return Refused(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
+
+
+def _unknown_coding() -> Refused:
+    return Refused(501, "unknown transfer coding")
 
 
 def _split_target(method: str, target: str) -> tuple[str, str | None, str]:
@@ -138,7 +162,7 @@ def _body(
     if "Transfer-Encoding" in headers:
         codings = headers.get_all("Transfer-Encoding")
         if [coding.lower() for coding in codings] != ["chunked"]:
-            raise Refused(400, "unknown transfer coding")
+            raise _unknown_coding()
         if "Content-Length" in headers or message.version is HttpVersion10:
             raise Refused(400, "Transfer-Encoding where a reader may not understand it")
     elif "Content-Length" in headers:
@@ -166,7 +190,7 @@ async def _chunks(payload: StreamReader, source: BodySource) -> AsyncIterator[by
                 return
             yield chunk
     except TimeoutError as error:
-        stopped = ConnectionAbortedError("the viewer stopped sending its request body")
+        stopped = BodyStopped("the viewer stopped sending its request body")
         payload.set_exception(stopped)
         raise stopped from error
     except RequestPayloadError as error:

@@ -296,7 +296,7 @@ async def test_code_that_does_not_load_is_tried_until_it_does(
     files: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("edgeproxy.runtimes.environment._INIT_LIMIT_S", 0.5)
+    monkeypatch.setattr("edgeproxy.runtimes.phases._ON_DEMAND_INIT_S", 0.5)
     (account.folder / "f").mkdir()
     failed = await account.deploy(files, runtime=runtime_name, timeout_s=0.5)
     assert getattr(failed, "still_serving", None) is False

@@ -193,7 +193,7 @@ def wait_until_alone(mark: str, *, without_workers: bool = False) -> None:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with pytest.MonkeyPatch.context() as patch, running_origin() as origin, Edge() as edge:
         patch.setattr("edgeproxy.runtimes.memory._MOST_PROCESSES", MOST_PROCESSES)
-        patch.setattr("edgeproxy.runtimes.environment._INIT_LIMIT_S", 0.5)
+        patch.setattr("edgeproxy.runtimes.phases._ON_DEMAND_INIT_S", 0.5)
         origin.answer = Answer()
         template = write_template(tmp_path_factory.mktemp("bad"))
         scene = Scene(edge.serve(template, origins={"web": origin.url}), origin)

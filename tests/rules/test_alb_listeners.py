@@ -275,6 +275,20 @@ def test_the_idle_timeout_is_the_client_s_and_not_the_function_s(site: Site) -> 
         assert 0.5 < time.monotonic() - began < 5
 
 
+@rule("AL-102", "AL-103", "AL-191")
+@pytest.mark.parametrize(
+    "begun",
+    [b"GET / HTTP/1.1\r\nHo", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"],
+)
+def test_a_request_that_stops_half_way_is_told_so(site: Site, begun: bytes) -> None:
+    door = urlsplit(url_of(site, "Kept", 81))
+    with socket.create_connection((door.hostname, door.port), timeout=10) as client:
+        client.sendall(begun)
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"<center><h1>408 Request Time-out</h1></center>" in answer
+
+
 @rule("AL-023", "AL-152")
 def test_rewrites(site: Site) -> None:
     event = seen(site, "Alb:82", "/dp/B09/", headers={"Host": "shop.example.com"})
@@ -321,9 +335,13 @@ def test_http_targets_are_checked(site: Site, web: Origin) -> None:
          for n in range(5)), 400),
         (b"GET /" + b"a" * 16_000 + b" HTTP/1.1\r\nHost: a\r\n", 200),
         (b"GET /" + b"a" * 16_500 + b" HTTP/1.1\r\nHost: a\r\n", 414),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n", 501),
+        (b"GET / HTTP/2.0\r\nHost: a\r\n", 505),
+        (b"GET / HTTP/1.2\r\nHost: a\r\n", 505),
+        (b"GET / XTTP/1.1\r\nHost: a\r\n", 400),
     ],
 )  # fmt: skip
-def test_sizes_of_heads(site: Site, head: bytes, status: int) -> None:
+def test_heads_that_are_too_large_or_not_understood(site: Site, head: bytes, status: int) -> None:
     assert raw_status(site, head + b"Connection: close\r\n\r\n") == status
 
 

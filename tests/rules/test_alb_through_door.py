@@ -79,6 +79,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     resources["Rule10"] = listener_rule(10, [path], forward(("PythonGroup", 1)))
     resources["Rule20"] = listener_rule(20, [variant], forward(("NodeGroup", 1)))
     resources["Rule30"] = listener_rule(30, [moving], moved)
+    empty = {"Field": "path-pattern", "PathPatternConfig": {"Values": ["/empty"]}}
+    lambda_kind = {"Type": f"{ELB}TargetGroup", "Properties": {"TargetType": "lambda"}}
+    resources["EmptyGroup"] = lambda_kind
+    resources["Rule40"] = listener_rule(40, [empty], forward(("EmptyGroup", 1)))
     with Edge() as edge:
         yield edge.serve(write_template(folder, resources), seed=7)
 
@@ -318,6 +322,13 @@ def test_weights_and_stickiness(site: Site) -> None:
     shares = sorted(groups.count(arn) for arn in set(groups))
     assert len(shares) == 2
     assert 10 <= shares[0] <= 30
+
+
+@pytest.mark.rule("AL-100", "AL-103")
+def test_a_target_group_without_a_function(site: Site) -> None:
+    response = ask(site, "Rules", "/empty", headers={"x-edgeproxy-explain": "1"})
+    assert (response.status, len(response.body)) == (503, 162)
+    assert "EmptyGroup has no target" in str(response.headers.get("x-edgeproxy-why"))
 
 
 @pytest.mark.rule("AL-102", "AL-103")

@@ -1,5 +1,6 @@
 """Asynchronous invocation: the queue, retries, dead-letter queues, destinations, loops."""
 
+import http.client
 import io
 import json
 import re
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from edgeproxy.errors import DefinitionError
 from edgeproxy.testing import Edge
 from tests.support.asynchronous import ACCOUNT, Queue, event_invoke, function, until
 from tests.support.debuggers import free_port
@@ -132,6 +134,86 @@ def test_a_reservation_of_nothing_sends_events_straight_on(serve: Serve) -> None
     assert dead["MessageAttributes"]["RequestID"]["StringValue"] == request_id
 
 
+@pytest.mark.rule("LI-154")
+def test_a_reservation_that_is_raised_lets_the_next_events_run(serve: Serve) -> None:
+    queue = serve(C=event_invoke("f", success=SQS + "yes", failure=SQS + "no"))
+    queue.api.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    queue.submit({"n": 1})
+    queue.told("sqs-no")
+    queue.api.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=5)
+    queue.submit({"n": 2})
+    (record,) = queue.told("sqs-yes")
+    assert record["requestPayload"] == {"n": 2}
+    assert len(queue.seen(1)) == 1
+
+
+@pytest.mark.rule("LI-152", "LI-157")
+def test_events_of_a_function_that_is_gone_wait_for_it(serve: Serve) -> None:
+    queue = serve(g=function())
+    queue.submit(FAIL, name="g")
+    queue.seen(1)
+    until(lambda: queue.site.running.program.events.is_waiting)
+    made = queue.api.get_function_configuration(FunctionName="g")
+    queue.api.delete_function(FunctionName="g")
+    queue.retried_after(61)
+    queue.retried_after(2)
+    code = "def handler(event, context):\n    return 'back'"
+    queue.api.create_function(
+        FunctionName="g", Runtime=made["Runtime"], Handler="app.handler", Role=made["Role"],
+        Code={"ZipFile": _zip(code)},
+    )  # fmt: skip
+    queue.api.put_function_event_invoke_config(
+        FunctionName="g", DestinationConfig={"OnSuccess": {"Destination": SQS + "q"}}
+    )
+    queue.edge.clock.advance(seconds=10)
+    (record,) = queue.told("sqs-q")
+    assert record["responsePayload"] == "back"
+    assert record["requestContext"]["approximateInvokeCount"] == 2
+
+
+@pytest.mark.rule("LI-158")
+def test_a_clock_that_goes_back_takes_waiting_events_along(serve: Serve) -> None:
+    queue = serve()
+    queue.edge.clock.advance(hours=5)
+    queue.submit(FAIL)
+    queue.seen(1)
+    until(lambda: queue.site.running.program.events.is_waiting)
+    queue.edge.clock.reset()
+    queue.retried_after(301)  # not five hours, to which its times belong
+    queue.seen(2)
+    assert queue.metric("AsyncEventAge") == pytest.approx(0, abs=5_000)
+
+
+def test_waiting_events_can_be_seen(serve: Serve) -> None:
+    queue = serve()
+    url = queue.site.endpoints["control"]
+    empty = queue.site.get("/api/events", url=url)
+    assert json.loads(empty.text) == {"count": 0, "events": []}
+    request_id = queue.submit(FAIL)
+    queue.submit(FAIL)
+    queue.seen(2)
+    until(lambda: queue.site.running.program.events.is_waiting)
+    document = json.loads(queue.site.get("/api/events?limit=1", url=url).text)
+    (event,) = document["events"]
+    assert (document["count"], event["request_id"]) == (2, request_id)
+    assert (event["function"], event["state"], event["attempts"]) == ("f", "waiting", 1)
+    assert event["accepted"] < event["due"]
+
+
+def test_a_trace_header_that_is_no_text_costs_nothing(serve: Serve) -> None:
+    queue = serve()
+    host, _, port = queue.site.endpoints["control"].removeprefix("http://").partition(":")
+    connection = http.client.HTTPConnection(host, int(port))
+    headers: dict[str, str | bytes] = {
+        "X-Amz-Invocation-Type": "Event",
+        "X-Amzn-Trace-Id": b"Root=\xff",
+    }
+    connection.request("POST", "/2015-03-31/functions/f/invocations", b"{}", headers)
+    assert connection.getresponse().status == 202
+    connection.close()
+    queue.seen(1)
+
+
 @pytest.mark.rule("LI-155", "LI-193")
 def test_the_configuration_of_the_qualifier_counts(serve: Serve) -> None:
     queue = serve(
@@ -247,7 +329,57 @@ def test_a_dead_letter_queue_belongs_to_a_version(serve: Serve) -> None:
     assert len(queue.told("sqs-second")) == 1
 
 
-@pytest.mark.rule("LI-190", "LI-195")
+@pytest.mark.parametrize("arn", [SQS + "dead.fifo", SNS + "dead.fifo", LAMBDA + "g", BUS])
+@pytest.mark.rule("LI-170")
+def test_dead_letters_go_to_standard_queues_and_topics_only(serve: Serve, arn: str) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        serve(f=function(DeadLetterConfig={"TargetArn": arn}))
+    assert (refused.value.rule, refused.value.place.path) == (
+        "LI-170",
+        "Resources.f.Properties.DeadLetterConfig.TargetArn",
+    )
+
+
+@pytest.mark.rule("LI-170", "LI-190")
+def test_the_api_refuses_targets_that_lambda_has_not(serve: Serve) -> None:
+    queue = serve()
+    invalid = queue.api.exceptions.InvalidParameterValueException
+    for arn in (SQS + "dead.fifo", BUS):
+        with pytest.raises(invalid, match="standard SQS queue"):
+            queue.api.update_function_configuration(
+                FunctionName="f", DeadLetterConfig={"TargetArn": arn}
+            )
+    for outcome, arn in (
+        ("OnSuccess", "arn:aws:s3:::kept"),
+        ("OnSuccess", SQS + "q.fifo"),
+        ("OnFailure", SNS + "t.fifo"),
+        ("OnFailure", f"arn:aws:kinesis:{ACCOUNT}:stream/s"),
+    ):
+        with pytest.raises(invalid, match="is invalid"):
+            queue.api.put_function_event_invoke_config(
+                FunctionName="f", DestinationConfig={outcome: {"Destination": arn}}
+            )
+
+
+@pytest.mark.rule("LI-190")
+def test_a_destination_may_be_an_alias_of_another_function(serve: Serve) -> None:
+    queue = serve(
+        g=function(),
+        V={"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": "g"}},
+        A={
+            "Type": "AWS::Lambda::Alias",
+            "Properties": {"Name": "live", "FunctionName": "g", "FunctionVersion": "1"},
+        },
+        C=event_invoke("f", success=LAMBDA + "g:live"),
+        D=event_invoke("g", success=SQS + "q", Qualifier="live"),
+    )
+    queue.submit({"n": 1})
+    (record,) = queue.told("sqs-q")
+    assert record["requestContext"]["functionArn"] == f"{LAMBDA}g:live"
+    assert record["responseContext"]["executedVersion"] == "1"
+
+
+@pytest.mark.rule("LI-190", "LI-195", "LI-176")
 def test_other_functions_topics_buses_and_buckets_are_told(serve: Serve) -> None:
     queue = serve(
         g=function(),
@@ -312,6 +444,8 @@ def test_a_loop_of_functions_is_ended_after_sixteen_passes(serve: Serve) -> None
     queue.submit({"n": 1})
     (dead,) = queue.told("sqs-dead")
     assert "requestPayload" in json.loads(dead["Body"])
+    assert dead["MessageAttributes"]["ErrorCode"]["StringValue"] == "400"
+    assert "loop" in dead["MessageAttributes"]["ErrorMessage"]["StringValue"]
     assert len(queue.seen(32)) == 32  # sixteen runs of each
     assert queue.metric("RecursiveInvocationsDropped") == 1
 
@@ -330,9 +464,14 @@ def test_a_function_may_allow_loops(serve: Serve) -> None:
 
 
 @pytest.mark.rule("LI-231", "LI-232")
-def test_a_synchronous_call_in_a_loop_is_refused(serve: Serve) -> None:
+@pytest.mark.parametrize("operation", ["Invoke", "InvokeWithResponseStream"])
+def test_a_synchronous_call_in_a_loop_is_refused(serve: Serve, operation: str) -> None:
     queue = serve()
     trace = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700"
+    invoke = {
+        "Invoke": queue.api.invoke,
+        "InvokeWithResponseStream": queue.api.invoke_with_response_stream,
+    }[operation]
 
     def call(trace: str) -> None:
         """One call, with the header that the SDK of a function would pass on."""
@@ -340,11 +479,12 @@ def test_a_synchronous_call_in_a_loop_is_refused(serve: Serve) -> None:
         def add(request: Any, **_: object) -> None:
             request.headers["X-Amzn-Trace-Id"] = trace
 
-        queue.api.meta.events.register_first("before-sign.lambda.Invoke", add, unique_id="trace")
+        event = f"before-sign.lambda.{operation}"
+        queue.api.meta.events.register_first(event, add, unique_id="trace")
         try:
-            queue.api.invoke(FunctionName="f", Payload=b"{}")
+            list(invoke(FunctionName="f", Payload=b"{}").get("EventStream", ()))
         finally:
-            queue.api.meta.events.unregister("before-sign.lambda.Invoke", unique_id="trace")
+            queue.api.meta.events.unregister(event, unique_id="trace")
 
     for number in range(16):
         call(trace)

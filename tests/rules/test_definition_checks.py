@@ -406,7 +406,7 @@ def test_the_role_trusts_both_services(services: object, is_found: bool, tmp_pat
     [
         ({"VpcConfig": {"SubnetIds": ["s"]}}, "Properties.VpcConfig"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:::q"}}, "Properties.DeadLetterConfig"),
-        ({"Environment": {"Variables": {"A": "1"}}}, "Environment.Variables"),
+        ({"Environment": {"Variables": {"AA": "1"}}}, "Environment.Variables"),
         ({"Layers": ["arn:aws:lambda:us-east-1:1:layer:l:1"]}, "Properties.Layers"),
         ({"TracingConfig": {"Mode": "Active"}}, "Properties.TracingConfig"),
         ({"Architectures": ["arm64"]}, "Properties.Architectures"),
@@ -498,6 +498,38 @@ def test_limits(
     event: str, properties: dict[str, Any], expected: tuple[str, str], tmp_path: Path
 ) -> None:
     assert found(associated(tmp_path, event=event, **properties)) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        pytest.param({"Timeout": 901}, [("LR-184", "Properties.Timeout")], marks=rule("LR-184")),
+        pytest.param({"Timeout": 0}, [("LR-184", "Properties.Timeout")], marks=rule("LR-184")),
+        pytest.param({"Timeout": 900}, [], marks=rule("LR-184")),
+        pytest.param({"MemorySize": 127}, [("LE-LIM-04", "Properties.MemorySize")],
+                     marks=rule("LR-320")),
+        pytest.param({"EphemeralStorage": {"Size": 511}},
+                     [("LR-320", "EphemeralStorage.Size")], marks=rule("LR-320")),
+        pytest.param({"EphemeralStorage": {"Size": 10_240}, "MemorySize": 10_240}, [],
+                     marks=rule("LR-320")),
+    ],
+)  # fmt: skip
+def test_limits_of_any_function(
+    properties: dict[str, Any], expected: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    assert found(load_site(tmp_path, {}, {}, Fn=function(**properties))) == expected
+
+
+@pytest.mark.rule("LR-168")
+@pytest.mark.parametrize("name", ["A", "1A", "_A", "A-B", "AWS_REGION", "_HANDLER"])
+def test_names_of_variables(tmp_path: Path, name: str) -> None:
+    variables = {"Variables": {"GOOD_1": "x", name: "x"}}
+    loaded = associated(tmp_path, event="origin-request", Environment=variables)
+    (finding,) = [each for each in loaded.findings if each.rule == "LR-168"]
+    assert finding.place.path.endswith("Properties.Environment.Variables")
+    assert finding.severity is Severity.ERROR
+    assert name in finding.message
+    assert "GOOD_1" not in finding.message
 
 
 @pytest.mark.rule("LE-LIM-03", "CDN-CFG-399")
@@ -1097,3 +1129,31 @@ def test_an_access_control_has_a_name(tmp_path: Path) -> None:
     assert [each.rule for each in load_resources(tmp_path, {"Oac": control}).findings] == [
         "CDN-CFG-218"
     ]
+
+
+@pytest.mark.parametrize(
+    ("cors", "rule_id", "name"),
+    [
+        pytest.param({name: [f"v{number}" for number in range(most + 1)]}, "FU-100", name,
+                     marks=rule("FU-100"))
+        for name, most in {"AllowOrigins": 100, "AllowMethods": 6, "AllowHeaders": 100,
+                           "ExposeHeaders": 100}.items()
+    ] + [
+        pytest.param({"MaxAge": 86_401}, "FU-100", "MaxAge", marks=rule("FU-100")),
+        pytest.param({"MaxAge": -1}, "FU-100", "MaxAge", marks=rule("FU-100")),
+        pytest.param({"AllowMethods": ["GET", "OPTIONS"]}, "FU-100a", "AllowMethods",
+                     marks=rule("FU-100a")),
+    ],
+)  # fmt: skip
+def test_cors_settings_of_a_function_url(
+    cors: dict[str, Any], rule_id: str, name: str, tmp_path: Path
+) -> None:
+    def rules(cors: dict[str, Any]) -> list[tuple[str, str]]:
+        properties = {"TargetFunctionArn": {"Ref": "Fn"}, "AuthType": "AWS_IAM", "Cors": cors}
+        url = {"Type": "AWS::Lambda::Url", "Properties": properties}
+        return found(load_resources(tmp_path, {"Fn": function(), "Url": url}))
+
+    assert rules(cors) == [(rule_id, f"Cors.{name}")]
+    just_right = [f"v{number}" for number in range(6)]
+    assert rules({"AllowMethods": just_right, "AllowHeaders": ["*"] * 100, "MaxAge": 0}) == []
+    assert rules({"AllowOrigins": ["*"], "AllowMethods": ["*", "DELETE"], "MaxAge": 86_400}) == []

@@ -753,7 +753,9 @@ def test_a_function_url_of_an_alias(tmp_path: Path) -> None:
             "Name": "live",
             "FunctionName": {"Ref": "Fn"},
             "FunctionVersion": "1",
-            "RoutingConfig": {"AdditionalVersionWeights": []},
+            "RoutingConfig": {
+                "AdditionalVersionWeights": [{"FunctionVersion": "2", "FunctionWeight": 0.25}]
+            },
         },
     }
     loaded = load_resources(
@@ -767,8 +769,11 @@ def test_a_function_url_of_an_alias(tmp_path: Path) -> None:
         },
     )
     assert {each.qualifier for each in loaded.project.function_urls.values()} == {"live"}
-    assert loaded.project.functions["Fn"].aliases == {"live": "1"}
-    assert report(loaded, "RoutingConfig")[0] is Treatment.APPROXIMATED
+    definition = loaded.project.functions["Fn"]
+    assert definition.aliases == {"live": "1"}
+    assert definition.weights == {"live": {"2": 0.25}}
+    assert "2" in definition.versions
+    assert report(loaded, "FunctionWeight")[0] is Treatment.HONOURED
 
 
 # TARGET

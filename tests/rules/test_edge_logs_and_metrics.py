@@ -228,6 +228,43 @@ def test_metrics_of_an_edge_function(shared: Edge, web: Origin, tmp_path: Path) 
     assert 'aws_lambda_invocations_sum{FunctionName="auth"} 4\n' in text
 
 
+@rule("FU-128", "LI-256")
+def test_metrics_of_a_function_url(shared: Edge, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "def handler(event, context):\n"
+        "    if event['rawPath'] == '/raises':\n"
+        "        raise ValueError\n"
+        "    return {'statusCode': int(event['rawPath'][1:])}\n"
+    )
+    template = """
+        Transform: AWS::Serverless-2016-10-31
+        Resources:
+          Api:
+            Type: AWS::Serverless::Function
+            Properties:
+              FunctionName: api
+              CodeUri: .
+              Handler: app.handler
+              Runtime: python3.12
+              AutoPublishAlias: live
+              FunctionUrlConfig: {AuthType: NONE}
+    """
+    (tmp_path / "template.yaml").write_text(dedent(template))
+    site = shared.serve(tmp_path / "template.yaml")
+    url = next(iter(site.endpoints["function_urls"].values()))["url"]
+    for path in ("/200", "/404", "/raises", "/503"):
+        site.request("GET", path, url=url)
+    site.exchanges(4)
+    name, resource = ("FunctionName", "api"), ("Resource", "api:live")
+    of_version = (name, resource, ("ExecutedVersion", "1"))
+    for metric, total in (("UrlRequestCount", 4), ("Url4xxCount", 1), ("Url5xxCount", 2)):
+        assert sums(site, metric) == {(name,): total, (name, resource): total, of_version: total}
+    assert sums(site, "UrlRequestLatency")[(name,)] > sums(site, "Duration")[(name,)] > 0
+    text = site.request("GET", "/metrics", url=site.endpoints["control"]).text
+    assert 'aws_lambda_urlrequestcount_sum{FunctionName="api"} 4\n' in text
+    assert 'aws_lambda_urlrequestlatency{FunctionName="api",quantile="0.5"} ' in text
+
+
 @rule("CFF-MET-01")
 def test_metrics_of_a_cloudfront_function(shared: Edge, web: Origin, tmp_path: Path) -> None:
     code = function("if (event.request.uri == '/fails') throw new Error('no');")

@@ -1,8 +1,10 @@
 """Execution environments: variables, life cycle, reuse (LR-160 to LR-191, LI-120, LI-125)."""
 
 import asyncio
+import json
 import os
 import re
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -89,6 +91,9 @@ async def test_variables(account: Account, runtime: str, monkeypatch: pytest.Mon
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
         "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+        "_AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1",
+        "_AWS_XRAY_DAEMON_PORT": "2000",
         "TZ": ":UTC",
         "LANG": "en_US.UTF-8",
         "SHLVL": "0",
@@ -230,7 +235,7 @@ raise ValueError("no")
 async def test_slow_init_may_use_the_functions_time(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgeproxy.runtimes.environment._INIT_LIMIT_S", 0.1)
+    monkeypatch.setattr("edgeproxy.runtimes.phases._ON_DEMAND_INIT_S", 0.1)
     code = "import time\ntime.sleep(0.3)\nhandler = lambda e, c: 'up'"
     failed = await account.deploy(code, timeout_s=30)
     assert isinstance(failed, DeployFailed)
@@ -242,7 +247,7 @@ async def test_slow_init_may_use_the_functions_time(
 async def test_init_within_an_invocation_ends_at_the_functions_timeout(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgeproxy.runtimes.environment._INIT_LIMIT_S", 0.1)
+    monkeypatch.setattr("edgeproxy.runtimes.phases._ON_DEMAND_INIT_S", 0.1)
     await account.deploy("import time\ntime.sleep(60)", timeout_s=0.2)
     result = await account.call()
     assert isinstance(result, TimedOut)
@@ -307,8 +312,8 @@ async def test_the_last_good_environments_serve_although_new_ones_cannot_start(
 async def test_idle_environments_are_ended(
     account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgeproxy.awslambda.service._IDLE_CHECK_S", 0.02)
-    monkeypatch.setattr("edgeproxy.awslambda.service._IDLE_LIMIT_S", 0.1)
+    monkeypatch.setattr("edgeproxy.awslambda.in_service._IDLE_CHECK_S", 0.02)
+    monkeypatch.setattr("edgeproxy.awslambda.in_service._IDLE_LIMIT_S", 0.1)
     pid = value_of(await account.run(PID[PYTHON]))
     await until(lambda: not account.service.describe()[0].idle)
     assert value_of(await account.call()) != pid
@@ -458,6 +463,18 @@ def handler(event, context):
     assert "Error Type: Runtime.OutOfMemory" in messages(result, "platform")[-1]
     (why,) = messages(result, "stderr")
     assert re.fullmatch(r"edgeproxy: ended at \d+ MB, over its MemorySize of 128 MB", why)
+
+
+@rule("LR-089")
+async def test_memory_of_children_of_node(account: Account) -> None:
+    hog = "kept = b'x' * 300_000_000; import time; time.sleep(60)"
+    code = f"""
+const {{ spawnSync }} = require('child_process');
+exports.handler = async () => spawnSync({json.dumps(sys.executable)}, ['-c', {json.dumps(hog)}]);
+"""
+    result = await account.run(code, runtime=NODE_22, timeout_s=20)
+    assert document_of(result)["errorMessage"].endswith("signal: killed")
+    assert "Error Type: Runtime.OutOfMemory" in messages(result, "platform")[-1]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from edgeproxy.awslambda.service import Deployed, DeployFailed
+from edgeproxy.runtimes.log_settings import LogFormat, LogSettings
 from tests.support.custom_runtimes import DRIVER, CustomAccount, write_bootstrap
 from tests.unit.runtimes.account import (
     ARN,
@@ -231,6 +232,18 @@ async def test_an_invocation_lasts_until_extensions_are_done(account: Extended) 
     await until(lambda: account.service.describe()[0].busy == 0)
 
 
+@rule("LI-252")
+async def test_how_long_extensions_went_on_is_told(account: Extended) -> None:
+    told: list[tuple[str, str, float]] = []
+    account.service.on_extensions = lambda *what: told.append(what)
+    await account.extend(code={"HEARD": "time.sleep(0.3)"}, timeout_s=20)
+    await account.call("say(1)", qualifier="1")
+    await until(lambda: told)
+    ((name, qualifier, milliseconds),) = told
+    assert (name, qualifier) == ("f", "1")
+    assert 100 < milliseconds < 5000
+
+
 @rule("LR-173")
 async def test_what_extensions_see_of_the_environment(account: Extended) -> None:
     await account.extend(code={"BEFORE": "tell(dict(os.environ))", "_OWN": "1", "OWN": "2"})
@@ -239,6 +252,7 @@ async def test_what_extensions_see_of_the_environment(account: Extended) -> None
     assert environ["OWN"] == "2"
     hidden = {"AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"}
     hidden |= {"AWS_XRAY_CONTEXT_MISSING", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"}
+    hidden |= {"AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_ADDRESS", "_AWS_XRAY_DAEMON_PORT"}
     assert not hidden & set(environ)
     assert not {"_HANDLER", "_OWN", "_X_AMZN_TRACE_ID"} & set(environ)
 
@@ -337,3 +351,30 @@ async def test_what_extensions_print_is_in_the_log(account: Extended) -> None:
     await account.extend()
     await account.call("say(1)")
     await until(lambda: "heard INVOKE" in [line.message for line in account.service.logs("f")])
+
+
+@rule("LR-281")
+@pytest.mark.parametrize("form", ["Text", "JSON"])
+async def test_the_log_tells_of_extensions_when_init_ends(account: Extended, form: str) -> None:
+    log = LogSettings(LogFormat(form))
+    await account.extend(code={"AT_START": REGISTER + LISTEN}, log=log)
+    lines = messages(await account.call("say(1)"))
+    if form == "Text":
+        assert lines[1:3] == [
+            "EXTENSION\tName: watch\tState: Ready\tEvents: [INVOKE, SHUTDOWN]",
+            "EXTENSION\tName: inside\tState: Ready\tEvents: [INVOKE]",
+        ]
+        return
+    told = [json.loads(line) for line in lines if "platform.extension" in line]
+    assert [line["record"] for line in told] == [
+        {"name": "watch", "state": "Ready", "events": ["INVOKE", "SHUTDOWN"]},
+        {"name": "inside", "state": "Ready", "events": ["INVOKE"]},
+    ]
+
+
+@rule("LR-089", "LR-325")
+async def test_the_memory_of_extensions_counts(account: Extended) -> None:
+    code = {"HEARD": "taken = bytearray(os.urandom(1 << 20) * 300); time.sleep(60)"}
+    await account.extend(code=code, memory_mb=256, timeout_s=30)
+    result = await account.call("time.sleep(60)")
+    assert "Runtime.OutOfMemory" in "\n".join(messages(result))

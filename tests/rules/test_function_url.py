@@ -216,6 +216,14 @@ def test_a_full_response_without_headers() -> None:
     assert body_of(response) == b"body123"
 
 
+@pytest.mark.rule("FU-060", "FU-067")
+@pytest.mark.parametrize("members", [{}, {"headers": None, "cookies": None, "body": None}])
+def test_members_that_are_not_there(members: dict[str, None]) -> None:
+    response = answer({"statusCode": 200, **members})
+    assert response.headers.lines() == [("content-type", "application/json")]
+    assert body_of(response) == b""
+
+
 @pytest.mark.rule("FU-066")
 def test_a_status_may_be_text() -> None:
     response = answer({"statusCode": "418", "body": "i'm a teapot"})

@@ -229,7 +229,7 @@ def test_a_timeout_cuts_it_too(site: Site) -> None:
     assert ask(site, "ShortUrl", "await until('never');").status == 502
 
 
-@rule("FU-085")
+@rule("FU-085", "LR-150")
 def test_a_handler_that_does_not_stream(site: Site) -> None:
     url = site.endpoints["function_urls"]["PythonUrl"]["url"]
     told = {"statusCode": 201, "headers": {"x-a": "b"}, "body": "hi"}

@@ -64,7 +64,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "LiveUrl": url_of("Versioned", Qualifier="live"),
     }
     with Edge() as edge:
-        yield edge.serve(write_template(folder, resources))
+        yield edge.serve(write_template(folder, resources), https_port=0)
 
 
 @pytest.fixture(params=KINDS)
@@ -96,6 +96,49 @@ def test_the_endpoints(site: Site) -> None:
     assert urls["PythonUrl"]["function"] == "Python"
     assert all(url["url"].endswith("/") for url in urls.values())
     assert len({url["url"] for url in urls.values()}) == len(urls)
+
+
+@pytest.mark.rule("FU-004")
+def test_the_same_over_https(site: Site, kind: str) -> None:
+    url = site.endpoints["function_urls"][f"{kind}Url"]["https_url"]
+    assert url.startswith("https://")
+    event = event_of(site.request("GET", "/a", url=url))
+    assert (event["rawPath"], event["requestContext"]["http"]["protocol"]) == ("/a", "HTTP/1.1")
+
+
+def test_headers_for_the_local_edge_go_no_further(site: Site, kind: str) -> None:
+    for name in (kind, "Streaming"):
+        asked = {"x-edgeproxy-explain": "1", "x-edgeproxy-viewer-ip": "192.0.2.7"}
+        response = ask(site, name, headers=asked)
+        assert response.headers.get("x-edgeproxy-exchange") == site.exchanges(1)[0].id
+        event = event_of(response)
+        assert not [each for each in event["headers"] if each.startswith("x-edgeproxy-")]
+        assert event["requestContext"]["http"]["sourceIp"] == "192.0.2.7"
+    response = told(site, kind, {"statusCode": "none"})
+    assert "x-edgeproxy-why" not in response.headers
+    wrong = {TELL: '{"statusCode": "none"}', "x-edgeproxy-explain": "1"}
+    why = ask(site, kind, headers=wrong).headers.get("x-edgeproxy-why")
+    assert why == f"failed: {kind}: statusCode is 'none'"
+
+
+@pytest.mark.rule("FU-009")
+def test_any_port_serves_the_function_url_that_the_host_names(site: Site, kind: str) -> None:
+    own = event_of(ask(site, kind))["requestContext"]["apiId"]
+    for domain in ("localhost:1234", "on.aws"):
+        host = f"{own}.lambda-url.us-east-1.{domain}"
+        context = event_of(ask(site, "Shared", headers={"Host": host}))["requestContext"]
+        assert context["apiId"] == context["domainPrefix"] == own
+        assert context["domainName"] == host.partition(":")[0]
+    assert site.exchanges(1)[0].name == f"{kind}Url"
+
+
+@pytest.mark.rule("FU-007")
+def test_a_host_of_no_function_url(site: Site) -> None:
+    response = ask(site, "Python", headers={"Host": f"{'a' * 32}.lambda-url.us-east-1.on.aws"})
+    assert (response.status, response.body) == (403, b'{"Message":null}')
+    assert response.headers.get("Content-Type") == "application/json"
+    assert response.headers.get("x-amzn-ErrorType") == "AccessDeniedException"
+    assert response.headers.get("x-amzn-RequestId")
 
 
 @pytest.mark.rule("FU-020", "FU-031", "FU-035", "FU-036", "FU-038", "FU-028", "FU-029")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgeproxy.testing import Edge, Site
+from tests.support.asynchronous import until
 from tests.support.lambda_api import (
     arn,
     call,
@@ -180,7 +181,7 @@ def test_a_dry_run_changes_nothing(client: Any, name: str) -> None:
     assert invoke(client, name)["mark"] == "a"
 
 
-@pytest.mark.rule("LI-337")
+@pytest.mark.rule("LI-337", "LR-324")
 def test_packages(client: Any, name: str, state_dir: Path) -> None:
     bucket = state_dir / "buckets" / "my-code" / "deploy"
     bucket.mkdir(parents=True)
@@ -257,14 +258,22 @@ def test_names_of_new_functions(client: Any, bad: str, told: str) -> None:
             marks=pytest.mark.rule("LR-341"),
         ),
         pytest.param(
-            {"Environment": {"Variables": {"A": "x" * 4096}}},
+            {"Environment": {"Variables": {"AA": "x" * 4096}}},
             "InvalidParameterValueException",
             marks=pytest.mark.rule("LR-169"),
         ),
         pytest.param(
             {"Environment": {"Variables": {"AWS_REGION": "x"}}},
             "InvalidParameterValueException",
-            marks=pytest.mark.rule("LR-160"),
+            marks=pytest.mark.rule("LR-160", "LR-168"),
+        ),
+        *(
+            pytest.param(
+                {"Environment": {"Variables": {name: "x"}}},
+                "ValidationException",
+                marks=pytest.mark.rule("LR-168"),
+            )
+            for name in ("A", "1A", "_A", "A-B", "A.B", "AÄ", "")
         ),
         ({"LoggingConfig": {"ApplicationLogLevel": "INFO"}}, "InvalidParameterValueException"),
     ],
@@ -343,6 +352,78 @@ def test_configurations_of_asynchronous_invocation(client: Any, name: str) -> No
         404, "ResourceNotFoundException", "The function doesn't exist."
     )  # fmt: skip
     assert status_of(client.delete_function_event_invoke_config(**function)) == 204
+
+
+def too_many(name: str, count: int) -> tuple[dict[str, Any], str]:
+    values = [f"v{number}" for number in range(count + 1)]
+    member = f"{name[0].lower()}{name[1:]}"
+    told = f"Value '[{', '.join(values)}]' at 'cors.{member}' failed to satisfy constraint: "
+    return {name: values}, f"{told}Member must have length less than or equal to {count}"
+
+
+def of_each(shown: str, longest: int, shortest: int = 0) -> str:
+    return (
+        f"Value {shown} failed to satisfy constraint: Member must satisfy constraint: [Member must "
+        f"have length less than or equal to {longest}, Member must have length greater than or "
+        f"equal to {shortest}, Member must satisfy regular expression pattern: .*]"
+    )
+
+
+@pytest.mark.rule("FU-100")
+@pytest.mark.parametrize(
+    ("cors", "told"),
+    [
+        too_many("AllowOrigins", 100),
+        too_many("AllowMethods", 6),
+        too_many("AllowHeaders", 100),
+        too_many("ExposeHeaders", 100),
+        pytest.param(
+            {"AllowMethods": ["GET", "OPTIONS"]},
+            of_each("'[GET, OPTIONS]' at 'cors.allowMethods'", 6),
+            marks=pytest.mark.rule("FU-100a"),
+        ),
+        ({"AllowOrigins": [""]}, of_each("'[]' at 'cors.allowOrigins'", 253, 1)),
+        (
+            {"MaxAge": 86_401},
+            (
+                "Value '86401' at 'cors.maxAge' failed to satisfy constraint: "
+                "Member must have value less than or equal to 86400"
+            ),
+        ),
+        (
+            {"MaxAge": -1},
+            (
+                "Value '-1' at 'cors.maxAge' failed to satisfy constraint: "
+                "Member must have value greater than or equal to 0"
+            ),
+        ),
+    ],
+)
+def test_cors_settings_that_lambda_refuses(
+    client: Any, name: str, cors: dict[str, Any], told: str
+) -> None:
+    function = {"FunctionName": name}
+    expected = (400, "ValidationException", f"1 validation error detected: {told}")
+    create_url = client.create_function_url_config
+    assert refused(create_url, **function, AuthType="NONE", Cors=cors) == expected
+    create_url(**function, AuthType="NONE")
+    assert refused(client.update_function_url_config, **function, Cors=cors) == expected
+    assert "Cors" not in client.get_function_url_config(**function)
+
+
+@pytest.mark.rule("FU-100")
+def test_cors_settings_that_are_shown_again(client: Any, name: str) -> None:
+    cors = {
+        "AllowCredentials": True,
+        "AllowHeaders": ["x-a"],
+        "AllowMethods": ["*"],
+        "AllowOrigins": [f"https://{number}.example" for number in range(100)],
+        "ExposeHeaders": ["x-b"],
+        "MaxAge": 86_400,
+    }
+    function = {"FunctionName": name}
+    client.create_function_url_config(**function, AuthType="NONE", Cors=cors)
+    assert client.get_function_url_config(**function)["Cors"] == cors
 
 
 @pytest.mark.rule("LI-342")
@@ -450,6 +531,10 @@ def test_provisioned_configurations_that_are_refused(client: Any, name: str) -> 
         "reservedConcurrentExecution for function"
     )
     client.delete_function_concurrency(**function)
+    assert refused(put, **function, Qualifier="live", ProvisionedConcurrentExecutions=901)[2] == (
+        "Specified ConcurrentExecutions for function decreases account's "
+        "UnreservedConcurrentExecution below its minimum value of [100]."
+    )
     made = put(**function, Qualifier="live", **two)
     assert (status_of(made), made["Status"]) == (202, "IN_PROGRESS")
     assert refused(put, **function, Qualifier="1", **two)[1:] == (
@@ -473,6 +558,71 @@ def test_provisioned_configurations_that_are_refused(client: Any, name: str) -> 
             "on an already Provisioned version"
         ),
     )
+
+
+def provisioned(client: Any, name: str, state: str, qualifier: str = "1") -> dict[str, Any]:
+    """The configuration, once it has come to that state."""
+
+    def found() -> dict[str, Any] | None:
+        config: dict[str, Any] = client.get_provisioned_concurrency_config(
+            FunctionName=name, Qualifier=qualifier
+        )
+        return config if config["Status"] == state else None
+
+    config: dict[str, Any] = until(found)
+    return config
+
+
+AMOUNTS = tuple(
+    f"{each}ProvisionedConcurrentExecutions" for each in ("Requested", "Allocated", "Available")
+)
+
+
+@pytest.mark.rule("LI-129")
+def test_provisioned_environments_become_ready(client: Any, name: str) -> None:
+    code = "import os\ndef handler(event, context):\n    return os.environ['%s']\n"
+    files = {"index.py": code % "AWS_LAMBDA_INITIALIZATION_TYPE"}
+    client.update_function_code(FunctionName=name, ZipFile=package(files=files))
+    function = {
+        "FunctionName": name,
+        "Qualifier": client.publish_version(FunctionName=name)["Version"],
+    }
+    put = client.put_provisioned_concurrency_config
+    made = put(**function, ProvisionedConcurrentExecutions=2)
+    assert status_of(made) == 202
+    assert [made["Status"], *of(made, *AMOUNTS)] == ["IN_PROGRESS", 2, 0, 0]
+    ready = provisioned(client, name, "READY")
+    assert of(ready, *AMOUNTS) == [2, 2, 2]
+    assert "StatusReason" not in ready
+    assert invoke(client, name, Qualifier="1") == "provisioned-concurrency"
+    assert invoke(client, name) == "on-demand"
+    # What does not concern them leaves them as they are.
+    client.tag_resource(Resource=arn(name), Tags={"a": "b"})
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    assert provisioned(client, name, "READY")["AvailableProvisionedConcurrentExecutions"] == 2
+    assert invoke(client, name, Qualifier="live") == "provisioned-concurrency"
+    client.delete_provisioned_concurrency_config(**function)
+    assert invoke(client, name, Qualifier="1") == "on-demand"
+
+
+@pytest.mark.rule("LI-129")
+def test_provisioned_environments_of_broken_code(client: Any, name: str, tmp_path: Path) -> None:
+    switch = tmp_path / "mended"
+    code = f"import os\nif not os.path.exists({str(switch)!r}): raise ValueError('broken')\n"
+    files = {"index.py": f"{code}def handler(event, context): return 'ran'\n"}
+    client.update_function_code(FunctionName=name, ZipFile=package(files=files))
+    client.publish_version(FunctionName=name)
+    function = {"FunctionName": name, "Qualifier": "1"}
+    put = client.put_provisioned_concurrency_config
+    put(**function, ProvisionedConcurrentExecutions=2)
+    failed = provisioned(client, name, "FAILED")
+    assert failed["StatusReason"] == "FUNCTION_ERROR_INIT_FAILURE"
+    assert of(failed, *AMOUNTS) == [2, 0, 0]
+    listed = client.list_provisioned_concurrency_configs(FunctionName=name)
+    assert [each["Status"] for each in listed["ProvisionedConcurrencyConfigs"]] == ["FAILED"]
+    switch.touch()
+    put(**function, ProvisionedConcurrentExecutions=2)  # asking again tries again
+    assert of(provisioned(client, name, "READY"), *AMOUNTS) == [2, 2, 2]
 
 
 def layer(client: Any, name: str, text: str = "x = 42") -> str:
@@ -596,6 +746,78 @@ def test_policies(client: Any, name: str) -> None:
     )
     assert status_of(remove(FunctionName=name, StatementId="alb")) == 204
     assert refused(client.get_policy, FunctionName=name) == missing
+
+
+@pytest.mark.rule("LI-214")
+@pytest.mark.parametrize(
+    ("members", "code", "told"),
+    [
+        (
+            {"FunctionUrlAuthType": "NONE"},
+            "InvalidParameterValueException",
+            "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action",
+        ),
+        (
+            {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "SOME"},
+            "ValidationException",
+            (
+                "1 validation error detected: Value 'SOME' at 'functionUrlAuthType' failed to "
+                "satisfy constraint: Member must satisfy enum value set: [NONE, AWS_IAM]"
+            ),
+        ),
+        (
+            {"SourceAccount": "1"},
+            "ValidationException",
+            (
+                "1 validation error detected: Value '1' at 'sourceAccount' failed to satisfy "
+                r"constraint: Member must satisfy regular expression pattern: \d{12}"
+            ),
+        ),
+        (
+            {"Principal": "nobody"},
+            "InvalidParameterValueException",
+            "The provided principal was invalid. Please check the principal and try again.",
+        ),
+    ],
+)
+def test_permissions_that_lambda_refuses(
+    client: Any, name: str, members: dict[str, str], code: str, told: str
+) -> None:
+    permission = {
+        "FunctionName": name,
+        "StatementId": "a",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "*",
+        **members,
+    }
+    assert refused(client.add_permission, **permission) == (400, code, told)
+
+
+@pytest.mark.rule("LI-214", "FU-040")
+def test_as_the_service_was_recorded(site: Site, client: Any, name: str) -> None:
+    url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
+    added = client.add_permission(
+        FunctionName=name,
+        StatementId="urlPermission",
+        Action="lambda:InvokeFunctionUrl",
+        Principal="*",
+        FunctionUrlAuthType="NONE",
+    )
+    assert json.loads(added["Statement"]) == {
+        "Action": "lambda:InvokeFunctionUrl",
+        "Condition": {"StringEquals": {"lambda:FunctionUrlAuthType": "NONE"}},
+        "Effect": "Allow",
+        "Principal": "*",
+        "Resource": arn(name),
+        "Sid": "urlPermission",
+    }
+    answer = site.get("/", url=url)
+    request_id = answer.headers.get("x-amzn-RequestId")
+    assert json.loads(answer.body)["id"] == request_id
+    lines = site.get(f"/api/functions/{name}/logs", url=site.endpoints["control"])
+    ends = [each["message"] for each in json.loads(lines.body)["lines"]
+            if each["message"].startswith("END")]  # fmt: skip
+    assert ends == [f"END RequestId: {request_id}"]
 
 
 @pytest.mark.rule("LI-331")

@@ -60,7 +60,9 @@ def test_only_a_replaced_body_of_an_origin_response_is_limited(serve_lambda, ori
 def test_ten_requests_a_second_for_each_environment(serve_lambda):
     # Nothing is cached, and one after another: more than one at once would be throttled anyway.
     site = serve_lambda(
-        {"viewer-request": PASS}, function_properties={"ReservedConcurrentExecutions": 1}
+        {"viewer-request": PASS},
+        options={"request_rate": 10},
+        function_properties={"ReservedConcurrentExecutions": 1},
     )
     assert site.get("/").status == 200
     responses = [site.get("/") for _ in range(60)]

@@ -160,6 +160,12 @@ def test_the_client_context(client: Any) -> None:
 
 
 @pytest.mark.rule("LI-020")
+def test_the_tenant(client: Any) -> None:
+    assert invoke(client, "tell", TenantId="blue")["tenant"] == "blue"
+    assert invoke(client, "tell")["tenant"] is None
+
+
+@pytest.mark.rule("LI-020")
 @pytest.mark.parametrize(
     ("header", "value", "status"),
     [
@@ -196,7 +202,7 @@ def test_any_json_of_any_content_type_without_signature(site: Site, body: bytes)
     assert json.loads(answer.body)["event"] == json.loads(body)
 
 
-@pytest.mark.rule("LI-024")
+@pytest.mark.rule("LI-024", "LR-322")
 @pytest.mark.parametrize(("kind", "most"), [("Event", 1_048_576), ("RequestResponse", 6_291_456)])
 def test_the_largest_event(site: Site, kind: str, most: int) -> None:
     def sent(size: int) -> Any:
@@ -388,6 +394,6 @@ def test_a_fault_that_there_is_not(site: Site) -> None:
 
 @pytest.mark.rule("LI-348")
 def test_an_unknown_operation(site: Site) -> None:
-    status, kind, document = fails(call(site, "/2015-03-31/event-source-mappings", b"", "GET"))
+    status, kind, document = fails(call(site, "/2020-04-22/code-signing-configs", b"", "GET"))
     assert (status, kind) == (501, "NotImplementedException")
-    assert "GET /2015-03-31/event-source-mappings" in document["message"]
+    assert "GET /2020-04-22/code-signing-configs" in document["message"]

@@ -1,6 +1,8 @@
 """Who is let in by function URLs, load balancers and the Lambda API, over real sockets."""
 
 import json
+import sys
+import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -25,6 +27,8 @@ from tests.support.doors import (
     target_group,
     write_template,
 )
+from tests.support.lambda_api import package
+from tests.unit.project.drafts import load_resources
 
 OWN, OTHER = "AKIAOWN", "AKIAOTHER"
 SECRET = "a/secret+of=ours"
@@ -158,7 +162,7 @@ def told(response: SiteResponse) -> tuple[int, str, Any]:
 # function URLs that anybody may call
 
 
-@pytest.mark.rule("FU-101", "FU-102")
+@pytest.mark.rule("FU-101", "FU-102", "LI-216")
 @pytest.mark.parametrize("name", ["Mute", "HalfOne", "HalfTwo"])
 def test_an_open_url_without_both_statements_is_forbidden(site: Site, name: str) -> None:
     response = site.get("/", url=url(site, name))
@@ -325,7 +329,7 @@ def test_the_body_counts_with_its_own_hash_whatever_the_client_says(site: Site) 
     assert site.request("POST", "/", url=base, headers=headers, body=b"other").status == 403
 
 
-@pytest.mark.rule("FU-108")
+@pytest.mark.rule("FU-108", "LI-216")
 def test_without_enforcing_any_well_formed_signature_will_do(
     edge: Edge, resources: tuple[Path, dict[str, Any]]
 ) -> None:
@@ -337,12 +341,15 @@ def test_without_enforcing_any_well_formed_signature_will_do(
     assert iam["accessKey"] == "AKIANOBODY"
     unsigned = site.get("/", url=url(site, "Closed"))
     assert told(unsigned) == (403, "AccessDeniedException", {"Message": "Forbidden"})
+    _, two = site.endpoints["load_balancers"]["Alb"]["listeners"]
+    assert site.get("/", url=two["url"]).status == 200
+    client(site, OTHER).invoke(FunctionName="closed", Payload=b"{}")
 
 
 # load balancers
 
 
-@pytest.mark.rule("AL-004", "LI-211")
+@pytest.mark.rule("AL-004", "LI-211", "LI-216")
 def test_a_load_balancer_needs_a_statement_for_its_target_group(site: Site) -> None:
     one, two = site.endpoints["load_balancers"]["Alb"]["listeners"]
     assert site.get("/", url=one["url"]).status == 200
@@ -428,6 +435,144 @@ def test_statements_made_over_the_api_count_at_once(site: Site) -> None:
         other.invoke(FunctionName="mute", Payload=b"{}")
 
 
+@pytest.mark.rule("LI-213")
+@pytest.mark.parametrize(
+    ("operation", "parameters", "action", "resource"),
+    [
+        ("list_functions", {}, "ListFunctions", "*"),
+        ("get_function", {"FunctionName": "closed"}, "GetFunction", "closed"),
+        ("list_aliases", {"FunctionName": "closed:live"}, "ListAliases", "closed:live"),
+        (
+            "invoke",
+            {"FunctionName": "closed", "InvocationType": "Event"},
+            "InvokeFunction",
+            "closed",
+        ),
+    ],
+)
+def test_the_refusal_names_what_was_to_be_done(
+    site: Site, operation: str, parameters: dict[str, str], action: str, resource: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        getattr(client(site, OTHER), operation)(**parameters)
+    function = "arn:aws:lambda:us-east-1:123456789012:function:"
+    assert caught.value.response["Error"]["Message"] == (
+        f"User: {ANN} is not authorized to perform: lambda:{action} on resource: "
+        f"{'*' if resource == '*' else function + resource} because no resource-based policy "
+        f"allows the lambda:{action} action"
+    )
+
+
+@pytest.mark.rule("LI-210")
+def test_a_policy_may_allow_to_manage_and_a_package_is_had_without_signature(site: Site) -> None:
+    own, other = client(site), client(site, OTHER)
+    statement = {"FunctionName": "mute", "StatementId": "read"}
+    own.add_permission(**statement, Action="lambda:GetFunction", Principal="999988887777")
+    location = other.get_function(FunctionName="mute")["Code"]["Location"]
+    assert urllib.request.urlopen(location).read().startswith(b"PK")
+    with pytest.raises(ClientError, match="lambda:GetPolicy"):
+        other.get_policy(FunctionName="mute")
+    own.remove_permission(**statement)
+
+
+@pytest.mark.rule("LI-212")
+def test_the_policy_of_the_function_that_is_named_counts(site: Site) -> None:
+    own, other = client(site), client(site, OTHER)
+    for name in ("my-function", "live"):
+        own.create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role="arn:aws:iam::123456789012:role/door",
+            Handler="app.handler",
+            Code={"ZipFile": package(files={"app.py": "def handler(event, context): return 1"})},
+            Publish=True,
+        )
+    own.create_alias(FunctionName="my-function", Name="live", FunctionVersion="1")
+    allowed = {"StatementId": "ann", "Action": "lambda:InvokeFunction", "Principal": ANN}
+    own.add_permission(FunctionName="live", **allowed)
+    with pytest.raises(ClientError, match="not authorized"):
+        other.invoke(FunctionName="my-function:live", Payload=b"{}")
+    own.add_permission(FunctionName="my-function", Qualifier="live", **allowed)
+    assert other.invoke(FunctionName="my-function:live")["Payload"].read() == b"1"
+    assert other.invoke(FunctionName="my-function", Qualifier="live")["Payload"].read() == b"1"
+    for qualifier in ("1", "$LATEST"):
+        with pytest.raises(ClientError, match="not authorized"):
+            other.invoke(FunctionName="my-function", Qualifier=qualifier)
+
+
+CALLS_ANOTHER = """
+import os
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+def handler(event, context):
+    assert "AWS_ACCESS_KEY_ID" not in os.environ
+    lambda_ = boto3.client("lambda", endpoint_url=event["api"], region_name="us-east-1",
+                           aws_access_key_id=event["key"], aws_secret_access_key=event["secret"],
+                           config=Config(retries={"max_attempts": 0}))
+    try:
+        return lambda_.invoke(FunctionName=event["function"], InvocationType=event["type"],
+                              Payload=b"{}")["StatusCode"]
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+"""
+
+
+@pytest.mark.rule("LI-216")
+def test_a_function_calls_another_as_whoever_the_user_says_it_is(site: Site) -> None:
+    own = client(site)
+    function = {
+        "Runtime": f"python3.{sys.version_info.minor}",
+        "Role": "arn:aws:iam::123456789012:role/door",
+        "Handler": "app.handler",
+        "Code": {"ZipFile": package(files={"app.py": CALLS_ANOTHER})},
+        "Timeout": 20,
+    }
+    own.create_function(FunctionName="calling", **function)
+
+    def called(name: str, kind: str = "RequestResponse", key: str = OTHER) -> Any:
+        event = {
+            "api": site.endpoints["lambda_api"],
+            "function": name,
+            "type": kind,
+            "key": key,
+            "secret": SECRET,
+        }
+        answer = own.invoke(FunctionName="calling", Payload=json.dumps(event).encode())
+        return json.loads(answer["Payload"].read())
+
+    assert called("shared") == 200
+    assert called("shared", "Event") == 202
+    assert called("closed") == called("closed", "Event") == "AccessDeniedException"
+    assert called("closed", key=OWN) == 200
+
+
+# what is found when the definition is read
+
+
+@pytest.mark.rule("FU-102", "AL-004")
+def test_doors_that_no_policy_opens_are_found(resources: tuple[Path, dict[str, Any]]) -> None:
+    findings = load_resources(*resources).findings
+    found = sorted((each.rule, each.place.path.split(".")[-1]) for each in findings)
+    assert found == [
+        ("AL-004", "LostGroup"),
+        ("FU-102", "HalfOneUrl"),
+        ("FU-102", "HalfTwoUrl"),
+        ("FU-102", "MuteUrl"),
+        ("FU-102", "MuteUrl"),
+    ]
+
+
+@pytest.mark.rule("LI-214")
+def test_an_auth_type_is_for_function_urls_only(tmp_path: Path) -> None:
+    wrong = {**VIA_URL, "FunctionUrlAuthType": "NONE"}
+    resources = {"Api": lambda_function(tmp_path), "Wrong": permission("Api", **wrong)}
+    (finding,) = load_resources(tmp_path, resources).findings
+    assert (finding.rule, finding.place.path.split(".")[-1]) == ("LI-214", "FunctionUrlAuthType")
+    assert "is only supported for lambda:InvokeFunctionUrl action" in finding.message
+
+
 # CloudFront
 
 
@@ -496,5 +641,8 @@ def test_cloudfront_signs_and_needs_a_statement_for_its_distribution(
     assert site.request("POST", "/", body=b"other", headers=hashed).status == 403
     assert site.request("POST", "/", body=body).status == 403
     assert site.get("/", url=url(site, "Api")).status == 403
+    edge.clock.advance(hours=2)
+    assert site.get("/later").status == 200
+    edge.clock.reset()
     other = edge.serve(behind_cloudfront(tmp_path, {"Fn::Sub": form + "EOTHER"}), iam="enforce")
     assert other.get("/").status == 403

@@ -374,6 +374,13 @@ def handler(event, context):
     assert 2000 < left <= 3000
 
 
+@rule("LI-020", "LR-100")
+async def test_the_tenant(account: Account) -> None:
+    await account.deploy("handler = lambda e, c: c.tenant_id")
+    assert value_of(await account.call(tenant_id="blue")) == "blue"
+    assert value_of(await account.call()) is None
+
+
 @rule("LR-101")
 async def test_remaining_time_is_real_whatever_the_clock_says(account: Account) -> None:
     account.clock.advance(86400)

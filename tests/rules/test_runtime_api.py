@@ -513,3 +513,13 @@ while not os.path.exists("go"): time.sleep(0.005)
     (account.folder / "f" / "go").touch()
     assert value_of(await waiting) == 1
     assert value_of(await account.call("say(2)")) == 2
+
+
+@rule("LR-089", "LR-325")
+async def test_the_memory_of_a_custom_runtime_and_its_children(account: CustomAccount) -> None:
+    await account.deploy_custom(timeout_s=20)
+    hog = "kept = b'x' * 300_000_000; import time; time.sleep(60)"
+    spawn = f"import subprocess; subprocess.run([sys.executable, '-c', {hog!r}])"
+    result = await account.call(spawn)
+    assert document_of(result)["errorMessage"].endswith("signal: killed")
+    assert "Runtime.OutOfMemory" in "\n".join(messages(result))

@@ -185,9 +185,9 @@ def test_the_default_behavior(tmp_path: Path) -> None:
 def test_what_functions_at_the_edge_have(tmp_path: Path) -> None:
     provider = {
         "name": "aws", "runtime": "python3.12", "memorySize": 512, "timeout": 20,
-        "environment": {"A": "1"},
+        "environment": {"AA": "1"},
     }  # fmt: skip
-    settings = {"environment": {"B": "${ssm:/secret}"}, "vpc": {"subnetIds": ["s"]}}
+    settings = {"environment": {"BB": "${ssm:/secret}"}, "vpc": {"subnetIds": ["s"]}}
     functions = {"one": edge(**settings), "api": {"handler": "app.handler"}}
     loaded = service(tmp_path, functions, provider=provider)
     spec = loaded.project.functions["shop-dev-one"].spec
@@ -195,7 +195,7 @@ def test_what_functions_at_the_edge_have(tmp_path: Path) -> None:
     assert loaded.findings == ()
     ordinary = loaded.project.functions["shop-dev-api"].spec
     assert (ordinary.memory_mb, ordinary.timeout_s) == (512, 20)
-    assert ordinary.environment == (("A", "1"),)
+    assert ordinary.environment == (("AA", "1"),)
 
 
 @pytest.mark.rule("CDN-CFG-367")

@@ -50,6 +50,7 @@ def handler(event, context):
         "version": context.function_version,
         "arn": context.invoked_function_arn,
         "id": context.aws_request_id,
+        "tenant": context.tenant_id,
         "custom": context.client_context and context.client_context.custom,
         "env": os.environ.get("MARK"),
         "trace": os.environ.get("_X_AMZN_TRACE_ID"),

@@ -74,6 +74,17 @@ HEADS = {
     "TLS": "\x16\x03\x01\x02\0\x01\0",
 }
 
+SAID = {
+    "unknown coding": 501,
+    "unknown coding before chunked": 501,
+    "chunked look-alike": 501,
+    "empty coding": 501,
+    "HTTP/0.9": 505,
+    "HTTP/0.9 by number": 505,
+    "HTTP/1.2": 505,
+}
+"""What a door is told that may answer them with pages of their own; CloudFront says 400."""
+
 BODIES = {
     "bare LF after the size": "5\nabcde\r\n0\r\n\r\n",
     "bare LF after the chunk": "5\r\nabcde\n0\r\n\r\n",
@@ -93,8 +104,11 @@ async def reads_the_body(request: Request) -> Response:
 
 
 @pytest.mark.rule("CDN-REQ-08", "CDN-REQ-03")
-@pytest.mark.parametrize("bytes_", [pytest.param(head, id=name) for name, head in HEADS.items()])
-async def test_ambiguous_head(bytes_: str) -> None:
+@pytest.mark.parametrize(
+    ("bytes_", "status"),
+    [pytest.param(head, SAID.get(name, 400), id=name) for name, head in HEADS.items()],
+)
+async def test_ambiguous_head(bytes_: str, status: int) -> None:
     asked: list[Request] = []
 
     async def note(request: Request) -> Response:
@@ -103,7 +117,7 @@ async def test_ambiguous_head(bytes_: str) -> None:
 
     async with door(note) as listener, connect(listener) as viewer:
         answer = await viewer.ask(bytes_)
-        assert (answer.status, answer.header("Connection")) == (400, "close")
+        assert (answer.status, answer.header("Connection")) == (status, "close")
         assert answer.header("X-Refused") == "yes"
         assert await viewer.closed()
     assert asked == []

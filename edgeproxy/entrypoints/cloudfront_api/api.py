@@ -6,9 +6,10 @@ Requests may be signed; the signature is not looked at.
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 from urllib.parse import parse_qsl, unquote
 
+from edgeproxy.entrypoints.cloudfront_api import CLOUDFRONT_PREFIX
 from edgeproxy.entrypoints.cloudfront_api.account import Account
 from edgeproxy.entrypoints.cloudfront_api.answers import Answer, ApiError
 from edgeproxy.entrypoints.cloudfront_api.calls import Call, body_of
@@ -25,9 +26,7 @@ from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 
-__all__ = ["PREFIX", "CloudFrontApi"]
-
-PREFIX: Final = "/2020-05-31"
+__all__ = ["CloudFrontApi"]
 
 Operation: TypeAlias = Callable[[Call], Awaitable[Answer]]
 
@@ -40,7 +39,7 @@ class _Route:
 
 
 class CloudFrontApi:
-    """Serves what lies under :data:`PREFIX` of an account; ``request_id`` makes up IDs."""
+    """Serves what lies under its prefix of an account; ``request_id`` makes up IDs."""
 
     def __init__(self, account: Account, request_id: Callable[[], str]) -> None:
         self._request_id = request_id
@@ -95,7 +94,7 @@ class CloudFrontApi:
                 dict(parse_qsl(request.query or "", keep_blank_values=True)),
                 request.headers.get("If-Match").strip('"'),
                 await body_of(request),
-                f"http://{request.host}{PREFIX}",
+                f"http://{request.host}{CLOUDFRONT_PREFIX}",
             )
             answer = await operation(call)
         except ApiError as error:
@@ -104,7 +103,7 @@ class CloudFrontApi:
         return Response(answer.status, Headers(list(headers.items())), BytesBody(answer.body))
 
     def _find(self, request: Request) -> tuple[Operation, Mapping[str, str]]:
-        path = request.path.removeprefix(PREFIX)
+        path = request.path.removeprefix(CLOUDFRONT_PREFIX)
         for route in self._routes:
             found = route.pattern.match(path)
             if found is not None and route.method == request.method:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote
 import orjson
 
 from edgeproxy.distribution import quotas
+from edgeproxy.entrypoints.cloudfront_api import KEY_VALUES_PREFIX
 from edgeproxy.entrypoints.cloudfront_api.account import Account, Store
 from edgeproxy.entrypoints.cloudfront_api.answers import ApiError
 from edgeproxy.entrypoints.cloudfront_api.calls import body_of
@@ -21,16 +22,15 @@ from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 
-__all__ = ["PREFIX", "KeyValueStoreApi"]
+__all__ = ["KeyValueStoreApi"]
 
-PREFIX: Final = "/key-value-stores"
 # CFF-KVS-09
 MAX_KEYS: Final = 50
 MAX_UPDATE_BYTES: Final = 3 * 1024 * 1024
 
 # An ARN holds one slash, which clients may or may not encode.
 _PATH: Final = re.compile(
-    rf"{PREFIX}/(?P<arn>[^/]+?(?:/|%2[Ff])[^/]+?)(?P<keys>/keys(?:/(?P<key>.+))?)?/?\Z"
+    rf"{KEY_VALUES_PREFIX}/(?P<arn>[^/]+?(?:/|%2[Ff])[^/]+?)(?P<keys>/keys(?:/(?P<key>.+))?)?/?\Z"
 )
 
 

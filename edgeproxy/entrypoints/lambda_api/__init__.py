@@ -1,5 +1,8 @@
-"""Lambda's API, a Handler."""
+"""Lambda's API, a Handler. Nothing is imported here: most programs never hear a call of it."""
 
-from edgeproxy.entrypoints.lambda_api.api import LambdaApi
+from typing import Final
 
-__all__ = ["LambdaApi"]
+__all__ = ["PREFIX"]
+
+PREFIX: Final = r"/{date:20\d\d-\d\d-\d\d}"
+"""How the paths of all operations begin."""

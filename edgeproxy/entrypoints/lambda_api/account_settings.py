@@ -4,7 +4,7 @@ from typing import Final
 
 from edgeproxy.awslambda.account import LambdaAccount
 from edgeproxy.awslambda.layers import LARGEST_UNPACKED
-from edgeproxy.awslambda.packages import LARGEST_ZIP, package_of
+from edgeproxy.awslambda.packages import LARGEST_ZIP, code_of
 from edgeproxy.entrypoints.lambda_api.answers import Answer, json_answer, validation_error
 from edgeproxy.entrypoints.lambda_api.calls import Call, Document
 from edgeproxy.entrypoints.lambda_api.finding import find, find_named, find_version
@@ -25,10 +25,10 @@ class SettingsOperations:
 
     async def account(self, call: Call) -> Answer:
         """LI-343."""
-        functions = self._account.functions.values()
+        functions = list(self._account.functions.values())
         reserved = sum(function.reserved_concurrency or 0 for function in functions)
         versions = [v for f in functions for v in (f.latest, *f.published.values())]
-        size = sum(v.code_size or package_of(v.spec.code_root).size for v in versions)
+        size = sum([(await code_of(version)).size for version in versions])
         return json_answer(
             {
                 "AccountLimit": {

@@ -31,6 +31,7 @@ STATUSES: Final[Mapping[str, int]] = {
             "NoPublishedVersionException", "ModeNotSupportedException",
             "RecursiveInvocationException", "SnapStartException", "ValidationException",
             "CodeStorageExceededException", "PolicyLengthExceededException",
+            "SerializationException",
         ),
         402: ("ServiceQuotaExceededException",),
         403: (
@@ -97,6 +98,7 @@ class LambdaError(Exception):
         self.name = name
         self.status = STATUSES[name]
         self.message = message
+        self.headers: dict[str, str] = {}
         self._more = more
 
     def document(self) -> dict[str, str]:

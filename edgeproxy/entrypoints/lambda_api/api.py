@@ -6,7 +6,7 @@ Requests may be signed; the signature is looked at by who stands before this.
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 from urllib.parse import unquote
 
 import orjson
@@ -25,10 +25,7 @@ from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 
-__all__ = ["PREFIX", "LambdaApi"]
-
-PREFIX: Final = r"/{date:20\d\d-\d\d-\d\d}"
-"""How the paths of all operations begin."""
+__all__ = ["LambdaApi"]
 
 Invocation: TypeAlias = Callable[[Call, Exchange], Awaitable[Answer]]
 
@@ -97,6 +94,7 @@ def _refusal(error: LambdaError, request_id: str) -> Response:
         ("x-amzn-RequestId", request_id),
         ("Content-Type", "application/json"),
         ("x-amzn-ErrorType", error.name),
+        *error.headers.items(),
     ]
     return Response(error.status, Headers(headers), BytesBody(orjson.dumps(error.document())))
 

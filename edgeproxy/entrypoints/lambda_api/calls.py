@@ -14,6 +14,7 @@ from edgeproxy.entrypoints.lambda_api.answers import (
     invalid_parameter,
     validation_error,
 )
+from edgeproxy.entrypoints.lambda_api.shapes import checked
 from edgeproxy.http.body import BodyTooLarge, read_at_most
 from edgeproxy.http.messages import Request
 
@@ -49,7 +50,7 @@ class Call:
         return await read_at_most(self.request.body, most)
 
     async def members(self) -> Document:
-        """The members of the JSON object in the body."""
+        """The members of the JSON object in the body, each of the shape that it must have."""
         try:
             text = await self.body()
         except BodyTooLarge as error:
@@ -69,7 +70,7 @@ class Call:
                 "InvalidRequestContentException",
                 "Could not parse request body into json: it is no object",
             )
-        return document
+        return checked(document)
 
 
 def decoded(text: object, name: str) -> bytes:
@@ -81,23 +82,38 @@ def decoded(text: object, name: str) -> bytes:
 
 
 def page(
-    call: Call, name: str, items: Sequence[tuple[str, object]], most: int = 10_000
+    call: Call,
+    name: str,
+    items: Sequence[tuple[str, object]],
+    most: int = 10_000,
+    *,
+    largest: int = 0,
 ) -> Document:
-    """A list document: the items after ``Marker``, at most ``MaxItems`` and ``most`` (LI-340).
+    """A list document: the items from ``Marker`` on, at most ``MaxItems`` and ``most`` (LI-340).
 
-    ``items`` are pairs of what a marker names and what is listed.
+    ``items`` are pairs of what a marker names and what is listed. ``largest`` is what clients may
+    ask for, where that is not ``most``.
     """
-    text = call.query("MaxItems")
-    if text and not (text.isdigit() and 1 <= int(text) <= 10_000):
-        constraint = "Member must have value between 1 and 10000"
-        raise validation_error((text, "maxItems", constraint))
-    limit = min(int(text or most), most)
+    limit = min(_max_items(call, largest or most), most)
+    # A marker names what comes next: who deletes what has been listed can go on.
     marker, keys = call.query("Marker"), [key for key, _ in items]
     if marker and marker not in keys:
         raise invalid_parameter("Invalid pagination token.")
-    first = keys.index(marker) + 1 if marker else 0
-    shown = items[first : first + limit]
-    listed: Document = {name: [item for _, item in shown]}
+    first = keys.index(marker) if marker else 0
+    listed: Document = {name: [item for _, item in items[first : first + limit]]}
     if first + limit < len(items):
-        listed["NextMarker"] = shown[-1][0]
+        listed["NextMarker"] = keys[first + limit]
     return listed
+
+
+def _max_items(call: Call, largest: int) -> int:
+    text = call.query("MaxItems") or str(largest)
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        raise LambdaError(
+            "SerializationException", "MaxItems: STRING_VALUE can not be converted to an Integer"
+        )
+    if not 1 <= int(text) <= largest:
+        which, bound = ("greater", 1) if int(text) < 1 else ("less", largest)
+        constraint = f"Member must have value {which} than or equal to {bound}"
+        raise validation_error((text, "maxItems", constraint))
+    return int(text)

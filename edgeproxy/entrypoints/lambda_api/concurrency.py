@@ -1,10 +1,9 @@
 """The operations on reserved and on provisioned concurrency."""
 
-from datetime import UTC, datetime
 from typing import Final
 
 from edgeproxy.awslambda.account import LambdaAccount
-from edgeproxy.awslambda.resources import FunctionResource
+from edgeproxy.awslambda.resources import FunctionResource, provisioned_document
 from edgeproxy.awslambda.routing import LATEST
 from edgeproxy.entrypoints.lambda_api.answers import (
     Answer,
@@ -17,6 +16,7 @@ from edgeproxy.entrypoints.lambda_api.answers import (
 )
 from edgeproxy.entrypoints.lambda_api.calls import Call, Document, page
 from edgeproxy.entrypoints.lambda_api.finding import find, find_named
+from edgeproxy.runtimes.provisioned import ProvisionedState
 
 __all__ = ["ConcurrencyOperations"]
 
@@ -42,17 +42,10 @@ class ConcurrencyOperations:
         if not isinstance(wanted, int) or wanted < 0:
             constraint = "Member must have value greater than or equal to 0"
             raise validation_error((str(wanted), "reservedConcurrentExecutions", constraint))
-        others = sum(
-            each.reserved_concurrency or 0
-            for each in self._account.functions.values()
-            if each is not function
-        )
-        # With a smaller account than AWS gives, the floor would leave nothing to reserve.
-        floor = min(_UNRESERVED, self._account.concurrency // 10)
-        if self._account.concurrency - others - wanted < floor and wanted:
+        if self._left_beside(function) - wanted < self._floor and wanted:
             raise invalid_parameter(
                 "Specified ReservedConcurrentExecutions for function decreases account's "
-                f"UnreservedConcurrentExecution below its minimum value of [{floor}]."
+                f"UnreservedConcurrentExecution below its minimum value of [{self._floor}]."
             )
         provisioned = sum(_amount(config) for config in function.provisioned.values())
         if wanted < provisioned:
@@ -63,6 +56,22 @@ class ConcurrencyOperations:
         function.reserved_concurrency = wanted
         self._account.put(function)
         return json_answer({"ReservedConcurrentExecutions": wanted})
+
+    @property
+    def _floor(self) -> int:
+        """What must be left for functions without reservation (LI-121)."""
+        # With a smaller account than AWS gives, its floor would leave nothing to reserve.
+        return min(_UNRESERVED, self._account.concurrency // 10)
+
+    def _left_beside(self, function: FunctionResource) -> int:
+        """What other functions have not set aside for themselves."""
+        others = [each for each in self._account.functions.values() if each is not function]
+        return self._account.concurrency - sum(
+            sum(_amount(config) for config in each.provisioned.values())
+            if each.reserved_concurrency is None
+            else each.reserved_concurrency
+            for each in others
+        )
 
     async def get(self, call: Call) -> Answer:
         reserved = find(self._account, call).reserved_concurrency
@@ -88,36 +97,37 @@ class ConcurrencyOperations:
                 "Requested Provisioned Concurrency should not be greater than the "
                 "reservedConcurrentExecution for function"
             )
-        now = datetime.fromtimestamp(self._account.clock.now(), UTC)
-        function.provisioned[qualifier] = {
-            "RequestedProvisionedConcurrentExecutions": wanted,
-            "LastModified": f"{now:%Y-%m-%dT%H:%M:%S}+0000",
-        }
+        if reserved is None and self._left_beside(function) - others - wanted < self._floor:
+            raise invalid_parameter(
+                "Specified ConcurrentExecutions for function decreases account's "
+                f"UnreservedConcurrentExecution below its minimum value of [{self._floor}]."
+            )
+        known = self._account.service.provisioned(function.name, qualifier)
+        if known is not None and known.state is ProvisionedState.FAILED:
+            # To ask again is to try again.
+            function.provisioned.pop(qualifier, None)
+            self._account.put(function)
+        now = self._account.clock.now()
+        function.provisioned[qualifier] = provisioned_document(wanted, now)
         self._account.put(function)
-        status = {
-            "AllocatedProvisionedConcurrentExecutions": 0,
-            "AvailableProvisionedConcurrentExecutions": 0,
-            "Status": "IN_PROGRESS",
-        }
-        return json_answer({**function.provisioned[qualifier], **status}, 202)
+        return json_answer(self._shown(function, qualifier), 202)
 
     async def get_provisioned(self, call: Call) -> Answer:
         if call.query("List") == "ALL":
             return self._list_provisioned(call)
         function, qualifier = self._provisioned(call)
-        config = function.provisioned.get(qualifier)
-        if config is None:
+        if qualifier not in function.provisioned:
             raise LambdaError(
                 "ProvisionedConcurrencyConfigNotFoundException",
                 "No Provisioned Concurrency Config found for this function",
             )
-        return json_answer(_ready(config))
+        return json_answer(self._shown(function, qualifier))
 
     def _list_provisioned(self, call: Call) -> Answer:
         function = find(self._account, call)
         items: list[tuple[str, object]] = [
-            (key, {"FunctionArn": function.qualified_arn(key), **_ready(config)})
-            for key, config in function.provisioned.items()
+            (key, {"FunctionArn": function.qualified_arn(key), **self._shown(function, key)})
+            for key in function.provisioned
         ]
         return json_answer(page(call, "ProvisionedConcurrencyConfigs", items, _MOST_LISTED))
 
@@ -126,6 +136,23 @@ class ConcurrencyOperations:
         if function.provisioned.pop(qualifier, None) is not None:
             self._account.put(function)
         return Answer(204)
+
+    def _shown(self, function: FunctionResource, qualifier: str) -> Document:
+        """A configuration and how far it has come."""
+        status = self._account.service.provisioned(function.name, qualifier)
+        available = status.available if status is not None else 0
+        shown = {
+            **function.provisioned[qualifier],
+            "AllocatedProvisionedConcurrentExecutions": available,
+            "AvailableProvisionedConcurrentExecutions": available,
+            # Code of the definition may still have to load, before anything else.
+            "Status": status.state if status is not None else ProvisionedState.IN_PROGRESS,
+        }
+        return (
+            shown
+            if status is None or not status.reason
+            else {**shown, "StatusReason": status.reason}
+        )
 
     def _provisioned(self, call: Call) -> tuple[FunctionResource, str]:
         """The function and the version or alias that the call is about."""
@@ -173,13 +200,3 @@ def _check_pointed(function: FunctionResource, qualifier: str) -> None:
 
 def _amount(config: Document) -> int:
     return int(config["RequestedProvisionedConcurrentExecutions"])
-
-
-def _ready(config: Document) -> Document:
-    amount = _amount(config)
-    return {
-        **config,
-        "AllocatedProvisionedConcurrentExecutions": amount,
-        "AvailableProvisionedConcurrentExecutions": amount,
-        "Status": "READY",
-    }

@@ -1,7 +1,8 @@
 """A function's configuration: AWS's document of it, and what clients may set."""
 
+import asyncio
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -10,14 +11,19 @@ import orjson
 
 from edgeproxy.awslambda.account import LambdaAccount
 from edgeproxy.awslambda.layers import LARGEST_UNPACKED, check_layers, size_of
-from edgeproxy.awslambda.packages import package_of
+from edgeproxy.awslambda.model import takes_dead_letters
+from edgeproxy.awslambda.packages import code_of
 from edgeproxy.awslambda.resources import FunctionResource, Version
-from edgeproxy.entrypoints.lambda_api.answers import invalid_parameter, validation_error
+from edgeproxy.entrypoints.lambda_api.answers import (
+    LambdaError,
+    invalid_parameter,
+)
 from edgeproxy.entrypoints.lambda_api.calls import Document
+from edgeproxy.entrypoints.lambda_api.constraints import check_members
 from edgeproxy.runtimes.invocation import FunctionSpec
-from edgeproxy.runtimes.log_settings import LEVELS, LogFormat, LogSettings, log_group
+from edgeproxy.runtimes.log_settings import LogFormat, LogSettings, log_group
 from edgeproxy.runtimes.platform_events import runtime_version
-from edgeproxy.runtimes.variables import RESERVED
+from edgeproxy.runtimes.variables import NAME, RESERVED
 
 __all__ = ["CREATED", "READY", "UPDATED", "configuration", "configured", "timestamp"]
 
@@ -39,21 +45,18 @@ UPDATED: Final = {
 _RUNTIME: Final = re.compile(
     r"python3\.\d{1,2}|nodejs\d{2}\.x|provided(\.al2(023)?)?|java\d+(\.al2)?|dotnet\d+|ruby\d\.\d"
 )
+_RUNTIMES: Final = (
+    "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x", "python3.8", "python3.9", "python3.10",
+    "python3.11", "python3.12", "python3.13", "python3.14", "provided.al2", "provided.al2023",
+)  # fmt: skip
+"""Those of LR-340, told to who names one that Lambda does not have; newer ones will do as well."""
 _KEPT: Final = (
     "Role", "Description", "VpcConfig", "DeadLetterConfig", "KMSKeyArn",
     "FileSystemConfigs", "EphemeralStorage", "SnapStart", "Architectures",
 )  # fmt: skip
 """Members that are shown as they were given."""
-_BOUNDS: Final = {"Timeout": (1, 900), "MemorySize": (128, 10_240)}
-_STORAGE_MB: Final = (512, 10_240)
 _LARGEST_ENVIRONMENT: Final = 4096
 """Bytes of the variables as JSON (LR-169)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    sha256: str
-    size: int
 
 
 def timestamp(seconds: float) -> str:
@@ -62,7 +65,7 @@ def timestamp(seconds: float) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}+0000"
 
 
-def configuration(
+async def configuration(
     account: LambdaAccount,
     function: FunctionResource,
     version: Version,
@@ -92,18 +95,16 @@ def configuration(
         **{name: settings[name] for name in _KEPT if name in settings},
         **state,
     }
+    if not state:
+        del document["RuntimeVersionConfig"]  # Lists have neither (LI-314).
     apply_on = settings.get("SnapStart", {}).get("ApplyOn", "None")
     is_on = apply_on != "None" and spec.version.isdigit()
     document["SnapStart"] = {
         "ApplyOn": apply_on,
         "OptimizationStatus": "On" if is_on else "Off",
     }
-    if version.code_sha256:
-        shown = _Shown(version.code_sha256, version.code_size)
-    else:
-        package = package_of(spec.code_root)
-        shown = _Shown(package.sha256, package.size)
-    document |= {"CodeSha256": shown.sha256, "CodeSize": shown.size}
+    code = await code_of(version)
+    document |= {"CodeSha256": code.sha256, "CodeSize": code.size}
     if spec.environment or "Environment" in settings:
         document["Environment"] = {"Variables": dict(spec.environment)}
     if layers := settings.get("Layers"):
@@ -129,15 +130,16 @@ def _logging(spec: FunctionSpec) -> Document:
     return document
 
 
-def configured(account: LambdaAccount, version: Version, members: Document) -> Version:
+async def configured(account: LambdaAccount, version: Version, members: Document) -> Version:
     """``version`` with what ``members`` say; the rest stays as it is."""
+    check_members(members)
     if members.get("PackageType", "Zip") != "Zip" or "ImageUri" in members.get("Code", {}):
         raise invalid_parameter(
             "Functions of package type Image do not run here. Package the function as a zip file."
         )
     spec = version.spec
     changes: Document = {}
-    _check_bounds(members)
+    _check_dead_letter_target((members.get("DeadLetterConfig") or {}).get("TargetArn") or "")
     if "Runtime" in members:
         changes["runtime"] = _runtime(members["Runtime"])
     for name, attribute in (
@@ -156,35 +158,35 @@ def configured(account: LambdaAccount, version: Version, members: Document) -> V
         settings["Environment"] = True
     if "Layers" in members:
         settings["Layers"] = members["Layers"]
-        changes["opt"] = _opt(account, members["Layers"], spec)
+        changes["opt"] = await _opt(account, members["Layers"], spec)
     return replace(version, spec=replace(spec, **changes), settings=settings)
 
 
-def _check_bounds(members: Document) -> None:
-    values = [(name, members.get(name), bounds) for name, bounds in _BOUNDS.items()]
-    storage = (members.get("EphemeralStorage") or {}).get("Size")
-    values.append(("EphemeralStorage.size", storage, _STORAGE_MB))
-    wrong = []
-    for name, value, (low, high) in values:
-        if value is not None and not low <= value <= high:
-            which, bound = ("greater", low) if value < low else ("less", high)
-            constraint = f"Member must have value {which} than or equal to {bound}"
-            wrong.append((str(value), name[0].lower() + name[1:], constraint))
-    if wrong:
-        raise validation_error(*wrong)
+def _check_dead_letter_target(arn: str) -> None:
+    if arn and not takes_dead_letters(arn):
+        raise invalid_parameter(
+            f"{arn} is no target of a dead-letter queue. Name a standard SQS queue or SNS topic."
+        )
 
 
 def _runtime(runtime: str) -> str:
     if not _RUNTIME.fullmatch(runtime):
         raise invalid_parameter(
             f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum "
-            "value set or be a valid ARN"
+            f"value set: [{', '.join(_RUNTIMES)}] or be a valid ARN"
         )
     return runtime
 
 
 def _environment(environment: Document) -> tuple[tuple[str, str], ...]:
     variables: dict[str, str] = environment.get("Variables") or {}
+    if not all(map(NAME.fullmatch, variables)):
+        raise LambdaError(
+            "ValidationException",
+            "1 validation error detected: Value at 'environment.variables' failed to satisfy "
+            "constraint: Map keys must satisfy constraint: [Member must satisfy regular expression "
+            f"pattern: {NAME.pattern}]",
+        )
     if reserved := [name for name in variables if name in RESERVED]:
         raise invalid_parameter(
             "Lambda was unable to configure your environment variables because the environment "
@@ -216,16 +218,13 @@ def _log_settings(config: Document, before: LogSettings) -> LogSettings:
             "Log Level is not supported when LogFormat is set to 'Text'. Remove LogLevel from your "
             "request or change the LogFormat to 'JSON' and try again."
         )
-    for level in levels.values():
-        if level not in LEVELS:
-            raise invalid_parameter(f"Log level {level} is none of {', '.join(LEVELS)}")
     group = config.get("LogGroup", before.group)
     if chosen is LogFormat.TEXT:
         return LogSettings(group=group)
     return replace(before, format=chosen, group=group, **levels)
 
 
-def _opt(account: LambdaAccount, arns: list[str], spec: FunctionSpec) -> Path | None:
+async def _opt(account: LambdaAccount, arns: list[str], spec: FunctionSpec) -> Path | None:
     """The folder with these layers (LI-345, LR-304)."""
     for refusal in check_layers(arns, account.region):
         raise invalid_parameter(refusal)
@@ -235,10 +234,13 @@ def _opt(account: LambdaAccount, arns: list[str], spec: FunctionSpec) -> Path | 
         if layer is None:
             raise invalid_parameter(f"Layer version {arn} does not exist.")
         layers.append(layer)
-    size = sum(size_of(layer.folder) for layer in layers) + size_of(spec.code_root)
-    if layers and size > LARGEST_UNPACKED:
+    if not layers:
+        return None
+    folders = [*(layer.folder for layer in layers), spec.code_root]
+    size = await asyncio.to_thread(lambda: sum(map(size_of, folders)))
+    if size > LARGEST_UNPACKED:
         raise invalid_parameter(
             "Function code combined with layers exceeds the maximum allowed size of "
             f"{LARGEST_UNPACKED} bytes. The actual size is {size} bytes."
         )
-    return account.opt(layers)
+    return await asyncio.to_thread(account.opt, layers)

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from edgeproxy.awslambda.account import LambdaAccount
+from edgeproxy.awslambda.model import is_fifo
 from edgeproxy.awslambda.resources import FunctionResource
 from edgeproxy.awslambda.routing import LATEST
 from edgeproxy.entrypoints.lambda_api.answers import (
@@ -124,7 +125,8 @@ class EventInvokeOperations:
         found = _SERVICE.match(arn)
         if found is None:
             return
-        if found["service"] not in _SERVICES:
+        is_refused = is_fifo(arn) or (found["service"] == "s3" and key == "OnSuccess")  # LI-190
+        if is_refused or found["service"] not in _SERVICES:
             given = f"{key[0].lower()}{key[1:]}={key}(destination={arn})"
             other = "onFailure=null" if key == "OnSuccess" else "onSuccess=null"
             told = f"{given}, {other}" if key == "OnSuccess" else f"{other}, {given}"

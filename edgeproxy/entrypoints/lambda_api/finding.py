@@ -1,12 +1,15 @@
 """The function that a call's path names, as it is in the account."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from edgeproxy.awslambda.account import LambdaAccount
 from edgeproxy.awslambda.resources import FunctionResource, Version
-from edgeproxy.entrypoints.lambda_api.answers import not_found
+from edgeproxy.entrypoints.lambda_api.answers import conflict, not_found
 from edgeproxy.entrypoints.lambda_api.calls import Call
 from edgeproxy.entrypoints.lambda_api.names import Named, parse_name
 
-__all__ = ["find", "find_named", "find_version", "named_by"]
+__all__ = ["find", "find_named", "find_version", "named_by", "updating"]
 
 
 def named_by(account: LambdaAccount, call: Call, *, dotted: bool = True) -> Named:
@@ -39,3 +42,18 @@ def find_version(account: LambdaAccount, call: Call) -> tuple[FunctionResource, 
     if version is None:
         raise not_found(f"Function not found: {function.qualified_arn(named.qualifier)}")
     return function, version, named.qualifier
+
+
+@contextmanager
+def updating(account: LambdaAccount, function: FunctionResource) -> Iterator[None]:
+    """Keeps other updates of the function away while one is made (LI-312)."""
+    if function.name in account.updating:
+        raise conflict(
+            "The operation cannot be performed at this time. An update is in progress for "
+            f"resource: {function.arn}"
+        )
+    account.updating.add(function.name)
+    try:
+        yield
+    finally:
+        account.updating.remove(function.name)

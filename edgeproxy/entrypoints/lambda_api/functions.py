@@ -25,10 +25,12 @@ from edgeproxy.entrypoints.lambda_api.configuration import (
     configuration,
     configured,
 )
-from edgeproxy.entrypoints.lambda_api.finding import find, find_version
-from edgeproxy.entrypoints.lambda_api.names import parse_name
+from edgeproxy.entrypoints.lambda_api.constraints import one_of
+from edgeproxy.entrypoints.lambda_api.finding import find, find_version, updating
+from edgeproxy.entrypoints.lambda_api.names import ALIAS_NAME, constrained, parse_name
 from edgeproxy.entrypoints.lambda_api.publishing import check_revision, publish
 from edgeproxy.entrypoints.lambda_api.tags import check_tags
+from edgeproxy.errors import UsageError
 from edgeproxy.http.body import BytesBody
 from edgeproxy.runtimes.invocation import FunctionSpec
 
@@ -69,7 +71,7 @@ class FunctionOperations:
         )
         blank = Version(spec, {}, account.chance.uuid(), account.clock.now())
         # Nothing is unpacked for a function that is refused.
-        configured(account, blank, {**members, "Layers": []})
+        await configured(account, blank, {**members, "Layers": []})
         for required in ("Runtime", "Handler"):
             if not members.get(required):
                 raise invalid_parameter(
@@ -77,7 +79,7 @@ class FunctionOperations:
                     "deployment packages."
                 )
         packed = _with_code(blank, await self._package(members["Code"]))
-        function = FunctionResource(name, configured(account, packed, members))
+        function = FunctionResource(name, await configured(account, packed, members))
         if name in account.functions:
             raise conflict(f"Function already exist: {name}")
         function.tags = dict(members.get("Tags", {}))
@@ -85,26 +87,29 @@ class FunctionOperations:
         if members.get("Publish"):
             shown = await publish(account, function, "")
         account.put(function)
-        return json_answer(configuration(account, function, shown, state=CREATED), 201)
+        return json_answer(await configuration(account, function, shown, state=CREATED), 201)
 
     async def list(self, call: Call) -> Answer:
         """``FunctionVersion=ALL`` lists published versions as well."""
-        account, with_versions = self._account, call.query("FunctionVersion") == "ALL"
+        account, asked = self._account, call.query("FunctionVersion")
+        if wrong := list(one_of(asked or "ALL", "functionVersion", ("ALL",))):
+            raise validation_error(*wrong)
+        with_versions = bool(asked)
         items: list[tuple[str, object]] = []
-        for name, function in account.functions.items():
+        for name, function in list(account.functions.items()):
             versions = [function.latest]
             if with_versions:
                 versions += function.published.values()
             for version in versions:
                 qualifier = version.spec.version if with_versions else ""
-                document = configuration(account, function, version, qualifier, {})
+                document = await configuration(account, function, version, qualifier, {})
                 items.append((f"{name}:{version.spec.version}", document))
-        return json_answer(page(call, "Functions", items, _MOST_LISTED))
+        return json_answer(page(call, "Functions", items, _MOST_LISTED, largest=10_000))
 
     async def get(self, call: Call) -> Answer:
         function, version, qualifier = find_version(self._account, call)
         document: Document = {
-            "Configuration": configuration(self._account, function, version, qualifier),
+            "Configuration": await configuration(self._account, function, version, qualifier),
             "Code": {
                 "RepositoryType": "S3",
                 "Location": f"{call.url}/2015-03-31/functions/{function.name}/package"
@@ -121,7 +126,7 @@ class FunctionOperations:
 
     async def get_configuration(self, call: Call) -> Answer:
         function, version, qualifier = find_version(self._account, call)
-        return json_answer(configuration(self._account, function, version, qualifier))
+        return json_answer(await configuration(self._account, function, version, qualifier))
 
     async def package(self, call: Call) -> Answer:
         """What ``Code.Location`` leads to: the zip file (LI-335)."""
@@ -133,27 +138,38 @@ class FunctionOperations:
         members = await call.members()
         function = find(self._account, call)
         check_revision(function.latest, members)
-        self._change(function, configured(self._account, function.latest, members))
-        return json_answer(configuration(self._account, function, function.latest, state=UPDATED))
+        with updating(self._account, function):
+            self._change(function, await configured(self._account, function.latest, members))
+        shown = await configuration(self._account, function, function.latest, state=UPDATED)
+        return json_answer(shown)
 
     async def update_code(self, call: Call) -> Answer:
         members = await call.members()
-        account, function = self._account, find(self._account, call)
+        function = find(self._account, call)
         check_revision(function.latest, members)
+        with updating(self._account, function):
+            return await self._update_code(function, members)
+
+    async def _update_code(self, function: FunctionResource, members: Document) -> Answer:
+        account = self._account
         code = {k: v for k, v in members.items() if k.startswith(("Zip", "S3B", "S3K", "Image"))}
         changed = _with_code(function.latest, await self._package(code))
         if "Architectures" in members:
-            changed = configured(account, changed, {"Architectures": members["Architectures"]})
+            changed = await configured(
+                account, changed, {"Architectures": members["Architectures"]}
+            )
         if members.get("DryRun"):
             shown = FunctionResource(function.name, changed)
-            return json_answer(configuration(account, shown, changed, state=READY))
+            return json_answer(await configuration(account, shown, changed, state=READY))
         self._change(function, changed)
         if not members.get("Publish"):
-            return json_answer(configuration(account, function, function.latest, state=UPDATED))
+            return json_answer(
+                await configuration(account, function, function.latest, state=UPDATED)
+            )
         version = await publish(account, function, "")
         account.put(function)
         number = version.spec.version
-        return json_answer(configuration(account, function, version, number, UPDATED))
+        return json_answer(await configuration(account, function, version, number, CREATED))
 
     def _change(self, function: FunctionResource, version: Version) -> None:
         account = self._account
@@ -176,14 +192,15 @@ class FunctionOperations:
             raise invalid_parameter(
                 "$LATEST version cannot be deleted without deleting the function."
             )
-        if function is None:
-            raise not_found(f"Function not found: {account.function_arn(named.name)}")
-        if not named.qualifier:
-            await account.remove(function)
-        elif not named.qualifier.isdigit():
+        if not constrained(named.qualifier, "name", ALIAS_NAME):
             raise invalid_parameter("Deletion of aliases is not currently supported.")
-        else:
-            self._delete_version(function, named.qualifier)
+        if function is None or named.qualifier.startswith("$"):
+            raise not_found(f"Function not found: {account.function_arn(named.name)}")
+        with updating(account, function):
+            if named.qualifier:
+                self._delete_version(function, named.qualifier)
+            else:
+                await account.remove(function)
         return Answer(204)
 
     def _delete_version(self, function: FunctionResource, number: str) -> None:
@@ -236,6 +253,11 @@ async def unpacked(account: LambdaAccount, data: bytes) -> Package:
         return await asyncio.to_thread(unpack, data, account.code_folder)
     except BadPackage as error:
         raise invalid_parameter(str(error)) from error
+    except OSError as error:
+        raise UsageError(
+            f"{account.code_folder}: the code cannot be kept there: {error.strerror}",
+            remedy="make room for it, or give another --state-dir",
+        ) from error
 
 
 def _with_code(version: Version, package: Package) -> Version:

@@ -1,6 +1,7 @@
 """Invoke and InvokeAsync: a function is run, or its event is taken to be run later."""
 
 import base64
+import json
 from collections.abc import Sequence
 from typing import Final, assert_never
 
@@ -18,6 +19,7 @@ from edgeproxy.entrypoints.lambda_api.answers import (
     validation_error,
 )
 from edgeproxy.entrypoints.lambda_api.calls import Call
+from edgeproxy.entrypoints.lambda_api.constraints import one_of
 from edgeproxy.entrypoints.lambda_api.names import Named, parse_name
 from edgeproxy.exchange.model import Decision, Exchange, Step
 from edgeproxy.http.body import BodyTooLarge, BytesBody
@@ -32,17 +34,16 @@ from edgeproxy.runtimes.invocation import (
 )
 
 __all__ = [
-    "LOG_TYPES",
     "InvokeOperations",
-    "choice",
     "client_context",
     "log_tail",
+    "modes",
     "read_event",
     "throttled",
 ]
 
 _TYPES: Final = ("Event", "RequestResponse", "DryRun")
-LOG_TYPES: Final = ("None", "Tail")
+_LOG_TYPES: Final = ("None", "Tail")
 _LARGEST: Final = {"Event": 1_048_576, "RequestResponse": 6_291_456, "DryRun": 6_291_456}
 _PENDING: Final = (
     "The operation cannot be performed at this time. The function is currently in the following "
@@ -51,6 +52,7 @@ _PENDING: Final = (
 """Functions are active at once here: only a fault that is asked for says so (LI-083)."""
 _LARGEST_CONTEXT: Final = 3583
 _LOG_BYTES: Final = 4096
+_TRACEBACK: Final = "\rTraceback (most recent call last):"
 
 
 class InvokeOperations:
@@ -62,8 +64,7 @@ class InvokeOperations:
     async def invoke(self, call: Call, exchange: Exchange) -> Answer:
         """LI-020 to LI-046."""
         headers = call.request.headers
-        kind = choice(headers.get("X-Amz-Invocation-Type"), "invocationType", _TYPES, 1)
-        log = choice(headers.get("X-Amz-Log-Type"), "logType", LOG_TYPES)
+        kind, log = modes(call, _TYPES)
         named = self.find(call)
         exchange.name = named.name
         payload = await read_event(call, kind)
@@ -88,7 +89,9 @@ class InvokeOperations:
                 qualifier=named.qualifier,
                 trace_id=self.passed(named, trace_id),
                 client_context=context,
+                tenant_id=headers.get("X-Amz-Tenant-Id"),
                 request_id=call.request_id,
+                request=call.request,
             )
             self.note(step, named, result)
         return _answer(result, {**sent, **_executed_headers(result, with_log=log == "Tail")})
@@ -155,12 +158,15 @@ class InvokeOperations:
                 assert_never(result)
 
 
-def choice(value: str, name: str, values: Sequence[str], default: int = 0) -> str:
-    """A header's value, one of ``values``."""
-    if value and value not in values:
-        constraint = f"Member must satisfy enum value set: [{', '.join(values)}]"
-        raise validation_error((value, name, constraint))
-    return value or values[default]
+def modes(call: Call, types: tuple[str, ...]) -> tuple[str, str]:
+    """How to invoke, one of ``types``, and which log to answer with (LI-020, LI-005)."""
+    headers = call.request.headers
+    kind = headers.get("X-Amz-Invocation-Type") or "RequestResponse"
+    log = headers.get("X-Amz-Log-Type") or "None"
+    wrong = [*one_of(kind, "invocationType", types), *one_of(log, "logType", _LOG_TYPES)]
+    if wrong:
+        raise validation_error(*wrong)
+    return kind, log
 
 
 async def read_event(call: Call, kind: str) -> bytes:
@@ -178,13 +184,26 @@ async def read_event(call: Call, kind: str) -> bytes:
     if not payload:
         return b"{}"
     try:
-        orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
+        _check_json(payload)
+    except (ValueError, RecursionError) as error:
         raise LambdaError(
             "InvalidRequestContentException",
             f"Could not parse request body into json: Could not parse payload into json: {error}",
         ) from error
     return payload
+
+
+def _check_json(payload: bytes) -> None:
+    """Raises ``ValueError`` for what is no JSON in UTF-8, ``RecursionError`` for too deep a one."""
+    try:
+        orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        # It also refuses numbers of any size and escaped halves of surrogate pairs: JSON (LI-022).
+        json.loads(payload.decode(), parse_int=len, parse_float=len, parse_constant=_no_json)
+
+
+def _no_json(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def client_context(text: str) -> str:
@@ -218,8 +237,13 @@ def _executed_headers(result: InvocationResult, *, with_log: bool) -> dict[str, 
 
 def log_tail(log: Sequence[LogRecord]) -> str:
     """The last 4 KB of an invocation's log, in base64 (LI-042)."""
-    text = "".join(f"{line.message}\n" for line in log)
+    text = "".join(f"{_in_lines(line.message)}\n" for line in log)
     return base64.b64encode(text.encode()[-_LOG_BYTES:]).decode()
+
+
+def _in_lines(message: str) -> str:
+    """A runtime's own record of an error as AWS shows it: in lines (LR-261)."""
+    return message.replace("\r", "\n") if _TRACEBACK in message else message
 
 
 def _answer(result: InvocationResult, headers: dict[str, str]) -> Answer:
@@ -239,4 +263,7 @@ def _answer(result: InvocationResult, headers: dict[str, str]) -> Answer:
 
 def throttled(result: Throttled) -> LambdaError:
     """LI-124."""
-    return LambdaError("TooManyRequestsException", "Rate Exceeded.", Reason=result.reason)
+    error = LambdaError("TooManyRequestsException", "Rate Exceeded.", Reason=result.reason)
+    if result.retry_after_s is not None:
+        error.headers["Retry-After"] = str(result.retry_after_s)
+    return error

@@ -12,7 +12,7 @@ from edgeproxy.entrypoints.lambda_api.answers import (
     validation_error,
 )
 
-__all__ = ["ALIAS_NAME", "Named", "constrained", "parse_name"]
+__all__ = ["ALIAS_NAME", "Named", "constrained", "is_latest", "parse_name"]
 
 _REGION: Final = r"((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?"
 _START: Final = rf"(arn:(aws[a-zA-Z-]*)?:lambda:)?{_REGION}(\d{{12}}:)?(function:)?"

@@ -9,6 +9,7 @@ from edgeproxy.entrypoints.lambda_api.answers import Answer
 from edgeproxy.entrypoints.lambda_api.calls import Call
 from edgeproxy.entrypoints.lambda_api.concurrency import ConcurrencyOperations
 from edgeproxy.entrypoints.lambda_api.event_invoke import EventInvokeOperations
+from edgeproxy.entrypoints.lambda_api.event_source_mappings import EventSourceMappingOperations
 from edgeproxy.entrypoints.lambda_api.functions import FunctionOperations
 from edgeproxy.entrypoints.lambda_api.layers import LayerOperations
 from edgeproxy.entrypoints.lambda_api.permissions import PermissionOperations
@@ -24,6 +25,7 @@ _ALL = "/2015-03-31/functions"
 _ONE = f"{_ALL}/{{FunctionName}}"
 _LAYERS = "/2018-10-31/layers"
 _LAYER = f"{_LAYERS}/{{LayerName}}/versions"
+_MAPPINGS = "/2015-03-31/event-source-mappings"
 _TAGS = "/2017-03-31/tags/{Resource}"
 
 
@@ -58,6 +60,12 @@ def operations(account: LambdaAccount) -> Iterator[tuple[str, str, Operation]]:
     yield "GET", f"{_LAYER}/{{Number}}", layers.get
     yield "DELETE", f"{_LAYER}/{{Number}}", layers.delete
     yield "GET", f"{_LAYER}/{{Number}}/package", layers.package
+    mappings = EventSourceMappingOperations(account)
+    yield "POST", _MAPPINGS, mappings.create
+    yield "GET", _MAPPINGS, mappings.list
+    yield "GET", f"{_MAPPINGS}/{{UUID}}", mappings.get
+    yield "PUT", f"{_MAPPINGS}/{{UUID}}", mappings.update
+    yield "DELETE", f"{_MAPPINGS}/{{UUID}}", mappings.delete
     tags = TagOperations(account)
     yield "GET", _TAGS, tags.list
     yield "POST", _TAGS, tags.tag

@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from edgeproxy.awslambda.account import LambdaAccount
-from edgeproxy.awslambda.policies import Permission, statement_of
+from edgeproxy.awslambda.policies import INVOKE_URL, Permission, statement_of
 from edgeproxy.awslambda.resources import FunctionResource
 from edgeproxy.awslambda.routing import LATEST
 from edgeproxy.entrypoints.lambda_api.answers import (
@@ -26,8 +26,19 @@ __all__ = ["PermissionOperations"]
 
 _MISSING: Final = "The resource you requested does not exist."
 _LARGEST_POLICY: Final = 20 * 1024
-_STATEMENT_ID: Final = r"([a-zA-Z0-9-_]+)"
-_ACTION: Final = r"(lambda:[*]|lambda:[a-zA-Z]+|[*])"
+_REGION: Final = r"((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})"
+_MEMBERS: Final = {
+    "StatementId": (r"([a-zA-Z0-9-_]+)", 100),
+    "Action": (r"(lambda:[*]|lambda:[a-zA-Z]+|[*])", 0),
+    "Principal": (r"[^\s]+", 2048),
+    "SourceArn": (rf"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:{_REGION}?:(\d{{12}})?:(.*)", 0),
+    "SourceAccount": (r"\d{12}", 12),
+    "EventSourceToken": (r"[a-zA-Z0-9._\-]+", 256),
+    "PrincipalOrgID": (r"o-[a-z0-9]{10,32}", 34),
+}
+"""Their patterns and lengths; the first three must be there."""
+_REQUIRED: Final = ("StatementId", "Action", "Principal")
+_AUTH_TYPES: Final = ("NONE", "AWS_IAM")
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
@@ -40,11 +51,7 @@ class PermissionOperations:
     async def add(self, call: Call) -> Answer:
         members = await call.members()
         function, qualifier = self._function(call)
-        wrong = constrained(
-            str(members.get("StatementId", "")), "statementId", _STATEMENT_ID, 100
-        ) + constrained(str(members.get("Action", "")), "action", _ACTION)
-        if wrong:
-            raise validation_error(*wrong)
+        _check(members)
         self._check_revision(function, members.get("RevisionId", ""))
         statements = function.policies.get(qualifier, [])
         sid = members["StatementId"]
@@ -103,8 +110,27 @@ class PermissionOperations:
         self._account.changed()
 
 
+def _check(members: Document) -> None:
+    """Raises what Lambda answers to members that it does not take."""
+    wrong = []
+    for name, (pattern, most) in _MEMBERS.items():
+        value, shown = members.get(name), f"{name[0].lower()}{name[1:]}"
+        if value is not None:
+            wrong += constrained(str(value), shown, pattern, most)
+        elif name in _REQUIRED:
+            wrong.append(("null", shown, "Member must not be null"))
+    auth_type = members.get("FunctionUrlAuthType")
+    if auth_type not in (None, *_AUTH_TYPES):
+        constraint = f"Member must satisfy enum value set: [{', '.join(_AUTH_TYPES)}]"
+        wrong.append((str(auth_type), "functionUrlAuthType", constraint))
+    if wrong:
+        raise validation_error(*wrong)
+    if auth_type and members["Action"] != INVOKE_URL:
+        raise invalid_parameter(f"FunctionUrlAuthType is only supported for {INVOKE_URL} action")
+
+
 def _statement(members: Document, resource: str) -> Document:
-    principal = members.get("Principal", "")
+    principal = members["Principal"]
     if not (_ACCOUNT.fullmatch(principal) or set(principal) & {"*", ".", ":"}):
         raise invalid_parameter(
             "The provided principal was invalid. Please check the principal and try again."

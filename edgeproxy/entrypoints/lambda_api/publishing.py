@@ -5,7 +5,7 @@ from dataclasses import replace
 from hashlib import blake2b
 
 from edgeproxy.awslambda.account import LambdaAccount
-from edgeproxy.awslambda.packages import frozen_copy, package_of
+from edgeproxy.awslambda.packages import code_of, frozen_copy
 from edgeproxy.awslambda.resources import Document, FunctionResource, Version
 from edgeproxy.entrypoints.lambda_api.answers import LambdaError
 
@@ -28,9 +28,7 @@ async def publish(account: LambdaAccount, function: FunctionResource, descriptio
     latest = function.latest
     if not latest.code_sha256:
         # Code that is run where it lies is copied, so that no edit reaches the version.
-        package = await asyncio.to_thread(
-            frozen_copy, package_of(latest.spec.code_root), account.code_folder
-        )
+        package = await asyncio.to_thread(frozen_copy, await code_of(latest), account.code_folder)
         latest = replace(
             latest,
             spec=replace(latest.spec, code_root=package.folder),

@@ -12,11 +12,10 @@ from edgeproxy.awslambda.streaming import StreamBroken, Streamed, streamed
 from edgeproxy.entrypoints.lambda_api.answers import Answer
 from edgeproxy.entrypoints.lambda_api.calls import Call
 from edgeproxy.entrypoints.lambda_api.invoke import (
-    LOG_TYPES,
     InvokeOperations,
-    choice,
     client_context,
     log_tail,
+    modes,
     read_event,
     throttled,
 )
@@ -45,8 +44,7 @@ class StreamingOperations:
     async def invoke(self, call: Call, exchange: Exchange) -> Answer:
         """Answers with the function's first byte, or when it has ended without one."""
         headers = call.request.headers
-        kind = choice(headers.get("X-Amz-Invocation-Type"), "invocationType", _TYPES)
-        log = choice(headers.get("X-Amz-Log-Type"), "logType", LOG_TYPES)
+        kind, log = modes(call, _TYPES)
         named = self._invoking.find(call)
         exchange.name = named.name
         payload = await read_event(call, kind)
@@ -59,9 +57,11 @@ class StreamingOperations:
             named.name,
             payload,
             qualifier=named.qualifier,
-            trace_id=trace_id,
+            trace_id=self._invoking.passed(named, trace_id),
             client_context=context,
+            tenant_id=headers.get("X-Amz-Tenant-Id"),
             request_id=call.request_id,
+            request=call.request,
         )
         with exchange.step("function", before=call.request) as step:
             begun = await streamed(self._account.tasks, lambda sink: invoke(sink=sink))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from edgeproxy.awslambda.account import LambdaAccount
-from edgeproxy.awslambda.model import Cors, FunctionUrl
+from edgeproxy.awslambda.model import FunctionUrl
 from edgeproxy.awslambda.resources import FunctionResource, UrlConfig
 from edgeproxy.entrypoints.lambda_api.answers import (
     Answer,
@@ -17,6 +17,7 @@ from edgeproxy.entrypoints.lambda_api.answers import (
 from edgeproxy.entrypoints.lambda_api.calls import Call, Document, page
 from edgeproxy.entrypoints.lambda_api.finding import named_by
 from edgeproxy.entrypoints.lambda_api.names import constrained
+from edgeproxy.entrypoints.lambda_api.url_cors import cors_document, cors_of
 
 __all__ = ["UrlOperations"]
 
@@ -25,12 +26,6 @@ _MISSING: Final = "The resource you requested does not exist."
 _MODES: Final = ("RESPONSE_STREAM", "BUFFERED")
 _AUTH_TYPES: Final = ("AWS_IAM", "NONE")
 _MOST_LISTED: Final = 50
-_CORS: Final = {
-    "AllowOrigins": "allow_origins",
-    "AllowMethods": "allow_methods",
-    "AllowHeaders": "allow_headers",
-    "ExposeHeaders": "expose_headers",
-}
 
 
 class UrlOperations:
@@ -134,7 +129,7 @@ class UrlOperations:
             "InvokeMode": url.invoke_mode,
         }
         if url.cors is not None:
-            document["Cors"] = _cors_document(url.cors)
+            document["Cors"] = cors_document(url.cors)
         return document
 
 
@@ -159,29 +154,5 @@ def _changed(url: FunctionUrl, members: Document) -> FunctionUrl:
     if "InvokeMode" in members:
         changes["invoke_mode"] = _one_of(members["InvokeMode"], "invokeMode", _MODES)
     if "Cors" in members:
-        changes["cors"] = _cors(members["Cors"])
+        changes["cors"] = cors_of(members["Cors"])
     return replace(url, **changes)
-
-
-def _cors(members: Document) -> Cors | None:
-    if not members:
-        return None
-    lists = {attribute: tuple(members.get(name, ())) for name, attribute in _CORS.items()}
-    return Cors(
-        **lists,
-        allow_credentials=members.get("AllowCredentials", False),
-        max_age_s=members.get("MaxAge"),
-    )
-
-
-def _cors_document(cors: Cors) -> Document:
-    document: Document = {
-        name: list(getattr(cors, attribute))
-        for name, attribute in _CORS.items()
-        if getattr(cors, attribute)
-    }
-    if cors.allow_credentials:
-        document["AllowCredentials"] = True
-    if cors.max_age_s is not None:
-        document["MaxAge"] = cors.max_age_s
-    return document

@@ -3,7 +3,7 @@
 from typing import Final
 
 from edgeproxy.awslambda.account import LambdaAccount
-from edgeproxy.awslambda.packages import package_of
+from edgeproxy.awslambda.packages import code_of
 from edgeproxy.awslambda.resources import FunctionResource
 from edgeproxy.awslambda.routing import LATEST
 from edgeproxy.entrypoints.lambda_api.answers import (
@@ -17,7 +17,7 @@ from edgeproxy.entrypoints.lambda_api.answers import (
 )
 from edgeproxy.entrypoints.lambda_api.calls import Call, Document, page
 from edgeproxy.entrypoints.lambda_api.configuration import READY, configuration
-from edgeproxy.entrypoints.lambda_api.finding import find, find_named
+from edgeproxy.entrypoints.lambda_api.finding import find, find_named, updating
 from edgeproxy.entrypoints.lambda_api.names import ALIAS_NAME, constrained
 from edgeproxy.entrypoints.lambda_api.publishing import check_revision, publish
 
@@ -38,16 +38,16 @@ class VersionOperations:
         account, function = self._account, find(self._account, call)
         latest = function.latest
         check_revision(latest, members)
-        current = latest.code_sha256 or package_of(latest.spec.code_root).sha256
-        given = members.get("CodeSha256")
-        if given and given != current:
-            raise invalid_parameter(
-                f"CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST "
-                f"({current}). Please try again with the CodeSHA256 in $LATEST."
-            )
-        version = await publish(account, function, members.get("Description", ""))
-        account.put(function)
-        document = configuration(account, function, version, version.spec.version, READY)
+        with updating(account, function):
+            given, current = members.get("CodeSha256"), (await code_of(latest)).sha256
+            if given and given != current:
+                raise invalid_parameter(
+                    f"CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST "
+                    f"({current}). Please try again with the CodeSHA256 in $LATEST."
+                )
+            version = await publish(account, function, members.get("Description", ""))
+            account.put(function)
+        document = await configuration(account, function, version, version.spec.version, READY)
         return json_answer(document, 201)
 
     async def list(self, call: Call) -> Answer:
@@ -55,7 +55,7 @@ class VersionOperations:
         items: list[tuple[str, object]] = [
             (
                 version.spec.version,
-                configuration(account, function, version, version.spec.version, {}),
+                await configuration(account, function, version, version.spec.version, {}),
             )
             for version in (function.latest, *function.published.values())
         ]

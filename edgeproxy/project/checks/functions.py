@@ -18,15 +18,19 @@ __all__ = [
     "check_comment",
     "check_edge_function",
     "check_key_value_store",
-    "check_memory",
     "check_published",
     "check_qualifier",
     "check_runtime",
+    "check_setting",
     "has_handler",
 ]
 
 EDGE_REGION = "us-east-1"
-_MEMORY_MB = (128, 10_240)
+_SETTINGS = {
+    "MemorySize": ("LE-LIM-04", "memorySize", 128, 10_240, "MB"),
+    "Timeout": ("LR-184", "timeout", 1, 900, "seconds"),
+    "EphemeralStorage": ("LR-320", "ephemeralStorage.size", 512, 10_240, "MB"),
+}
 _RETIRED = re.compile(r"nodejs(?:\d|1[0-8])\.x|python3\.[0-8]")
 _VIEWER_EVENTS = frozenset({EventType.VIEWER_REQUEST, EventType.VIEWER_RESPONSE})
 _TIMEOUT_S = 30
@@ -62,16 +66,16 @@ def check_account(rule: str, account: str, own: str, place: Place) -> Iterator[C
         )
 
 
-def check_memory(memory_mb: int, place: Place) -> Iterator[CheckFinding]:
-    """LE-LIM-04: what Lambda gives to any function."""
-    low, high = _MEMORY_MB
-    if not low <= memory_mb <= high:
+def check_setting(name: str, value: int, place: Place) -> Iterator[CheckFinding]:
+    """LE-LIM-04, LR-184, LR-320: what Lambda gives to any function."""
+    rule, member, low, high, unit = _SETTINGS[name]
+    if not low <= value <= high:
         yield CheckFinding(
-            "LE-LIM-04",
+            rule,
             place,
-            f"InvalidParameterValueException: Value {memory_mb} at 'memorySize' failed to satisfy "
-            f"constraint: it must be {low} to {high} MB.",
-            f"set MemorySize from {low} to {high}",
+            f"InvalidParameterValueException: Value {value} at '{member}' failed to satisfy "
+            f"constraint: it must be {low} to {high} {unit}.",
+            f"set {name} from {low} to {high}",
         )
 
 

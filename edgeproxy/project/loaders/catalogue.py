@@ -6,6 +6,7 @@ from typing import Protocol
 
 from edgeproxy.awslambda.model import EventInvokeConfig, FunctionDefinition
 from edgeproxy.awslambda.policies import Statement
+from edgeproxy.awslambda.routing import LATEST
 from edgeproxy.distribution.deployment import ContinuousDeploymentPolicy
 from edgeproxy.distribution.field_encryption import FieldLevelEncryption
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
@@ -44,16 +45,37 @@ class LambdaFunction:
     trusted: tuple[str, ...] | None = None
     versions: set[str] = field(default_factory=set)
     aliases: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    provisioned: dict[str, int] = field(default_factory=dict)
     policies: dict[str, tuple[Statement, ...]] = field(default_factory=dict)
     """By qualifier, empty for none."""
     event_invoke: dict[str, EventInvokeConfig] = field(default_factory=dict)
     """By qualifier, ``$LATEST`` for none."""
+
+    def note_qualifier(
+        self, section: Section, name: str, qualifier: str, *, rule: str, remedy: str
+    ) -> None:
+        """Property ``name`` asks for a version, which exists from then on, or for an alias.
+
+        Raises :class:`DefinitionError` for an unknown alias.
+        """
+        if qualifier.isdigit():
+            self.versions.add(qualifier)
+        elif qualifier not in ("", LATEST, *self.aliases):
+            raise section.error(
+                name,
+                f"the function {self.definition.name} has no alias {qualifier!r}",
+                rule=rule,
+                remedy=remedy,
+            )
 
     def finished(self) -> FunctionDefinition:
         return replace(
             self.definition,
             versions=tuple(sorted(self.versions, key=int)),
             aliases=dict(self.aliases),
+            weights=dict(self.weights),
+            provisioned=dict(self.provisioned),
             policies=dict(self.policies),
             event_invoke=dict(self.event_invoke),
         )
@@ -116,13 +138,11 @@ class Catalogue:
             )
         if need_code and function.no_code is not None:
             raise function.no_code
-        if arn.qualifier.isdigit():
-            function.versions.add(arn.qualifier)
-        elif arn.qualifier not in ("", "$LATEST") and arn.qualifier not in function.aliases:
-            raise section.error(
-                name,
-                f"the function {arn.name} has no alias {arn.qualifier!r}",
-                rule="CDN-CFG-272",
-                remedy="declare an AWS::Lambda::Alias, with SAM an AutoPublishAlias",
-            )
+        function.note_qualifier(
+            section,
+            name,
+            arn.qualifier,
+            rule="CDN-CFG-272",
+            remedy="declare an AWS::Lambda::Alias, with SAM an AutoPublishAlias",
+        )
         return function, arn

@@ -14,12 +14,24 @@ from edgeproxy.project import identifiers
 from edgeproxy.project.checks.counts import check_custom_policies
 from edgeproxy.project.checks.deployment import check_pairs
 from edgeproxy.project.checks.distribution import check_caller_reference
+from edgeproxy.project.loaders.aliases import (
+    PROVISIONED,
+    read_alias,
+    read_provisioned,
+    read_serverless_provisioned,
+    read_version,
+)
 from edgeproxy.project.loaders.catalogue import Catalogue
+from edgeproxy.project.loaders.code_deploy import CODE_DEPLOY, read_code_deploy
 from edgeproxy.project.loaders.distribution import Identifiers, read_distribution
 from edgeproxy.project.loaders.edge_resources import read_edge_resources
 from edgeproxy.project.loaders.event_invoke import (
     read_event_invoke_config,
     read_serverless_event_invoke,
+)
+from edgeproxy.project.loaders.event_source_mappings import (
+    EVENT_SOURCE_MAPPING,
+    read_event_source_mappings,
 )
 from edgeproxy.project.loaders.field_encryption import (
     read_field_encryption,
@@ -27,10 +39,8 @@ from edgeproxy.project.loaders.field_encryption import (
 )
 from edgeproxy.project.loaders.functions import (
     LAMBDA_FUNCTIONS,
-    read_alias,
     read_function,
     read_function_url,
-    read_version,
 )
 from edgeproxy.project.loaders.layers import LAYERS, read_layers
 from edgeproxy.project.loaders.load_balancers import read_load_balancers
@@ -59,6 +69,7 @@ __all__ = ["load_templates"]
 _BUCKET_DEPLOYMENT = "Custom::CDKBucketDeployment"
 _READ = (
     *LAMBDA_FUNCTIONS,
+    PROVISIONED,
     *(f"AWS::Lambda::{kind}" for kind in ("Version", "Alias", "Url", "EventInvokeConfig")),
     *(
         f"AWS::CloudFront::{kind}"
@@ -80,13 +91,14 @@ _REFERRED_TO = (
     _BUCKET_DEPLOYMENT,
     *LOG_DELIVERIES,
     *PERMISSIONS,
+    EVENT_SOURCE_MAPPING,
+    *CODE_DEPLOY,
     "AWS::SSM::Parameter",
     "Custom::CrossRegionExportReader",
     "Custom::CrossRegionExportWriter",
     "Custom::CrossRegionStringParameterReader",
 )
 _NOT_READ = {
-    "AWS::Lambda::EventSourceMapping": "queues and streams do not call functions here",
     "AWS::CloudFormation::Stack": "nested stacks are not read; give their template as TARGET",
     "AWS::Serverless::Application": "nested applications are not read",
     "AWS::Serverless::Api": "API gateways do not run here; map the origin with --origin",
@@ -128,6 +140,7 @@ def load_templates(templates: Sequence[Template], notes: Notes, options: LoadOpt
         for template in templates
         for resource in template.resources("AWS::Lambda::Url")
     }
+    mappings = read_event_source_mappings(templates, catalogue)
     knows_policies = read_permissions(templates, catalogue)
     load_balancers = {each.logical_id: each for each in read_load_balancers(templates, catalogue)}
     declared = {
@@ -165,6 +178,7 @@ def load_templates(templates: Sequence[Template], notes: Notes, options: LoadOpt
         key_value_stores=stores,
         function_urls=urls,
         load_balancers=load_balancers,
+        event_source_mappings=mappings,
         report=notes.report,
         sources=tuple(dict.fromkeys([*sources, *options.public_keys.values()])),
     )
@@ -187,11 +201,16 @@ def _read_functions(
     for template in templates:
         for resource in template.resources("AWS::Lambda::Alias"):
             read_alias(resource, catalogue)
+        for resource in template.resources(SERVERLESS_FUNCTION):
+            read_serverless_provisioned(resource, template, catalogue)
     for template in templates:
+        for resource in template.resources(PROVISIONED):
+            read_provisioned(resource, catalogue)
         for resource in template.resources("AWS::Lambda::EventInvokeConfig"):
             read_event_invoke_config(resource, catalogue)
         for resource in template.resources(SERVERLESS_FUNCTION):
             read_serverless_event_invoke(resource, template, catalogue)
+    read_code_deploy(templates, catalogue)
 
 
 def _require_stores(stores: Mapping[str, KeyValueStore], options: LoadOptions) -> None:

@@ -8,11 +8,12 @@ import os
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from edgeproxy.errors import DefinitionError, Place
+from edgeproxy.errors import DefinitionError, Place, UsageError, reason
 from edgeproxy.project.loaders.sam import SERVERLESS_FUNCTION
 from edgeproxy.project.loaders.section import Section
 from edgeproxy.project.loaders.template import Resource, Template
@@ -217,27 +218,38 @@ def _sources(folder: Path) -> Iterator[Path]:
 # what is written into the state folder
 
 
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise UsageError(
+            f"{folder}: code cannot be kept there: {reason(error)}",
+            remedy="make room for it, or give another --state-dir",
+        ) from error
+
+
 def _inline(text: str, runtime: str, state_dir: Path) -> Code:
     """Inline code is the module ``index`` (CDN-CFG-276)."""
     name = "index.py" if runtime.startswith("python") else "index.js"
     folder = state_dir / "code" / blake2b(f"{name}\n{text}".encode(), digest_size=16).hexdigest()
     file = folder / name
     if not file.exists():
-        folder.mkdir(parents=True, exist_ok=True)
         # Another process may be writing the same file: each writes its own, the last one stays.
-        handle, temporary = tempfile.mkstemp(dir=folder)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(file)
+        with _kept_in(folder):
+            handle, temporary = tempfile.mkstemp(dir=folder)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            Path(temporary).replace(file)
     return Code(folder.resolve(), inline=True)
 
 
 def _unpacked(archive: Path, state_dir: Path) -> Path:
     folder = state_dir / "code" / blake2b(archive.read_bytes(), digest_size=16).hexdigest()
     if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent))
-        with zipfile.ZipFile(archive) as opened:
+        with _kept_in(folder.parent), zipfile.ZipFile(archive) as opened:
+            temporary = Path(tempfile.mkdtemp(dir=folder.parent))
             opened.extractall(temporary)
         try:
             temporary.rename(folder)

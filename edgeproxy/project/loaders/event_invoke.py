@@ -6,7 +6,7 @@ for the alias that it publishes, if it does. SAM makes the queue or topic that i
 
 from collections.abc import Iterator
 
-from edgeproxy.awslambda.model import EventInvokeConfig
+from edgeproxy.awslambda.model import EventInvokeConfig, is_fifo, takes_dead_letters
 from edgeproxy.awslambda.routing import LATEST
 from edgeproxy.project.identifiers import Identity, parse_function_arn
 from edgeproxy.project.loaders.catalogue import Catalogue, LambdaFunction
@@ -28,12 +28,12 @@ def dead_letter_arn(properties: Section) -> str:
     arn = config.text("TargetArn", "")
     kind = config.choice("Type", ("SQS", "SNS"), "").lower()
     service = _service(arn)
-    if arn and (service not in ("sqs", "sns") or kind not in ("", service)):
+    if arn and (not takes_dead_letters(arn) or kind not in ("", service)):
         raise config.error(
             "TargetArn",
             f"{arn} is no target of a dead-letter queue",
             rule="LI-170",
-            remedy="the ARN of an SQS queue or an SNS topic",
+            remedy="the ARN of a standard SQS queue or SNS topic, which is not FIFO",
         )
     config.finish()
     return arn
@@ -44,15 +44,13 @@ def read_event_invoke_config(resource: Resource, catalogue: Catalogue) -> None:
     properties = resource.properties
     function, arn = catalogue.lambda_function(properties, "FunctionName", need_code=False)
     qualifier = properties.text("Qualifier", arn.qualifier) or LATEST
-    if qualifier.isdigit():
-        function.versions.add(qualifier)
-    elif qualifier not in (LATEST, *function.aliases):
-        raise properties.error(
-            "Qualifier",
-            f"the function {arn.name} has no alias {qualifier!r}",
-            rule="LI-155",
-            remedy="name a version, an alias or $LATEST",
-        )
+    function.note_qualifier(
+        properties,
+        "Qualifier",
+        qualifier,
+        rule="LI-155",
+        remedy="name a version, an alias or $LATEST",
+    )
     function.event_invoke[qualifier] = _config(properties, function, catalogue)
     properties.finish()
 
@@ -143,6 +141,9 @@ def _refused(
         elif target is None or target.name not in catalogue.lambda_functions:
             message = f"The destination ARN {arn} is invalid."
             yield CheckFinding("LI-198", place, message, "name a function of this definition")
+    elif is_fifo(arn):
+        message = f"{arn} is FIFO, and destinations are standard queues and topics"
+        yield CheckFinding("LI-190", place, message, "name one that is not FIFO")
     elif service == "s3" and name == "OnSuccess":
         message = "an S3 bucket is told of failures only"
         yield CheckFinding("LI-190", place, message, "name a queue, a topic, a bus or a function")

@@ -10,10 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
 from edgeproxy.distribution.field_encryption import (
     FORM,
     EncryptionEntity,
@@ -150,6 +146,11 @@ def _profile(section: Section, keys: Mapping[str, tuple[str, str]]) -> Encryptio
 
 def _key(section: Section) -> tuple[str, str]:
     """The key's name and its PEM (CDN-FLE-03)."""
+    # Few definitions have such keys, and the library is large.
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
     config = section.required_section("PublicKeyConfig")
     pem = config.text("EncodedKey")
     try:

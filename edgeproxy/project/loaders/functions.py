@@ -1,4 +1,4 @@
-"""Reads Lambda functions, versions, aliases and function URLs, also SAM's (CDN-CFG-270 to 278)."""
+"""Reads Lambda functions and function URLs, also SAM's (CDN-CFG-270 to 278)."""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from edgeproxy.awslambda.model import Cors, FunctionDefinition, FunctionUrl
 from edgeproxy.errors import DefinitionError, Place
 from edgeproxy.project.checks.function_urls import check_cors
-from edgeproxy.project.checks.functions import check_memory, check_runtime
+from edgeproxy.project.checks.functions import check_runtime, check_setting
+from edgeproxy.project.checks.variables import check_names
 from edgeproxy.project.identifiers import function_url_id
 from edgeproxy.project.loaders.catalogue import Catalogue, LambdaFunction
 from edgeproxy.project.loaders.code import Code, check_handler, find_code
@@ -23,7 +24,7 @@ from edgeproxy.project.loaders.yaml_source import Items, Table, Value
 from edgeproxy.runtimes.invocation import FunctionSpec
 from edgeproxy.runtimes.log_settings import LEVELS, LogFormat, LogSettings
 
-__all__ = ["LAMBDA_FUNCTIONS", "read_alias", "read_function", "read_function_url", "read_version"]
+__all__ = ["LAMBDA_FUNCTIONS", "read_function", "read_function_url"]
 
 LAMBDA_FUNCTIONS = ("AWS::Lambda::Function", SERVERLESS_FUNCTION)
 
@@ -76,7 +77,12 @@ def read_function(
     if runtime:
         properties.found(check_runtime(runtime, properties.place("Runtime")))
     memory_mb = properties.integer("MemorySize", 128)
-    properties.found(check_memory(memory_mb, properties.place("MemorySize")))
+    timeout_s = properties.integer("Timeout", 3)
+    properties.found(check_setting("MemorySize", memory_mb, properties.place("MemorySize")))
+    properties.found(check_setting("Timeout", timeout_s, properties.place("Timeout")))
+    if (storage := properties.section("EphemeralStorage")) is not None:
+        size_mb = storage.integer("Size")
+        properties.found(check_setting("EphemeralStorage", size_mb, storage.place("Size")))
     features = _refused_features(properties)
     opt = layers_of(properties, layers, code.root, identity.region, options.state_dir)
     spec = FunctionSpec(
@@ -85,7 +91,7 @@ def read_function(
         handler=properties.text("Handler", ""),
         code_root=code.root,
         arn=identity.function_arn(name),
-        timeout_s=properties.integer("Timeout", 3),
+        timeout_s=timeout_s,
         memory_mb=memory_mb,
         environment=_environment(properties.section("Environment")),
         region=identity.region,
@@ -128,16 +134,15 @@ def _ignore(properties: Section, *, image: bool) -> None:
     properties.ignore("functions are in this machine's network", "VpcConfig")
     properties.ignore("functions run on this machine's processor", "Architectures")
     properties.ignore("the disk is this machine's", "EphemeralStorage", "FileSystemConfigs")
-    properties.ignore("environments start on demand", "ProvisionedConcurrencyConfig", "SnapStart")
+    properties.section("ProvisionedConcurrencyConfig")
+    properties.ignore("environments start on demand", "SnapStart")
     properties.ignore("nothing is encrypted here", "KmsKeyArn", "SourceKMSKeyArn")
     properties.ignore("the runtime is the one installed here", "RuntimeManagementConfig")
     if not image:
         properties.ignore("only zip packages run here", "PackageType", "ImageConfig", "ImageUri")
     properties.section("EventInvokeConfig")
-    properties.ignore(
-        "API gateways, schedules and queues do not run here; use a function URL", "Events"
-    )
-    properties.ignore("an alias runs its newest version at once", "DeploymentPreference")
+    properties.section("Events")
+    properties.section("DeploymentPreference")
     properties.ignore(
         "environments are sized by MemorySize", "CapacityProviderConfig", "FunctionScalingConfig"
     )
@@ -158,7 +163,10 @@ def _environment(environment: Section | None) -> tuple[tuple[str, str], ...]:
         return ()
     variables = environment.section("Variables")
     environment.finish()
-    return tuple((name, variables.text(name, "")) for name in variables.values) if variables else ()
+    if variables is None:
+        return ()
+    environment.found(check_names(variables.values, environment.place("Variables")))
+    return tuple((name, variables.text(name, "")) for name in variables.values)
 
 
 def _log_settings(config: Section | None) -> LogSettings:
@@ -249,39 +257,6 @@ def _services(document: Value, template: Template) -> tuple[str, ...] | None:
 
 def _items(value: Value) -> list[Value]:
     return value if isinstance(value, Items) else [] if value is None else [value]
-
-
-def read_version(resource: Resource, template: Template, catalogue: Catalogue) -> None:
-    """Note that a function has this version; its number is its place among its versions."""
-    properties = resource.properties
-    function, _ = catalogue.lambda_function(properties, "FunctionName", need_code=False)
-    function.versions.add(template.named(resource.logical_id).version())
-    if properties.has("ProvisionedConcurrencyConfig"):
-        place = properties.place("ProvisionedConcurrencyConfig")
-        function.features = {**function.features, "ProvisionedConcurrencyConfig": place}
-    properties.ignore(NOT_TRAFFIC, "Description", "CodeSha256")
-    properties.ignore(
-        "environments start on demand", "ProvisionedConcurrencyConfig", "FunctionScalingConfig"
-    )
-    properties.ignore("the runtime is the one installed here", "RuntimePolicy")
-    properties.finish()
-
-
-def read_alias(resource: Resource, catalogue: Catalogue) -> None:
-    properties = resource.properties
-    function, _ = catalogue.lambda_function(properties, "FunctionName", need_code=False)
-    version = properties.text("FunctionVersion")
-    if version.isdigit():
-        function.versions.add(version)
-    function.aliases[properties.text("Name")] = version
-    properties.ignore(NOT_TRAFFIC, "Description")
-    if properties.has("ProvisionedConcurrencyConfig"):
-        place = properties.place("ProvisionedConcurrencyConfig")
-        function.features = {**function.features, "ProvisionedConcurrencyConfig": place}
-    properties.ignore("environments start on demand", "ProvisionedConcurrencyConfig")
-    properties.section("RoutingConfig")
-    properties.approximate("RoutingConfig", "the alias runs its main version; weights do not count")
-    properties.finish()
 
 
 def read_function_url(resource: Resource, catalogue: Catalogue) -> FunctionUrl:

@@ -60,11 +60,20 @@ def _read(resource: Resource, catalogue: Catalogue) -> None:
         properties.text("Principal"),
         source_arn=properties.text("SourceArn", ""),
         source_account=properties.text("SourceAccount", ""),
-        url_auth_type=properties.text("FunctionUrlAuthType", ""),
+        url_auth_type=properties.choice("FunctionUrlAuthType", ("NONE", "AWS_IAM"), ""),
         organization=properties.text("PrincipalOrgID", ""),
         event_source_token=properties.text("EventSourceToken", ""),
         via_function_url=properties.boolean("InvokedViaFunctionUrl") if via_url else None,
     )
+    if permission.url_auth_type and permission.action != INVOKE_URL:
+        finding = CheckFinding(
+            "LI-214",
+            properties.place("FunctionUrlAuthType"),
+            "InvalidParameterValueException: FunctionUrlAuthType is only supported for "
+            f"{INVOKE_URL} action",
+            "leave it out, or say InvokedViaFunctionUrl: true",
+        )
+        properties.found([finding])
     properties.finish()
     statement = statement_of(permission, _resource(function, qualifier))
     function.policies[qualifier] = (*function.policies.get(qualifier, ()), statement)

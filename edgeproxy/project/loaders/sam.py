@@ -5,6 +5,11 @@ them: ``FunctionUrlConfig`` on ``Api`` makes ``ApiUrl``, ``AutoPublishAlias: liv
 ``ApiAliaslive``, and ``Api.Version`` and ``Api.Alias`` may be referred to (CDN-CFG-273, 274).
 """
 
+from edgeproxy.project.loaders.event_source_mappings import (
+    EVENT_SOURCE_MAPPING,
+    POLLED_EVENTS,
+    mapping_of_event,
+)
 from edgeproxy.project.loaders.permissions import OPENS_ITSELF
 from edgeproxy.project.loaders.section import Section
 from edgeproxy.project.loaders.template import Template
@@ -29,6 +34,7 @@ def expand_serverless(template: Template) -> None:
         _declare_alias(template, resource.logical_id, section, properties)
         _declare_url(template, resource.logical_id, section, properties)
         _declare_implicit_apis(template, properties)
+        _declare_mappings(template, resource.logical_id, section, properties)
 
 
 def _merged(defaults: Table, own: Table) -> Table:
@@ -95,6 +101,26 @@ def _declare_url(template: Template, function: str, section: Section, properties
         table.put(key, value, config.values.lines[key])
     url = Section(template.source, table, config.path)
     template.declare(f"{function}Url", "AWS::Lambda::Url", section, url)
+
+
+def _declare_mappings(
+    template: Template, function: str, section: Section, properties: Section
+) -> None:
+    """The event source mappings of events that are polled; their IDs join both names."""
+    events = properties.section("Events")
+    if events is None:
+        return
+    for name in events.values:
+        event = events.required_section(name)
+        if event.text("Type", "") in POLLED_EVENTS:
+            alias = f"{function}.Alias"
+            target = _intrinsic("Ref", alias if alias in template.aliases else function)
+            source = event.required_section("Properties")
+            made = Section(template.source, mapping_of_event(event, source, target), source.path)
+            template.declare(f"{function}{name}", EVENT_SOURCE_MAPPING, section, made)
+        else:
+            why = "API gateways and schedules do not run here; use a function URL"
+            events.ignore(why, name)
 
 
 def _declare_implicit_apis(template: Template, properties: Section) -> None:

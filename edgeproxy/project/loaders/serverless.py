@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgeproxy.errors import DefinitionError, Place
 from edgeproxy.project.identifiers import Identity
+from edgeproxy.project.loaders.event_source_mappings import EVENT_SOURCE_MAPPING
 from edgeproxy.project.loaders.options import LoadOptions
 from edgeproxy.project.loaders.permissions import OPENS_ITSELF
 from edgeproxy.project.loaders.section import Section, Source
@@ -19,6 +20,7 @@ from edgeproxy.project.loaders.serverless_events import (
     put,
 )
 from edgeproxy.project.loaders.serverless_resources import attach, code_folder, merge
+from edgeproxy.project.loaders.serverless_sources import SOURCES, mapping_of
 from edgeproxy.project.loaders.serverless_variables import Variables
 from edgeproxy.project.loaders.template import Template
 from edgeproxy.project.loaders.yaml_source import Items, Table, Value
@@ -157,19 +159,29 @@ class _Service:
         else:
             self._environment(given, properties)
         self._declare(logical_id, "AWS::Lambda::Function", properties, given)
-        if is_edge:
+        provisioned = given.optional_integer("provisionedConcurrency")
+        if is_edge or provisioned:
             number = put(Table(given.values.line), FunctionName=put(Table(), Ref=logical_id))
             number.path = f"{properties.path}.version"
             self._declare(version, "AWS::Lambda::Version", number, given)
+        alias = f"{base}ProvConcLambdaAlias" if provisioned else ""
+        if provisioned:
+            self._provisioned_alias(alias, provisioned, logical_id, version, given)
         for event in given.sections("events"):
             if "cloudFront" in event.values:
                 inner = event.required_section("cloudFront")
                 self._check_limits(inner, properties, given)
                 events.add(inner, version)
+            elif kind := next((each for each in SOURCES if each in event.values), ""):
+                mapping = mapping_of(event, kind, put(Table(), Ref=alias or logical_id))
+                prefix = f"{base}EventSourceMapping"
+                count = sum(each.startswith(prefix) for each in self._resources)
+                mapped = f"{prefix}{kind.upper()}{count + 1}"
+                self._declare(mapped, EVENT_SOURCE_MAPPING, mapping, given)
             else:
-                event.ignore("API gateways, schedules and queues do not run here; use url: true",
+                event.ignore("API gateways and schedules do not run here; use url: true",
                              *event.values)  # fmt: skip
-        self._url(name, logical_id, given)
+        self._url(name, logical_id, given, alias or logical_id)
         several = isinstance(own.get("lambdaAtEdge"), Items)
         if own.get("lambdaAtEdge") is not None:
             listed = given.sections("lambdaAtEdge") if several else [
@@ -240,7 +252,25 @@ class _Service:
                     ]
                 )
 
-    def _url(self, name: str, logical_id: str, given: Section) -> None:
+    def _provisioned_alias(
+        self, alias: str, amount: int, function: str, version: str, given: Section
+    ) -> None:
+        """The alias that the framework makes for ``provisionedConcurrency``."""
+        line = given.values.lines.get("provisionedConcurrency")
+        config = put(Table(line), ProvisionedConcurrentExecutions=amount)
+        config.words["ProvisionedConcurrentExecutions"] = ""
+        made = put(
+            Table(line),
+            FunctionName=put(Table(), Ref=function),
+            FunctionVersion=put(Table(), **{"Fn::GetAtt": _items(version, "Version")}),
+            Name="provisioned",
+            ProvisionedConcurrencyConfig=config,
+        )
+        made.path = given.path
+        made.words["ProvisionedConcurrencyConfig"] = "provisionedConcurrency"
+        self._declare(alias, "AWS::Lambda::Alias", made, given)
+
+    def _url(self, name: str, logical_id: str, given: Section, target: str) -> None:
         url = given.values.get("url")
         if url in (None, False):
             return
@@ -250,7 +280,7 @@ class _Service:
         iam = config is not None and config.text("authorizer", "") == "aws_iam"
         put(
             made,
-            TargetFunctionArn=put(Table(), Ref=logical_id),
+            TargetFunctionArn=put(Table(), Ref=target),
             AuthType="AWS_IAM" if iam else "NONE",
         )
         made.put(OPENS_ITSELF, True, None)
@@ -316,7 +346,7 @@ class _Service:
 
 _READ = (
     "handler", "name", "events", "url", "lambdaAtEdge", "environment", "vpc", "package", "image",
-    "description", "tags",
+    "description", "tags", "provisionedConcurrency",
 )  # fmt: skip
 
 

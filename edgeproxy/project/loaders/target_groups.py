@@ -38,16 +38,20 @@ def _target_group(resource: Resource, arn: str, catalogue: Catalogue) -> TargetG
         attributes.ignore_others("targets are drawn at random")
         return _address_group(resource, arn, targets)
     attributes.ignore_others("it does not apply to functions")  # AL-006
-    if len(targets) != 1:
+    if len(targets) > 1:
         raise properties.error(
             "Targets",
             f"a target group of type lambda has one target, not {len(targets)}",
             rule="AL-001",
             remedy="name one function in Targets",
         )
-    function, target = catalogue.lambda_function(targets[0], "Id")
-    targets[0].ignore(NETWORK, "Port", "AvailabilityZone")
-    targets[0].finish()
+    function = qualifier = ""
+    for target in targets:  # Without one, the load balancer answers 503 itself (AL-100).
+        invoked, reference = catalogue.lambda_function(target, "Id")
+        function = invoked.definition.name
+        qualifier = reference.qualifier.replace("$LATEST", "")
+        target.ignore(NETWORK, "Port", "AvailabilityZone")
+        target.finish()
     properties.ignore("a function has neither", "Port", "Protocol")
     properties.ignore("a function is checked by invoking it", *_OF_ADDRESSES)
     health_check = _health_check(properties, HealthCheck(), default=False)
@@ -55,8 +59,8 @@ def _target_group(resource: Resource, arn: str, catalogue: Catalogue) -> TargetG
     return TargetGroup(
         logical_id=resource.logical_id,
         arn=arn,
-        function=function.definition.name,
-        qualifier=target.qualifier.replace("$LATEST", ""),
+        function=function,
+        qualifier=qualifier,
         multi_value_headers=multi_value,
         health_check=health_check,
     )

@@ -75,6 +75,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "aws_cloudfront_function": Kind(f"{_CF}Function"),
     "aws_lambda_function": _LAMBDA,
     "aws_lambda_alias": Kind("AWS::Lambda::Alias"),
+    "aws_lambda_provisioned_concurrency_config": Kind("AWS::Lambda::ProvisionedConcurrencyConfig"),
     "aws_lambda_layer_version": _kind(
         "AWS::Lambda::LayerVersion",
         "layer_name filename s3_bucket s3_key s3_object_version compatible_runtimes "
@@ -90,13 +91,24 @@ KINDS: Final[Mapping[str, Kind]] = {
     "aws_alb_listener_rule": _RULE,
     "aws_lb_target_group": _TARGET_GROUP,
     "aws_alb_target_group": _TARGET_GROUP,
+    "aws_lambda_event_source_mapping": _kind(
+        "AWS::Lambda::EventSourceMapping",
+        "event_source_arn function_name enabled batch_size maximum_batching_window_in_seconds "
+        "parallelization_factor starting_position starting_position_timestamp "
+        "maximum_retry_attempts maximum_record_age_in_seconds bisect_batch_on_function_error "
+        "tumbling_window_in_seconds function_response_types destination_config filter_criteria "
+        "scaling_config",
+    ),
+    "aws_sqs_queue": _kind("AWS::SQS::Queue", "name"),
+    "aws_sns_topic": _kind("AWS::SNS::Topic", "name"),
+    "aws_kinesis_stream": _kind("AWS::Kinesis::Stream", "name"),
+    "aws_dynamodb_table": _kind("AWS::DynamoDB::Table", "name"),
     "aws_s3_bucket": _kind("AWS::S3::Bucket", "bucket"),
     "aws_iam_role": _kind("AWS::IAM::Role", "assume_role_policy"),
 }
 
 NOT_TRANSLATED: Final[Mapping[str, str]] = {
     "aws_lambda_function_event_invoke_config": "AWS::Lambda::EventInvokeConfig",
-    "aws_lambda_event_source_mapping": "AWS::Lambda::EventSourceMapping",
     "aws_api_gateway_rest_api": "AWS::ApiGateway::RestApi",
     "aws_apigatewayv2_api": "AWS::ApiGatewayV2::Api",
     "aws_wafv2_web_acl": "AWS::WAFv2::WebACL",
@@ -120,7 +132,7 @@ MANY: Final = frozenset(
     {
         "origin", "origin_group", "member", "custom_header", "ordered_cache_behavior",
         "custom_error_response", "lambda_function_association", "function_association", "endpoint",
-        "items", "default_action", "action", "condition", "target_group", "query_string",
+        "filter", "items", "default_action", "action", "condition", "target_group", "query_string",
     }
 )  # fmt: skip
 """Blocks that become lists; each other block has one instance (CDN-CFG-332)."""
@@ -135,6 +147,7 @@ _NAMES: Final[Mapping[str, str]] = {
     "lambda_function_association": "LambdaFunctionAssociations",
     "function_association": "FunctionAssociations",
     "endpoint": "EndPoints",
+    "filter": "Filters",
     "target_group": "TargetGroups",
     "logging_config": "Logging",
     "is_ipv6_enabled": "IPV6Enabled",
@@ -176,6 +189,10 @@ _NAMES_IN: Final[Mapping[str, Mapping[str, str]]] = {
     "aws_cloudfront_function": {"code": "FunctionCode", "publish": "AutoPublish"},
     "aws_lambda_function_url": {"function_name": "TargetFunctionArn"},
     "aws_s3_bucket": {"bucket": "BucketName"},
+    "aws_sqs_queue": {"name": "QueueName"},
+    "aws_sns_topic": {"name": "TopicName"},
+    "aws_dynamodb_table": {"name": "TableName"},
+    "on_failure": {"destination_arn": "Destination"},
     "action": _ACTION,
     "default_action": _ACTION,
     "forward": {"stickiness": "TargetGroupStickinessConfig"},
@@ -231,6 +248,10 @@ LINKS: Final[Mapping[str, Mapping[str, str]]] = {
     "aws_lambda_function": {"arn": "Arn", "function_name": ""},
     "aws_lambda_alias": {"arn": ""},
     "aws_lambda_layer_version": {"arn": ""},
+    "aws_sqs_queue": {"arn": "Arn", "url": "", "id": "", "name": "QueueName"},
+    "aws_sns_topic": {"arn": "", "id": ""},
+    "aws_kinesis_stream": {"arn": "Arn"},
+    "aws_dynamodb_table": {"stream_arn": "StreamArn", "arn": "Arn"},
     "aws_lb": {"arn": "", "dns_name": "DNSName"},
     "aws_alb": {"arn": "", "dns_name": "DNSName"},
     "aws_lb_listener": {"arn": ""},

@@ -214,7 +214,7 @@ function contextOf(meta) {
     identity: undefined,
     invokedFunctionArn: meta.arn,
     awsRequestId: meta.requestId,
-    tenantId: undefined,
+    tenantId: meta.tenantId || undefined,
   };
   const getRemainingTimeInMillis = () => meta.deadlineMs - Date.now();
   if (!modern) return { ...environment, ...request, getRemainingTimeInMillis };
@@ -224,7 +224,7 @@ function contextOf(meta) {
 }
 
 function parseMeta(text) {
-  const [id, deadlineMs, offsetS, arn, traceId, ...rest] = text.split('\n');
+  const [id, deadlineMs, offsetS, arn, traceId, tenantId, ...rest] = text.split('\n');
   const client = rest.join('\n');
   requestId = id;
   clockOffsetMs = Number(offsetS) * 1000;
@@ -236,7 +236,7 @@ function parseMeta(text) {
   } catch (error) {
     throw new Error(`Cannot parse ClientContext as json: ${error.message}`);
   }
-  return { requestId: id, deadlineMs: Number(deadlineMs), arn, traceId, clientContext };
+  return { requestId: id, deadlineMs: Number(deadlineMs), arn, traceId, tenantId, clientContext };
 }
 
 function stringify(value) {

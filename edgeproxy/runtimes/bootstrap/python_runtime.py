@@ -154,7 +154,12 @@ class ClientContext:
 
 class LambdaContext:
     def __init__(
-        self, request_id: str, deadline_ms: int, arn: str, client_context: dict[str, Any] | None
+        self,
+        request_id: str,
+        deadline_ms: int,
+        arn: str,
+        tenant_id: str,
+        client_context: dict[str, Any] | None,
     ) -> None:
         environ = os.environ
         self.aws_request_id = request_id
@@ -164,7 +169,7 @@ class LambdaContext:
         self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         self.invoked_function_arn = arn
-        self.tenant_id = None
+        self.tenant_id = tenant_id or None
         self.client_context = None
         self.identity = CognitoIdentity()
         self._deadline_ms = deadline_ms
@@ -313,7 +318,8 @@ def answer(
     dumps: Callable[[Any], str],
 ) -> tuple[bytes, bytes]:
     """The kind and body of the frame that answers one invocation."""
-    request_id, deadline_ms, offset_s, arn, trace_id, client_context = meta.split("\n", 5)
+    request_id, deadline_ms, offset_s, arn, *rest = meta.split("\n", 6)
+    trace_id, tenant_id, client_context = rest
     Moment.request_id, Moment.clock_offset_s = request_id, float(offset_s)
     if trace_id:
         os.environ["_X_AMZN_TRACE_ID"] = trace_id
@@ -325,7 +331,8 @@ def answer(
         except (ValueError, RecursionError) as error:
             raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {error}") from None
         client = parse_client_context(client_context, loads)
-        result = handler(event, LambdaContext(request_id, int(deadline_ms), arn, client))
+        context = LambdaContext(request_id, int(deadline_ms), arn, tenant_id, client)
+        result = handler(event, context)
         if isinstance(result, bytes):
             return b"R", result
         try:

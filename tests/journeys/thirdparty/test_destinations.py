@@ -1,43 +1,27 @@
 """Records of asynchronous invocations in queues, topics, buses and buckets of moto's server."""
 
 import json
-import os
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from edgeproxy.testing import Edge
 from tests.journeys.thirdparty.packages import python_packages
 from tests.support.asynchronous import ACCOUNT, Queue, event_invoke, function, until
 from tests.support.debuggers import free_port
-
-_START_S = 30
+from tests.support.moto_server import Moto, running_moto
 
 
 class Aws:
-    """Clients of moto's server, and a queue ``inbox`` that shows what anything delivers."""
+    """moto's server, and a queue ``inbox`` that shows what anything delivers."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, moto: Moto) -> None:
+        self.url = moto.url
+        self.client = moto.client
         self._inbox = self.client("sqs").create_queue(QueueName="inbox")["QueueUrl"]
         self.inbox_arn = f"arn:aws:sqs:{ACCOUNT}:inbox"
-
-    def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
 
     def received(self) -> dict[str, Any]:
         """The next message, once there is one."""
@@ -55,26 +39,8 @@ class Aws:
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[Aws]:
-    url = f"http://127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", url.rpartition(":")[2]]
-    environment = {**os.environ, "PYTHONPATH": str(python_packages("requirements-moto.txt"))}
-    server = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        deadline = time.monotonic() + _START_S
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/moto-api/data.json").close()
-                break
-            except urllib.error.URLError:
-                assert server.poll() is None, "moto's server ended"
-                assert time.monotonic() < deadline, "moto's server does not answer"
-                time.sleep(0.05)
-        yield Aws(url)
-    finally:
-        server.terminate()
-        server.wait()
+    with running_moto(python_packages("requirements-moto.txt"), free_port()) as moto:
+        yield Aws(moto)
 
 
 def _serve(

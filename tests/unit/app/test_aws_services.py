@@ -29,7 +29,18 @@ def test_each_service_has_an_endpoint_of_its_own() -> None:
         "SQS": "http://told",
         "SNS": "http://all",
         "EVENTBRIDGE": "http://bus",
+        "KINESIS": "http://all",
+        "DYNAMODB": "http://all",
+        "DYNAMODB_STREAMS": "http://all",
     }
+
+
+def test_streams_of_tables_are_where_the_tables_are() -> None:
+    given = Settings(aws_endpoint=("DynamoDB=http://tables",))
+    assert service_endpoints(given, {})["DYNAMODB_STREAMS"] == "http://tables"
+    own = {"AWS_ENDPOINT_URL_DYNAMODB_STREAMS": "http://streams"}
+    variables = {**own, "AWS_ENDPOINT_URL_DYNAMODB": "http://tables"}
+    assert service_endpoints(Settings(), variables)["DYNAMODB_STREAMS"] == "http://streams"
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "host", "http://", "http://u@host", "http://h:x"])

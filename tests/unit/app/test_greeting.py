@@ -51,7 +51,9 @@ def endpoints(*distributions: str) -> dict[str, Any]:
             name: {"url": f"http://127.0.0.1:{9000 + index}", "https_url": None}
             for index, name in enumerate(distributions)
         },
-        "function_urls": {"ApiUrl": {"function": "api", "url": "http://127.0.0.1:8082/"}},
+        "function_urls": {
+            "ApiUrl": {"function": "api", "url": "http://127.0.0.1:8082/", "https_url": None}
+        },
         "load_balancers": {"Alb": {"listeners": [{"port": 80, "url": "http://127.0.0.1:8083"}]}},
     }
 

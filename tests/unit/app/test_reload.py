@@ -5,6 +5,7 @@ import io
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,14 +28,14 @@ CODE = "def handler(event, context): return {}\n"
 class Stage:
     """A program without listeners, its reloader and its console."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **options: Any) -> None:
         self.folder = folder
         (folder / "code").mkdir()
         self.write("code/app.py", CODE.format(1))
         self.write("template.yaml", TEMPLATE.format(name="Fn"))
         self.text = io.StringIO()
         console = Console(self.text)
-        settings = Settings(state_dir=folder / "state")
+        settings = Settings(**{"state_dir": folder / "state", **options})
         self.program = Program(settings, Hub(), console.problem)
         target = str(folder / "template.yaml")
         self.reloader = Reloader(self.program, lambda: load_target(target, settings), console)
@@ -87,6 +88,14 @@ async def test_a_new_definition_and_a_broken_one(stage: Stage) -> None:
     assert await stage.answer("Other") == b"1"
 
 
+async def test_a_new_definition_that_aws_would_refuse(stage: Stage) -> None:
+    refused = TEMPLATE.format(name="Fn").replace("Handler", "Timeout: 901, Handler")
+    said = await stage.save("template.yaml", refused)
+    assert "reloaded template.yaml in " in said
+    assert "AWS would refuse this definition: 1 error (`edgeproxy check` lists them)" in said
+    assert "refuse" not in await stage.save("template.yaml", TEMPLATE.format(name="Fn"))
+
+
 async def test_closing_while_a_deployment_is_under_way_leaves_no_process(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     slow = "import time\ntime.sleep(60)\n" + CODE.format(1)
@@ -117,6 +126,24 @@ def running_from(folder: Path) -> list[str]:
     """The processes whose code is in ``folder``."""
     shown = subprocess.run(["ps", "axeww"], capture_output=True, text=True, check=True).stdout
     return [line for line in shown.splitlines() if f"LAMBDA_TASK_ROOT={folder}" in line]
+
+
+async def test_what_the_program_writes_among_the_code_is_no_code(tmp_path: Path) -> None:
+    code = tmp_path / "code"
+    stage = Stage(tmp_path, log_dir=code / "logs", access_log=code / "access.log")
+    await stage.program.apply(stage.load())
+    (code / "logs").mkdir()
+    assert await stage.save("code/logs/fn.log", "a line\n") == ""
+    assert await stage.save("code/access.log", "a line\n") == ""
+    assert "reloaded Fn in " in await stage.save("code/logs.py", "")
+    await stage.program.close()
+
+
+async def test_code_in_a_folder_that_the_program_writes_to_is_code(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, state_dir=tmp_path)
+    await stage.program.apply(stage.load())
+    assert "reloaded Fn in " in await stage.save("code/app.py", CODE.format(2))
+    await stage.program.close()
 
 
 async def test_a_file_that_concerns_nobody(stage: Stage) -> None:

@@ -121,3 +121,28 @@ def test_an_operator_that_is_not_known_does_not_hold() -> None:
         "Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}},
     }
     assert not allows([statement], INVOKE, ARN, Asker(facts={"aws:sourceip": "10.0.0.1"}))
+
+
+def test_actions_are_compared_without_case() -> None:
+    assert allows([statement_of(Permission("a", "lambda:invokefunction", OTHER), ARN)], INVOKE, ARN,
+                  USER)  # fmt: skip
+
+
+@pytest.mark.rule("LI-211")
+@pytest.mark.parametrize(
+    ("principal", "may"),
+    [
+        (f"arn:aws:iam::{OTHER}:role/runner", True),
+        (f"arn:aws:iam::{OTHER}:role/some/path/runner", True),
+        (f"arn:aws:sts::{OTHER}:assumed-role/runner/now", True),
+        (f"arn:aws:sts::{OTHER}:assumed-role/runner/then", False),
+        (f"arn:aws:iam::{OTHER}:role/runner2", False),
+        ("arn:aws:iam::123456789012:role/runner", False),
+        (f"arn:aws:iam::{OTHER}:user/runner", False),
+        (OTHER, True),
+    ],
+)
+def test_a_session_of_a_role_is_that_role(principal: str, may: bool) -> None:
+    session = Asker(arn=f"arn:aws:sts::{OTHER}:assumed-role/runner/now", account=OTHER)
+    statement = statement_of(Permission("a", INVOKE, principal), ARN)
+    assert allows([statement], INVOKE, ARN, session) is may

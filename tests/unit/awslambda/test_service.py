@@ -1,4 +1,5 @@
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -57,6 +58,18 @@ async def test_unknown_functions(account: Account) -> None:
     await account.deploy(PID)
     with pytest.raises(FunctionNotFound):
         await account.call(qualifier="9")
+
+
+async def test_what_cannot_be_started_does_not_count_as_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Account(tmp_path, account_concurrency=1) as account:
+        account.service.put(account.define(PID))
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+        with pytest.raises(FileNotFoundError):
+            await account.call()
+        monkeypatch.undo()
+        assert isinstance(await account.call(), Returned)
 
 
 async def test_a_removed_function_is_gone(account: Account) -> None:

@@ -132,6 +132,12 @@ class TestRefusals:
             assert isinstance(page.body, BytesBody)
             assert f"Request ID: {request_id}\n" in page.body.data.decode()
 
+    @pytest.mark.rule("CDN-REQ-08")
+    @pytest.mark.parametrize("status", [501, 505])
+    def test_an_unknown_coding_or_version_is_an_error_of_syntax(self, status: int) -> None:
+        page = refusals(IDENTITY, Clock(), Chance(), lambda text: None)(status, "Not this", "why")
+        assert (page.status, page.reason) == (400, "Bad Request")
+
     def test_who_sends_a_bad_header_of_the_local_edge_is_told_why(self) -> None:
         why = "x-edgeproxy-viewer-ip is not an IP address"
         page = refusals(IDENTITY, Clock(), Chance(), lambda text: None)(400, "", why)

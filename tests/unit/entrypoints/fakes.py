@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from edgeproxy.exchange.model import Exchange
+from edgeproxy.http.messages import Request
 from edgeproxy.runtimes.invocation import InvocationResult, ResponseSink, Returned
 
 __all__ = ["Recording", "Service", "returned"]
@@ -36,6 +37,7 @@ class Service:
         client_context: str = "",
         request_id: str = "",
         sink: ResponseSink | None = None,
+        request: Request | None = None,
     ) -> InvocationResult:
         self.calls.append((name, qualifier, trace_id))
         self.events.append(orjson.loads(payload))

@@ -1,6 +1,8 @@
-"""Canonical requests beside botocore's and awscrt's, AWS's own signers."""
+"""Canonical requests beside botocore's and awscrt's, AWS's own signers, and AWS's test suite."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,3 +156,24 @@ def test_presigned_urls_last_a_week_at_most(expires: str) -> None:
 
 def test_no_signature_is_no_claim() -> None:
     assert claim_of(received("GET", "/?a=1", {})) is None
+
+
+VECTORS = json.loads((Path(__file__).parent / "data/sigv4_vectors.json").read_text())["requests"]
+
+
+@pytest.mark.rule("FU-104")
+@pytest.mark.parametrize("name", VECTORS)
+def test_what_aws_signs_in_its_test_suite_holds(name: str) -> None:
+    for text in VECTORS[name]:
+        head, _, body = text.partition("\n\n")
+        # A line that begins with a blank goes on with the one before.
+        start, *lines = head.replace("\n ", " ").split("\n")
+        method, _, rest = start.partition(" ")
+        target = rest.rpartition(" ")[0].encode().decode("ascii", "surrogateescape")
+        path, mark, query = target.partition("?")
+        headers = Headers(
+            [(key, value) for key, _, value in (line.partition(":") for line in lines)]
+        )
+        request = Request(method, path, query if mark else None, headers=headers)
+        assert holds(request, body.encode())
+        assert not holds(request, body.encode() + b" ")

@@ -12,7 +12,8 @@ from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 from edgeproxy.inspector.documents import detail, iso, log_line, metric_document, summary
 from edgeproxy.observe.history import SeenBody
-from edgeproxy.observe.metrics import Metric, Statistics
+from edgeproxy.observe.metrics import Metric
+from edgeproxy.observe.statistics import Statistics
 from tests.unit.exchange.records import exchange, line, ran
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from edgeproxy.awslambda.concurrency import InFlight
+from edgeproxy.awslambda.concurrency import InFlight, ProvisionedUse
 from edgeproxy.http.messages import Response
-from edgeproxy.observe.metrics import MINUTES_KEPT, Dimensions, Metric, Metrics
+from edgeproxy.observe.lambda_metrics import Dimensions
+from edgeproxy.observe.metrics import MINUTES_KEPT, Metric, Metrics
 from tests.unit.exchange.records import STARTED, exchange, ran
 
 SITE = (("DistributionId", "E-Site"), ("Region", "Global"))
@@ -146,7 +147,7 @@ def test_minutes_are_kept_apart_and_not_for_ever() -> None:
 
 
 def test_other_doors_count_functions_only() -> None:
-    metrics = counted(door="function-url", steps=[ran(duration_ms=2.5)])
+    metrics = counted(door="lambda-api", steps=[ran(duration_ms=2.5)])
     assert {m.namespace for m in metrics.all()} == {"AWS/Lambda"}
     assert sums(metrics, AUTH) == {"Invocations": 1, "Duration": 2.5, "Errors": 0}
 
@@ -162,7 +163,7 @@ def test_other_doors_count_functions_only() -> None:
     ],
 )
 def test_dimensions_of_a_function(qualifier: str, resource: str, executed: str | None) -> None:
-    metrics = counted(door="function-url", steps=[ran(qualifier=qualifier, version="3")])
+    metrics = counted(door="lambda-api", steps=[ran(qualifier=qualifier, version="3")])
     of_resource = (*AUTH, ("Resource", resource))
     of_version = [(*of_resource, ("ExecutedVersion", executed))] if executed else []
     assert {m.dimensions for m in metrics.all()} == {(), AUTH, of_resource, *of_version}
@@ -174,14 +175,31 @@ def test_dimensions_of_a_function(qualifier: str, resource: str, executed: str |
 @pytest.mark.rule("LI-253")
 def test_concurrency() -> None:
     metrics = Metrics(str)
-    metrics.entered("auth", InFlight(1, 2, 1), 0)
-    metrics.entered("auth", InFlight(2, 3, 1), 1)
+    metrics.entered("auth", "", InFlight(1, 2, 1, 5), 0)
+    metrics.entered("auth", "", InFlight(2, 3, 1, 6), 1)
     most = {(m.name, m.dimensions): m.total.max for m in metrics.all()}
     assert most == {
         ("ConcurrentExecutions", AUTH): 2,
         ("ConcurrentExecutions", ()): 3,
         ("UnreservedConcurrentExecutions", ()): 1,
+        ("ClaimedAccountConcurrency", ()): 6,
     }
+
+
+@pytest.mark.rule("LI-130", "LI-250", "LI-251", "LI-253")
+def test_provisioned_concurrency() -> None:
+    metrics = Metrics(str)
+    metrics.entered("auth", "live", InFlight(1, 1, 1, 2, ProvisionedUse(1, 2, spilled=False)), 0)
+    metrics.entered("auth", "live", InFlight(2, 2, 2, 2, ProvisionedUse(2, 2, spilled=False)), 1)
+    metrics.entered("auth", "live", InFlight(3, 3, 3, 3, ProvisionedUse(2, 2, spilled=True)), 2)
+    live = (*AUTH, ("Resource", "auth:live"))
+    totals = {(m.name, m.dimensions): m.total for m in metrics.all()}
+    for dimensions in ((), AUTH, live):
+        assert totals["ProvisionedConcurrencyInvocations", dimensions].sum == 2
+        assert totals["ProvisionedConcurrencySpilloverInvocations", dimensions].sum == 1
+    assert totals["ProvisionedConcurrentExecutions", live].max == 2
+    utilization = totals["ProvisionedConcurrencyUtilization", live]
+    assert (utilization.min, utilization.max) == (0.5, 1)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +209,37 @@ def test_concurrency() -> None:
 def test_errors_of_a_function(error: str, errors: int) -> None:
     metrics = counted(door="alb", steps=[ran(error=error)])
     assert sums(metrics, AUTH) == {"Invocations": 1, "Duration": 1.5, "Errors": errors}
+
+
+@pytest.mark.rule("FU-128")
+@pytest.mark.parametrize(
+    ("qualifier", "resource", "executed"),
+    [("", "auth:$LATEST", None), ("live", "auth:live", "3")],
+)
+def test_requests_to_a_function_url(qualifier: str, resource: str, executed: str | None) -> None:
+    metrics = Metrics(str, lambda logical_id: ("auth", qualifier))
+    for status, steps in ((200, [ran(version="3")]), (502, [ran(version="3")]), (404, [])):
+        metrics.ended(
+            exchange(door="function-url", name="Url", response=Response(status), steps=steps)
+        )
+    counts = {"UrlRequestCount": 3, "Url4xxCount": 1, "Url5xxCount": 1, "UrlRequestLatency": 750}
+    of_urls = [m for m in metrics.all() if m.name.startswith("Url")]
+    of_resource = (*AUTH, ("Resource", resource))
+    for dimensions in (AUTH, of_resource):
+        assert {m.name: m.total.sum for m in of_urls if m.dimensions == dimensions} == counts
+    of_version = {m.dimensions for m in of_urls} - {AUTH, of_resource}
+    # Where the function was not run, no version was.
+    assert of_version == ({(*of_resource, ("ExecutedVersion", executed))} if executed else set())
+
+
+@pytest.mark.rule("LI-252")
+def test_percentiles_of_durations() -> None:
+    metrics = Metrics(str)
+    for milliseconds in range(1, 1001):
+        metrics.ended(exchange(door="lambda-api", steps=[ran(duration_ms=milliseconds)]))
+    at = dict(named(metrics, "Duration", AUTH).total.percentiles())
+    assert at == {p: pytest.approx(10 * p, rel=0.01) for p in (50, 90, 95, 99)}
+    assert dict(named(metrics, "Invocations", AUTH).total.percentiles()) == {}
 
 
 @pytest.mark.rule("LI-128")
@@ -226,7 +275,7 @@ class TestPrometheus:
     def test_each_name_is_a_summary_with_its_lines_together(self) -> None:
         metrics = Metrics(str)
         for name in ("a", "b"):
-            metrics.ended(exchange(door="function-url", steps=[ran(name=name, duration_ms=2.5)]))
+            metrics.ended(exchange(door="lambda-api", steps=[ran(name=name, duration_ms=2.5)]))
         text = metrics.prometheus()
         assert text.startswith(
             "# TYPE aws_lambda_invocations summary\n"
@@ -241,6 +290,7 @@ class TestPrometheus:
         types = [line.split()[2] for line in text.splitlines() if line.startswith("#")]
         assert types == ["aws_lambda_invocations", "aws_lambda_duration", "aws_lambda_errors"]
         assert 'aws_lambda_duration_sum{FunctionName="a"} 2.5\n' in text
+        assert 'aws_lambda_duration{FunctionName="a",quantile="0.99"} 2.5\n' in text
 
     def test_large_sums_keep_every_digit(self) -> None:
         metrics = counted(bytes_sent=123_456_789_012)

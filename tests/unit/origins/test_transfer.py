@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -233,6 +234,29 @@ async def test_closing_an_unread_body_closes_the_connection() -> None:
         await response.body.close()
         await response.body.close()
         await asyncio.wait_for(origin.gone.wait(), 20)
+
+
+async def test_closing_gives_up_what_the_origin_has_not_taken() -> None:
+    size, taken, closed = 8_000_000, 0, asyncio.Event()
+
+    async def answers_early(visit: Visit) -> None:
+        nonlocal taken
+        await visit.reader.readuntil(b"\r\n\r\n")
+        await visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nearly")
+        await closed.wait()
+        with suppress(ConnectionResetError):
+            while data := await visit.reader.read(65536):
+                taken += len(data)
+
+    async with raw_origin(answers_early) as origin, client({"web": origin.url}) as sender:
+        headers = HOST.with_added("Content-Length", str(size))
+        request = Request("POST", "/", headers=headers, body=BytesBody(bytes(size)))
+        response = await sender.fetch(request, custom_origin())
+        assert await fetched(response) == b"early"
+        await response.body.close()
+        closed.set()
+        await origin.gone.wait()
+    assert taken < size
 
 
 async def test_leaving_in_the_middle_of_a_body_closes_the_connection() -> None:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from edgeproxy.runtimes.api_server import ApiServer, Call
+from edgeproxy.runtimes.api_call import Call
+from edgeproxy.runtimes.api_server import ApiServer
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ def frame(kind: bytes, body: bytes) -> bytes:
 
 
 def test_an_invocation_is_lines_and_a_payload() -> None:
-    data = encode_invocation("id", 1700, 0.5, "arn", "trace", '{\n"é": 1}', b"[1]")
+    data = encode_invocation("id", 1700, 0.5, "arn", "trace", "blue", '{\n"é": 1}', b"[1]")
     assert int.from_bytes(data[:4], "big") == len(data) - 4
     size = int.from_bytes(data[4:8], "big")
-    assert data[8 : 8 + size].decode() == 'id\n1700\n0.5\narn\ntrace\n{\n"é": 1}'
+    assert data[8 : 8 + size].decode() == 'id\n1700\n0.5\narn\ntrace\nblue\n{\n"é": 1}'
     assert data[8 + size :] == b"[1]"
 
 

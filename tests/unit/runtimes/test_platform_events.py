@@ -32,7 +32,7 @@ def documents(event: PlatformEvent, level: str = "DEBUG") -> list[dict[str, Any]
     return [json.loads(line) for line in lines_of(event, spec, TIME_S)]
 
 
-@pytest.mark.rule("LR-253")
+@pytest.mark.rule("LR-253", "LR-259")
 def test_the_report() -> None:
     assert text(Ended("id", 3.011, 36, 110.1))[-1] == (
         "REPORT RequestId: id\tDuration: 3.01 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\t"

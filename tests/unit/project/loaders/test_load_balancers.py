@@ -139,6 +139,14 @@ def test_a_target_group_of_a_function(tmp_path: Path) -> None:
     assert "Resources.Group.Properties.TargetGroupAttributes[1].Key" in ignored
 
 
+@pytest.mark.parametrize("targets", [{"Targets": []}, {"Targets": None}])
+def test_a_target_group_may_wait_for_its_function(targets: dict[str, Any], tmp_path: Path) -> None:
+    forward = [{"Type": "forward", "TargetGroupArn": {"Ref": "Group"}}]
+    loaded = load_resources(tmp_path, resources(default=forward, group=targets))
+    group = balancer(loaded).target_groups["Group"]
+    assert (group.function, group.targets) == ("", ())
+
+
 def test_a_target_group_of_addresses(tmp_path: Path) -> None:
     group = {
         "TargetType": "ip",
@@ -154,7 +162,7 @@ def test_a_target_group_of_addresses(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        pytest.param({"group": {"Targets": []}}, "has one target, not 0",
+        pytest.param({"group": {"Targets": [{"Id": "a"}, {"Id": "b"}]}}, "has one target, not 2",
                      marks=pytest.mark.rule("AL-001")),
         pytest.param({"default": [{"Type": "authenticate-oidc"}]}, "no forward, redirect",
                      marks=pytest.mark.rule("AL-141")),

@@ -81,7 +81,7 @@ def test_any_value_in_any_place(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "step"), [("terraform/plan.json", 17), ("serverless/serverless.yml", 2)]
+    ("name", "step"), [("terraform/plan.json", 41), ("serverless/serverless.yml", 2)]
 )
 def test_any_value_in_some_places(name: str, step: int, tmp_path: Path) -> None:
     """Of definitions that are translated; larger ones, so only some places."""
@@ -94,7 +94,7 @@ def test_any_value_in_some_places(name: str, step: int, tmp_path: Path) -> None:
                 load(file, changed(table, path, wrong), tmp_path)
             except DefinitionError:
                 refused += 1
-    assert refused > 30
+    assert refused > 12
 
 
 def test_json_of_every_golden_template_is_the_same_template(tmp_path: Path) -> None:
