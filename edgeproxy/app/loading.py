@@ -24,7 +24,15 @@ __all__ = ["load_cloudfront_function_file", "load_function_file", "load_target"]
 
 def load_target(target: str | None, settings: Settings) -> Loaded:
     """What ``target`` and the options declare. Raises ``UsageError`` and ``DefinitionError``."""
-    loaded = load(target, load_options(settings))
+    options = load_options(settings)
+    loaded = load(target, options)
+    functions = loaded.project.functions.values()
+    for name in options.images:
+        if not any(name in (each.name, each.logical_id) for each in functions):
+            raise UsageError(
+                f"--image {name}: the definition has no function of that name",
+                remedy="give a FunctionName or a logical ID of it",
+            )
     return replace(loaded, project=with_local_targets(loaded.project, settings))
 
 

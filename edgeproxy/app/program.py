@@ -68,7 +68,8 @@ _VIEWER: Final = "viewer"
 class Program:
     """One process's worth of CloudFront and Lambda.
 
-    ``recorder`` gets every exchange; ``tell`` hears of problems with the user's code.
+    ``recorder`` gets every exchange; ``tell`` hears of problems with the user's code, ``notice``
+    of how deployments go on.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Program:
         recorder: Recorder,
         tell: Callable[[str], None],
         terminal: Terminal = NO_TERMINAL,
+        notice: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.settings = settings
         self.clock = Clock()
@@ -85,7 +87,7 @@ class Program:
         self.recorder = recorder
         self._tell = tell
         self._tasks = Tasks()
-        self._deployments = Tasks()
+        self._deploying = Tasks()
         self.log_groups = LogGroups()
         self.lambdas = LambdaService(
             self.clock,
@@ -107,7 +109,7 @@ class Program:
         self.event_sources = EventSources(settings, self.account, self.clock, recorder, tell)
         self.account.submit = self.events.submit
         self.account.recursion_dropped = self.events.note_recursion
-        self.deployments = Deployments(self.account, tell)
+        self.deployments = Deployments(self.account, tell, notice)
         self._code = FunctionCode(self.lambdas, self.account, self.deployments, tell)
         self.access = access_from(settings, self.account)
         self._cloudfront_functions = CloudFrontFunctionRegistry(self.clock, self.chance, tell)
@@ -203,7 +205,7 @@ class Program:
         self.account.declare(project.functions.values(), declared_urls)
         for definition in project.functions.values():
             work = self._deploy_if_declared(definition)
-            _ = self._deployments.start(work, f"deploy {definition.name}")
+            _ = self._deploying.start(work, f"deploy {definition.name}")
         await asyncio.sleep(0)  # Each deployment makes its function known before it first waits.
         self.load_balancers.apply(project.load_balancers)
         self._locations = locations
@@ -378,7 +380,7 @@ class Program:
         """Close every door, end every function's processes, drop every connection."""
         await self._doors.close_others(())
         # One that is under way would go on to start processes that nobody ends.
-        await self._deployments.close()
+        await self._deploying.close()
         await self.load_balancers.close()
         await self.deployments.close()
         await self.event_sources.close()

@@ -4,7 +4,9 @@ A save that cannot be used is explained on the console, and what ran before goes
 """
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +71,7 @@ class Reloader:
 
     async def changed(self, paths: Iterable[Path]) -> None:
         """Take over the change of these files."""
-        changed = {path.resolve() for path in paths}
+        changed = {path.resolve() for path in paths if not _is_console(path)}
         project = self._program.project
         definition_files = set(map(Path.resolve, project.sources)) | {
             source.resolve()
@@ -150,6 +152,14 @@ def _written(settings: Settings) -> list[Path]:
         settings.standard_logs,
     )
     return [path.resolve() for path in paths if path is not None]
+
+
+def _is_console(path: Path) -> bool:
+    """Whether standard output or error goes to that file: what is told there is no change."""
+    with suppress(OSError):  # the file is gone, or the program has no such output
+        found = path.stat()
+        return any(os.path.samestat(found, os.fstat(output)) for output in (1, 2))
+    return False
 
 
 def _concerns(definition: FunctionDefinition, path: Path, written: Iterable[Path]) -> bool:

@@ -105,7 +105,7 @@ class Running:
         self.history = History()
         self._logs: list[Log] = []
         self._hub = Hub()
-        self.program = Program(settings, self._hub, console.problem, terminal)
+        self.program = Program(settings, self._hub, console.problem, terminal, console.notice)
         self._debugging = Debugging(settings)
         program = self.program
         metrics = Metrics(program.distribution_id, program.url_target)

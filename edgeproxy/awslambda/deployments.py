@@ -78,13 +78,19 @@ class _Ended(Exception):
 class Deployments:
     """The deployments of an account's functions, and the alarms that may stop them."""
 
-    def __init__(self, account: LambdaAccount, tell: Callable[[str], None]) -> None:
-        """``tell`` hears of each step."""
+    def __init__(
+        self,
+        account: LambdaAccount,
+        tell: Callable[[str], None],
+        notice: Callable[[str], None],
+    ) -> None:
+        """``notice`` hears of each step, ``tell`` of what is rolled back."""
         self.all: dict[str, Deployment] = {}
         self.alarms: dict[str, str] = {}
         """The state of each alarm that was ever set: ``OK``, ``ALARM`` …"""
         self._account = account
         self._tell = tell
+        self._notice = notice
         self._tasks = Tasks()
         self._publishing: dict[str, asyncio.Lock] = {}
         self._running: dict[str, tuple[Deployment, asyncio.Task[None]]] = {}
@@ -211,7 +217,7 @@ class Deployments:
             await asyncio.wait([earlier])
         preference = deployment.preference
         what = f"deployment {deployment.id} of {deployment.function}:{preference.alias}"
-        self._tell(f"{what}: {deployment.old} to {deployment.new} by {preference.config}")
+        self._notice(f"{what}: {deployment.old} to {deployment.new} by {preference.config}")
         try:
             for alarm in preference.alarms:
                 self.set_alarm(alarm, self.alarms.get(alarm, "OK"))
@@ -221,10 +227,10 @@ class Deployments:
             for after_s, share in preference.routing.steps():
                 await self._until(deployment, began_s + after_s)
                 self._route(deployment, share)
-                self._tell(f"{what}: {share:.0%} to {deployment.new}")
+                self._notice(f"{what}: {share:.0%} to {deployment.new}")
             await self._judge(deployment, deployment.after)
             deployment.status = Status.SUCCEEDED
-            self._tell(f"{what}: succeeded")
+            self._notice(f"{what}: succeeded")
         except _Ended:
             if self._is_there(deployment):
                 self._route(deployment, 0)

@@ -30,14 +30,19 @@ class InvalidPattern(ValueError):
     """Lambda refuses this pattern; the text says why."""
 
 
-def compile_pattern(text: str) -> Matches:
-    """A test for records. Raises :class:`InvalidPattern`."""
+def compile_pattern(text: str, only_object: str = "") -> Matches:
+    """A test for records; ``only_object`` is a member that must be an object if it is there.
+
+    Raises :class:`InvalidPattern`.
+    """
     try:
         pattern = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise InvalidPattern(f"it is no JSON: {error}") from error
     if not isinstance(pattern, dict):
         raise InvalidPattern("a pattern is a JSON object")
+    if only_object in pattern and not isinstance(pattern[only_object], dict):
+        raise InvalidPattern(f"{only_object!r} must be an object")
     return _object(pattern)
 
 
@@ -127,7 +132,11 @@ def _operator(operator: str, argument: Any) -> _Test:
             return _numeric(argument)
         case _:
             raise InvalidPattern(f"unknown comparison {operator!r}, or one with a wrong value")
-    return lambda value: value is not _ABSENT and not any(test(value) for test in tests)
+    return lambda value: (
+        value is not _ABSENT
+        and not isinstance(value, dict)
+        and not any(test(value) for test in tests)
+    )
 
 
 def _ignoring_case(operator: str, folded: str) -> _Test:

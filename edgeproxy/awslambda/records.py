@@ -76,7 +76,7 @@ async def recorded(
     clock: Clock,
     exchange_id: str,
 ) -> InvocationResult:
-    """What ``invoked`` comes to, a run that no door has asked for; ``recorder`` gets an exchange."""
+    """What a run comes to that no door has asked for; ``recorder`` gets an exchange of it."""
     path = f"/2015-03-31/functions/{name}/invocations"
     request = Request("POST", path, body=BytesBody(payload))
     exchange = Exchange(exchange_id, "invoke", name, request, clock.now(), clock)

@@ -65,15 +65,17 @@ class MemoryWatch:
         """Take a sample of what several workers use together; whether they may go on."""
         self._looks += 1
         thorough = self._looks % _THOROUGH_EVERY == 0
-        found = [sample(leader, thorough=thorough) for leader in leaders]
-        there = [usage for usage in found if usage is not None]
-        usage = Usage(sum(one.resident for one in there), sum(one.processes for one in there))
-        self._peak = max(self._peak, usage.resident)
-        if usage.processes > _MOST_PROCESSES:
+        resident = processes = 0
+        for leader in leaders:
+            if (usage := sample(leader, thorough=thorough)) is not None:
+                resident += usage.resident
+                processes += usage.processes
+        self._peak = max(self._peak, resident)
+        if processes > _MOST_PROCESSES:
             self.excess = (
-                f"{usage.processes} processes and threads, over Lambda's limit of {_MOST_PROCESSES}"
+                f"{processes} processes and threads, over Lambda's limit of {_MOST_PROCESSES}"
             )
-        elif usage.resident > self._limit_mb * _MEGABYTE:
+        elif resident > self._limit_mb * _MEGABYTE:
             self.excess = f"{self.peak_mb} MB, over its MemorySize of {self._size_mb} MB"
             if self._limit_mb > self._size_mb:
                 self.excess += f" and the {self._limit_mb} MB that are allowed here at least"

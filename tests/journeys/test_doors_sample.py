@@ -40,6 +40,7 @@ def test_the_doors_the_deployment_and_the_events(tmp_path: Path) -> None:
         assert _asked(f"{url}lamp") == {"path": "/lamp", "version": "1"}
         assert _asked(f"{listener}/lamp") == {"path": "/lamp", "version": "1"}
 
+        until(lambda: list(folder.glob(".edgeproxy/code/*/handler.py")))  # version 1 is kept
         code = folder / "shop" / "handler.py"
         code.write_text(code.read_text().replace('"path": path', '"route": path'))
         command.wait_for("reloaded shop in ")

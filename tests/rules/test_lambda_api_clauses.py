@@ -203,3 +203,18 @@ def handler(event, context):
     assert lines[start + 2].endswith(", line 4, in handler")
     assert lines[start + 3] == '\xa0\xa0\xa0\xa0raise ValueError("boom")'
     assert lines[start + 4].startswith("END RequestId: ")
+
+
+@pytest.mark.rule("LI-170")
+def test_an_empty_target_removes_a_dead_letter_queue(client: Any) -> None:
+    queue = {"TargetArn": "arn:aws:sqs:us-east-1:123456789012:dead"}
+    assert "DeadLetterConfig" not in create(client, "dead", DeadLetterConfig={})
+
+    def updated(config: dict[str, str]) -> Any:
+        answer = client.update_function_configuration(FunctionName="dead", DeadLetterConfig=config)
+        return answer.get("DeadLetterConfig")
+
+    assert updated(queue) == queue
+    assert updated({}) == queue
+    assert updated({"TargetArn": ""}) is None
+    assert "DeadLetterConfig" not in client.get_function_configuration(FunctionName="dead")

@@ -374,6 +374,23 @@ def handler(event, context):
     assert 2000 < left <= 3000
 
 
+@rule("LR-100", "LR-103", "LR-104")
+async def test_the_context_prints_as_on_aws(account: Account) -> None:
+    code = "handler = lambda e, c: [repr(c), c.aws_request_id, c.log_stream_name]"
+    sent = '{"custom": {"a": 1}, "client": {"app_title": "t"}}'
+    await account.deploy(code)
+    told, request_id, stream = value_of(await account.call(client_context=sent))
+    assert told == (
+        f"LambdaContext([aws_request_id={request_id},log_group_name=/aws/lambda/f,"
+        f"log_stream_name={stream},function_name=f,memory_limit_in_mb=128,"
+        f"function_version=$LATEST,invoked_function_arn={ARN}f,"
+        "client_context=ClientContext([custom={'a': 1},env=None,client=Client(["
+        "installation_id=None,app_title=t,app_version_name=None,app_version_code=None,"
+        "app_package_name=None])]),identity=CognitoIdentity([cognito_identity_id=None,"
+        "cognito_identity_pool_id=None]),tenant_id=None])"
+    )
+
+
 @rule("LI-020", "LR-100")
 async def test_the_tenant(account: Account) -> None:
     await account.deploy("handler = lambda e, c: c.tenant_id")

@@ -467,3 +467,26 @@ def test_cloudformations_own_variables_are_left(tmp_path: Path) -> None:
 def test_an_origin_that_is_no_url(tmp_path: Path, url: str) -> None:
     with pytest.raises(DefinitionError, match="is no URL"):
         service(tmp_path, {"one": edge({"origin": url})})
+
+
+def test_who_is_told_of_asynchronous_invocations(tmp_path: Path) -> None:
+    queue = "arn:aws:sqs:us-east-1:123456789012:bad"
+    told = {"onSuccess": "told", "onFailure": {"type": "sqs", "arn": queue}}
+    settings: dict[str, Any] = {
+        "destinations": told, "maximumRetryAttempts": 0, "maximumEventAge": 60,
+    }  # fmt: skip
+    handler: dict[str, Any] = {"handler": "src/app.handler"}
+    functions = {"api": handler | settings, "told": handler}
+    loaded = service(tmp_path, functions)
+    arn = loaded.project.functions["shop-dev-told"].spec.arn
+    config = loaded.project.functions["shop-dev-api"].event_invoke["$LATEST"]
+    assert (config.retries, config.max_age_s) == (0, 60)
+    assert (config.on_success, config.on_failure) == (arn, queue)
+    assert not loaded.project.functions["shop-dev-told"].event_invoke
+    warm = {"api": functions["api"] | {"provisionedConcurrency": 1}, "told": handler}
+    assert list(service(tmp_path, warm).project.functions["shop-dev-api"].event_invoke) == [
+        "provisioned"
+    ]
+    settings["destinations"] = {"onSuccess": "nobody"}
+    with pytest.raises(DefinitionError, match=r"serverless.yml:\d+ functions.api.destinations"):
+        service(tmp_path, {"api": handler | settings})

@@ -59,6 +59,13 @@ DEFAULTS: Final[Mapping[EventSource, Mapping[str, Any]]] = {
 }
 """The members that a mapping has without being given them."""
 
+_OBJECT_OF: Final = {
+    EventSource.SQS: "",
+    EventSource.KINESIS: "data",
+    EventSource.DYNAMODB: "dynamodb",
+}
+"""What a pattern must have as an object, if at all: data of streams are filtered as JSON only."""
+
 
 class MappingRefused(EdgeproxyError):
     """AWS takes no such mapping; ``member`` is the one that is wrong."""
@@ -142,7 +149,7 @@ def read_mapping(
         given["BatchSize"],
         given["MaximumBatchingWindowInSeconds"],
         _reports_failures(given.get("FunctionResponseTypes") or []),
-        _patterns(given.get("FilterCriteria") or {}),
+        _patterns(given.get("FilterCriteria") or {}, source),
         _most_at_once(given.get("ScalingConfig") or {}, source),
         str(given.get("StartingPosition") or ""),
         float(given.get("StartingPositionTimestamp") or 0),
@@ -240,7 +247,7 @@ def _reports_failures(types: Any) -> bool:
     return bool(types)
 
 
-def _patterns(criteria: Mapping[str, Any]) -> tuple[str, ...]:
+def _patterns(criteria: Mapping[str, Any], source: EventSource) -> tuple[str, ...]:
     patterns = tuple(str(each.get("Pattern", "")) for each in criteria.get("Filters") or [])
     if not patterns:
         return ()
@@ -250,7 +257,7 @@ def _patterns(criteria: Mapping[str, Any]) -> tuple[str, ...]:
         raise MappingRefused("FilterCriteria", "there are too many filters", "give 10 at most")
     for pattern in patterns:
         try:
-            compile_pattern(pattern)
+            compile_pattern(pattern, _OBJECT_OF[source])
         except InvalidPattern as error:
             raise MappingRefused(
                 "FilterCriteria",

@@ -69,6 +69,7 @@ class Pollers:
     async def close(self) -> None:
         """Stop. Batches that run are broken off, and their messages come again."""
         await self.run(())
+        await self._positions.close()
 
     def _start(self, mapping: EventSourceMapping) -> None:
         polling, tasks = self._polling(mapping), Tasks()

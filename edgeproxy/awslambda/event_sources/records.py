@@ -105,7 +105,7 @@ def kinesis_record(record: Mapping[str, Any], shard: str, arn: str) -> Record:
     return Record(sequence, document, key=record["PartitionKey"], arrived_s=arrived_s)
 
 
-def dynamodb_record(record: Mapping[str, Any], shard: str, arn: str) -> Record:
+def dynamodb_record(record: Mapping[str, Any], arn: str) -> Record:
     """A record as ``GetRecords`` of DynamoDB Streams gives it."""
     change = dict(record["dynamodb"])
     arrived_s = float(change["ApproximateCreationDateTime"])
@@ -140,10 +140,10 @@ def _with_data(document: Document, path: Sequence[str]) -> Document:
             try:
                 text = base64.b64decode(document[outer][name], validate=True).decode()
             except (binascii.Error, UnicodeDecodeError):
-                return document
-            # A pattern may name the data at the top, as AWS's guide does, or in their place.
-            data = _parsed(text)
-            return {**document, name: data, outer: {**document[outer], name: data}}
+                text = ""  # fits no object
+            # A pattern may name members of the inner object at the top, as AWS's guide does.
+            inner = {**document[outer], name: _parsed(text)}
+            return {**document, **inner, outer: inner}
         case _:
             return document
 

@@ -185,7 +185,7 @@ class DynamoStream:
 
     async def records(self, shard: str, iterator: str) -> tuple[list[Record], str]:
         answer = await self._call("GetRecords", {"ShardIterator": iterator})
-        records = [dynamodb_record(each, shard, self.arn) for each in answer["Records"]]
+        records = [dynamodb_record(each, self.arn) for each in answer["Records"]]
         return records, answer.get("NextShardIterator") or ""
 
     async def _call(self, operation: str, call: Mapping[str, object]) -> Document:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -108,7 +109,8 @@ def page(
 
 def _max_items(call: Call, largest: int) -> int:
     text = call.query("MaxItems") or str(largest)
-    if not (text.isascii() and text.removeprefix("-").isdigit()):
+    # As many digits as an Integer may have: Python itself takes no number of thousands.
+    if not re.fullmatch(r"-?[0-9]{1,10}", text):
         raise LambdaError(
             "SerializationException", "MaxItems: STRING_VALUE can not be converted to an Integer"
         )

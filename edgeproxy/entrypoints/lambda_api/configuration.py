@@ -153,7 +153,12 @@ async def configured(account: LambdaAccount, version: Version, members: Document
         changes["traced"] = (members["TracingConfig"] or {}).get("Mode") == "Active"
     if "LoggingConfig" in members:
         changes["log"] = _log_settings(members["LoggingConfig"], spec.log)
-    settings: Document = {**version.settings, **{k: members[k] for k in _KEPT if k in members}}
+    given: Document = {name: members[name] for name in _KEPT if name in members}
+    if given.get("DeadLetterConfig") == {}:
+        del given["DeadLetterConfig"]  # It changes nothing; an empty target does (LI-170).
+    settings: Document = {**version.settings, **given}
+    if settings.get("DeadLetterConfig") == {"TargetArn": ""}:
+        del settings["DeadLetterConfig"]
     if "Environment" in members:
         settings["Environment"] = True
     if "Layers" in members:

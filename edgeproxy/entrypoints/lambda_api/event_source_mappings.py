@@ -35,6 +35,8 @@ _SETTINGS: Final = (
     "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError", "MaximumRetryAttempts",
     "TumblingWindowInSeconds", "FunctionResponseTypes", "FilterCriteria", "ScalingConfig",
     "DestinationConfig",
+    # Nothing here goes by these, but they are shown as they were given.
+    "KMSKeyArn", "LoggingConfig", "MetricsConfig", "ProvisionedPollerConfig",
 )  # fmt: skip
 """What can be changed beside the function and whether it is enabled."""
 _MADE: Final = (*_SETTINGS, "EventSourceArn", "StartingPosition", "StartingPositionTimestamp")

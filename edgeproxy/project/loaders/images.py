@@ -36,7 +36,10 @@ def find_image(
     if folder is None:
         return None
     if not folder.is_dir():
-        raise UsageError(f"--image {name}: there is no folder {folder}")
+        raise UsageError(
+            f"--image {name}: there is no folder {folder}",
+            remedy="give the folder with the image's files",
+        )
     properties.text("PackageType", "Zip")
     properties.section("Code")
     properties.text("ImageUri", "")

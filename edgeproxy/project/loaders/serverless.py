@@ -19,7 +19,12 @@ from edgeproxy.project.loaders.serverless_events import (
     normalized,
     put,
 )
-from edgeproxy.project.loaders.serverless_resources import attach, code_folder, merge
+from edgeproxy.project.loaders.serverless_resources import (
+    attach,
+    code_folder,
+    event_invoke,
+    merge,
+)
 from edgeproxy.project.loaders.serverless_sources import SOURCES, mapping_of
 from edgeproxy.project.loaders.serverless_variables import Variables
 from edgeproxy.project.loaders.template import Template
@@ -181,6 +186,9 @@ class _Service:
             else:
                 event.ignore("API gateways and schedules do not run here; use url: true",
                              *event.values)  # fmt: skip
+        qualifier = "provisioned" if alias else "$LATEST"
+        if config := event_invoke(given, logical_id, qualifier):
+            self._declare(f"{base}LambdaEvConf", "AWS::Lambda::EventInvokeConfig", config, given)
         self._url(name, logical_id, given, alias or logical_id)
         several = isinstance(own.get("lambdaAtEdge"), Items)
         if own.get("lambdaAtEdge") is not None:
@@ -346,7 +354,8 @@ class _Service:
 
 _READ = (
     "handler", "name", "events", "url", "lambdaAtEdge", "environment", "vpc", "package", "image",
-    "description", "tags", "provisionedConcurrency",
+    "description", "tags", "provisionedConcurrency", "destinations", "maximumRetryAttempts",
+    "maximumEventAge",
 )  # fmt: skip
 
 

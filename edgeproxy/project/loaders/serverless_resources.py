@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from edgeproxy.project.loaders.section import Section
-from edgeproxy.project.loaders.serverless_events import put
+from edgeproxy.project.loaders.serverless_events import normalized, put
 from edgeproxy.project.loaders.yaml_source import Items, Table, Value
 
-__all__ = ["attach", "code_folder", "merge"]
+__all__ = ["attach", "code_folder", "event_invoke", "merge"]
 
 _BUILDS = (".serverless/build", ".esbuild/.build", ".webpack/service")
 _SUFFIXES = (".js", ".mjs", ".cjs", ".py")
@@ -31,6 +31,49 @@ def merge(into: Table, key: str, value: Value, line: int | None) -> None:
                 known[index] = each
     else:
         into.put(key, value, line)
+
+
+_EVENT_INVOKE = {
+    "maximumRetryAttempts": "MaximumRetryAttempts",
+    "maximumEventAge": "MaximumEventAgeInSeconds",
+}
+_DESTINATIONS = {"onSuccess": "OnSuccess", "onFailure": "OnFailure"}
+
+
+def event_invoke(given: Section, logical_id: str, qualifier: str) -> Table | None:
+    """The configuration of a function's asynchronous invocations, if it says something of them.
+
+    A destination is the name of a function of the service, an ARN, or a type with an ARN.
+    """
+    own = given.values
+    made = Table(own.lines.get("destinations", own.line))
+    made.path = given.path
+    put(made, FunctionName=put(Table(), Ref=logical_id), Qualifier=qualifier)
+    for key, target in _EVENT_INVOKE.items():
+        if own.get(key) is not None:
+            made.put(target, own[key], own.lines.get(key))
+            made.words[target] = key
+    section = given.section("destinations")
+    if section is not None:
+        config = Table(section.values.line)
+        for key, target in _DESTINATIONS.items():
+            value, line = section.values.get(key), section.values.lines.get(key)
+            if isinstance(value, Table) and "arn" in value:
+                value = value["arn"]
+            if isinstance(value, str) and ":" not in value:
+                attribute = Items()
+                attribute.put(f"{normalized(value)}LambdaFunction", None)
+                attribute.put("Arn", None)
+                value = put(Table(line), **{"Fn::GetAtt": attribute})
+            if value is not None:
+                config.put(target, put(Table(line), Destination=value), line)
+                config.words[target] = key
+        for key in section.values:
+            if key not in _DESTINATIONS:
+                section.ignore("the framework has onSuccess and onFailure", key)
+        made.put("DestinationConfig", config, own.lines.get("destinations"))
+        made.words["DestinationConfig"] = "destinations"
+    return made if len(made) > 2 else None
 
 
 def attach(settings: Section, version: str, top: Table) -> None:

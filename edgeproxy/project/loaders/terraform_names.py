@@ -99,6 +99,11 @@ KINDS: Final[Mapping[str, Kind]] = {
         "tumbling_window_in_seconds function_response_types destination_config filter_criteria "
         "scaling_config",
     ),
+    "aws_lambda_function_event_invoke_config": _kind(
+        "AWS::Lambda::EventInvokeConfig",
+        "function_name qualifier maximum_retry_attempts maximum_event_age_in_seconds "
+        "destination_config",
+    ),
     "aws_sqs_queue": _kind("AWS::SQS::Queue", "name"),
     "aws_sns_topic": _kind("AWS::SNS::Topic", "name"),
     "aws_kinesis_stream": _kind("AWS::Kinesis::Stream", "name"),
@@ -108,7 +113,6 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 
 NOT_TRANSLATED: Final[Mapping[str, str]] = {
-    "aws_lambda_function_event_invoke_config": "AWS::Lambda::EventInvokeConfig",
     "aws_api_gateway_rest_api": "AWS::ApiGateway::RestApi",
     "aws_apigatewayv2_api": "AWS::ApiGatewayV2::Api",
     "aws_wafv2_web_acl": "AWS::WAFv2::WebACL",

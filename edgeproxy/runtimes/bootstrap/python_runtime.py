@@ -128,12 +128,21 @@ def document_of(error: Exception, request_id: str) -> dict[str, Any]:
 # Context
 
 
-class CognitoIdentity:
-    cognito_identity_id = None
-    cognito_identity_pool_id = None
+class Shown:
+    """Prints as on AWS: its public attributes, in order."""
+
+    def __repr__(self) -> str:
+        told = (f"{name}={value}" for name, value in vars(self).items() if name[0] != "_")
+        return f"{type(self).__name__}([{','.join(told)}])"
 
 
-class Client:
+class CognitoIdentity(Shown):
+    def __init__(self) -> None:
+        self.cognito_identity_id = None
+        self.cognito_identity_pool_id = None
+
+
+class Client(Shown):
     def __init__(self, values: dict[str, Any]) -> None:
         for name in (
             "installation_id",
@@ -145,14 +154,14 @@ class Client:
             setattr(self, name, values.get(name))
 
 
-class ClientContext:
+class ClientContext(Shown):
     def __init__(self, values: dict[str, Any]) -> None:
         self.custom = values.get("custom")
         self.env = values.get("env")
         self.client = Client(values["client"]) if values.get("client") else None
 
 
-class LambdaContext:
+class LambdaContext(Shown):
     def __init__(
         self,
         request_id: str,
@@ -169,9 +178,9 @@ class LambdaContext:
         self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
         self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
         self.invoked_function_arn = arn
-        self.tenant_id = tenant_id or None
         self.client_context = None
         self.identity = CognitoIdentity()
+        self.tenant_id = tenant_id or None
         self._deadline_ms = deadline_ms
         self._w3c = {}
         if client_context is not None:

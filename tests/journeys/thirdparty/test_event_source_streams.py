@@ -20,6 +20,8 @@ from tests.support.debuggers import free_port
 from tests.support.event_sources import Fed, put, queue, received, stream
 from tests.support.moto_server import Moto, running_moto
 
+START = {"StartingPosition": "TRIM_HORIZON"}
+
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Moto]:
@@ -243,21 +245,27 @@ def test_a_destination_without_an_endpoint_is_a_file(
 
 def test_a_restart_goes_on_where_a_stream_was_left(tmp_path: Path, moto: Moto, name: str) -> None:
     arn = stream(moto, name)
-    put(moto, name, "a", "b")
-    for count in (1, 2):
+    kept = tmp_path / "state" / "stream-positions.json"
+
+    def seen(count: int, **position: Any) -> list[Any]:
         with Edge() as edge:
-            fed = Fed(edge, tmp_path, moto, arn, StartingPosition="TRIM_HORIZON")
-            fed.batches(count)
-            until(lambda f=fed: (f.state / "stream-positions.json").exists())
-        put(moto, name, "c")
-    assert fed.batches(2) == [["a", "b"], ["c"]]
+            fed = Fed(edge, tmp_path, moto, arn, **(position or START))
+            batches = fed.batches(count)
+            until(kept.exists)
+            return batches
+
+    put(moto, name, "a", "b")
+    assert seen(1) == [["a", "b"]]
+    put(moto, name, "c")
+    assert seen(2) == [["a", "b"], ["c"]]
     # Another stream of the same name is another stream.
     moto.client("kinesis").delete_stream(StreamName=name)
     stream(moto, name)
     put(moto, name, "new")
-    with Edge() as edge:
-        fed = Fed(edge, tmp_path, moto, arn, StartingPosition="TRIM_HORIZON")
-        assert fed.batches(3)[2] == ["new"]
+    assert seen(3)[2] == ["new"]
+    # Whoever wants it read from elsewhere has it read from there.
+    position = {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": 1_000_000_000}
+    assert seen(4, **position)[3] == ["new"]
 
 
 def _tumbling(edge: Edge, folder: Path, moto: Moto, name: str, **more: Any) -> Fed:

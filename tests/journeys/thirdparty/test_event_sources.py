@@ -286,6 +286,9 @@ def test_what_the_api_shows_of_a_queue_and_of_a_stream(
     changed = api.update_event_source_mapping(UUID=made["UUID"], Enabled=True)
     assert _shown(changed) == {**queues, "State": "Enabling"}
     assert _shown(api.get_event_source_mapping(UUID=made["UUID"])) == {**queues, "State": "Enabled"}
+    metrics = {"MetricsConfig": {"Metrics": ["EventCount"]}}
+    changed = api.update_event_source_mapping(UUID=made["UUID"], **metrics)
+    assert _shown(changed) == {**queues, **metrics, "State": "Updating"}
 
     arn = f"arn:aws:kinesis:{ACCOUNT}:stream/s"
     streams = {
@@ -329,6 +332,15 @@ def test_tags_of_a_mapping(edge: Edge, tmp_path: Path, moto: Moto) -> None:
 def test_a_mapping_without_an_endpoint_is_told(edge: Edge, tmp_path: Path, moto: Moto) -> None:
     fed = Fed(edge, tmp_path, moto, f"arn:aws:sqs:{ACCOUNT}:q", services=())
     until(lambda: "give --aws-endpoint SQS=URL" in fed.site.console)
+
+
+def test_a_queue_may_come_later(edge: Edge, tmp_path: Path, moto: Moto, name: str) -> None:
+    fed = Fed(edge, tmp_path, moto, f"arn:aws:sqs:{ACCOUNT}:{name}")
+    until(lambda: "cannot be read, it is tried again" in fed.site.console)
+    url, _ = queue(moto, name)
+    moto.client("sqs").send_message(QueueUrl=url, MessageBody="a")
+    assert fed.batches(1) == [["a"]]
+    assert "can be read again" in fed.site.console
 
 
 def test_an_endpoint_that_dies_is_asked_again(edge: Edge, tmp_path: Path, name: str) -> None:

@@ -109,7 +109,8 @@ def test_bytes_there_and_back(app):
 def test_the_app_s_own_connection_and_content_length(app):
     response = app.get("/framing")
     assert (response.body, response.headers.get("X-Kept")) == (b"12345", "yes")
-    assert response.headers.get_all("Content-Length") == ["5"]
+    length = [] if app.door == "stream" else ["5"]
+    assert response.headers.get_all("Content-Length") == length
     assert response.headers.get_all("Connection") == ["keep-alive"]
 
 

@@ -59,3 +59,20 @@ def test_a_target_that_is_not_there_and_one_that_cannot_be_read(tmp_path: Path) 
     (tmp_path / "broken.yaml").write_text("a: [\n")
     with pytest.raises(DefinitionError, match="malformed YAML"):
         load_target(str(tmp_path / "broken.yaml"), Settings())
+
+
+def test_an_image_of_no_function(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text("Resources: {}\n")
+    settings = Settings(image=(f"Nope={tmp_path}",))
+    with pytest.raises(UsageError, match="--image Nope: the definition has no function"):
+        load_target(str(tmp_path / "template.yaml"), settings)
+
+
+def test_a_state_folder_that_cannot_hold_code(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file")
+    (tmp_path / "template.yaml").write_text(
+        "Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties: {Role: r, "
+        "Runtime: python3.12, Handler: index.handler, Code: {ZipFile: 'handler = print'}}\n"
+    )
+    with pytest.raises(UsageError, match=r"code cannot be kept there.*--state-dir"):
+        load_target(str(tmp_path / "template.yaml"), Settings(state_dir=tmp_path / "state"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -137,6 +138,17 @@ async def test_what_the_program_writes_among_the_code_is_no_code(tmp_path: Path)
     assert await stage.save("code/access.log", "a line\n") == ""
     assert "reloaded Fn in " in await stage.save("code/logs.py", "")
     await stage.program.close()
+
+
+async def test_a_console_that_goes_to_a_file_among_the_code_is_no_code(stage: Stage) -> None:
+    kept = os.dup(2)
+    try:
+        with stage.write("code/dev.log", "").open("w") as file:
+            os.dup2(file.fileno(), 2)
+        assert await stage.save("code/dev.log", "a line\n") == ""
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 async def test_code_in_a_folder_that_the_program_writes_to_is_code(tmp_path: Path) -> None:

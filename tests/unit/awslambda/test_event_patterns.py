@@ -54,6 +54,7 @@ RECORD = {
         ({"kind": [{"anything-but": {"prefix": "Or"}}]}, False),
         ({"kind": [{"anything-but": {"prefix": ["X", "Y"]}}]}, True),
         ({"absent": [{"anything-but": ["Order"]}]}, False),
+        ({"inner": [{"anything-but": ["Order"]}]}, False),
         ({"$or": [{"kind": ["No"]}, {"n": [7]}]}, True),
         ({"$or": [{"kind": ["No"]}, {"n": [8]}]}, False),
     ],

@@ -117,7 +117,7 @@ def test_terraform(tmp_path: Path) -> None:
     mapping = {
         "batch_size": 4,
         "starting_position": "TRIM_HORIZON",
-        "filter_criteria": [{"filter": [{"pattern": '{"data": ["x"]}'}]}],
+        "filter_criteria": [{"filter": [{"pattern": '{"partitionKey": ["x"]}'}]}],
         "destination_config": [{"on_failure": [{"destination_arn": QUEUE}]}],
     }
     document = terraform.plan(
@@ -137,7 +137,7 @@ def test_terraform(tmp_path: Path) -> None:
     file.write_text(json.dumps(document))
     found = _only(load(file).project)
     assert (found.function, found.arn, found.batch_size) == ("f", STREAM, 4)
-    assert (found.patterns, found.on_failure) == (('{"data": ["x"]}',), QUEUE)
+    assert (found.patterns, found.on_failure) == (('{"partitionKey": ["x"]}',), QUEUE)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +149,14 @@ def test_terraform(tmp_path: Path) -> None:
         ({"EventSourceArn": TABLE, "StartingPosition": "AT_TIMESTAMP"}, "no starting position"),
         ({"MaximumRetryAttempts": 1}, "not for queues"),
         ({"FilterCriteria": {"Filters": [{"Pattern": '{"body": "x"}'}]}}, "Invalid filter"),
+        (
+            {
+                "EventSourceArn": STREAM,
+                "StartingPosition": "LATEST",
+                "FilterCriteria": {"Filters": [{"Pattern": '{"data": ["plain"]}'}]},
+            },
+            "Invalid filter",
+        ),
         ({"FunctionResponseTypes": ["Other"]}, "no response type"),
         ({"DestinationConfig": {"OnFailure": {"Destination": QUEUE}}}, "Unsupported Destination"),
     ],
@@ -168,3 +176,27 @@ def test_what_is_not_polled_is_reported(tmp_path: Path) -> None:
     assert project.event_source_mappings == ()
     ignored = [line.why for line in project.report.lines if line.treatment is Treatment.IGNORED]
     assert any("is not polled here" in why for why in ignored)
+
+
+def test_terraforms_configuration_of_asynchronous_invocations(tmp_path: Path) -> None:
+    _code(tmp_path)
+    given = {
+        "function_name": "f",
+        "runtime": "python3.12",
+        "handler": "app.handler",
+        "filename": "code",
+    }
+    config = {
+        "function_name": "f",
+        "maximum_retry_attempts": 0,
+        "maximum_event_age_in_seconds": 60,
+        "destination_config": [{"on_failure": [{"destination": QUEUE}], "on_success": []}],
+    }
+    document = terraform.plan(
+        terraform.resource("aws_lambda_function.f", given),
+        terraform.resource("aws_lambda_function_event_invoke_config.c", config),
+    )
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(document))
+    found = load(file).project.functions["f"].event_invoke["$LATEST"]
+    assert (found.retries, found.max_age_s, found.on_failure) == (0, 60, QUEUE)

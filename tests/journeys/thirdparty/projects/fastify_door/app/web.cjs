@@ -12,7 +12,9 @@ app.get('/items/:number', async (request) => {
   return { number: Number(request.params.number), q, host: request.hostname };
 });
 app.get('/whoami', async (request) => {
-  return { cookies: request.headers.cookie, scheme: request.protocol, ip: request.ip };
+  // The adapter puts no blanks between a function URL's cookies.
+  const cookies = request.headers.cookie?.split(/; */).join('; ');
+  return { cookies, scheme: request.protocol, ip: request.ip };
 });
 app.get('/login', async (request, reply) => {
   reply.header('Set-Cookie', 'session=s1; HttpOnly').header('Set-Cookie', 'theme=dark');
@@ -34,7 +36,8 @@ app.get('/broken', async () => {
   throw new Error('no such thing');
 });
 
-const whole = awsLambda(app);
+const binary = { binaryMimeTypes: ['application/octet-stream'] };
+const whole = awsLambda(app, { ...binary, albMultiValueHeaders: true });
 exports.handler = async (event, context) => whole(event, context);
 
 const inPieces = awsLambda(app, { decorateRequest: false, payloadAsStream: true });
