@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from edges import MEGABYTE, Viewer, edge
+from environments import measure_environments
 from events import measure_events
 from invocations import measure_invocations
 
@@ -94,6 +95,7 @@ def main() -> None:
         measure_cold_starts(folder, 3 if quick else 21)
         measure_crowd(folder, 3 if quick else 21)
         measure_invocations(folder, 20 if quick else 1_000)
+        measure_environments(folder, 1 if quick else 10)
         measure_events(folder, 500 if quick else 4_000, 2 if quick else 7)
         measure_big_body(folder, (128 if quick else 1024) * MEGABYTE)
 

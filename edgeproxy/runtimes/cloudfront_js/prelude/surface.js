@@ -3,6 +3,7 @@
 (function (load, version) {
   "use strict";
   const { apply, defineProperty, deleteProperty, getOwnPropertyDescriptor, ownKeys } = Reflect;
+  const Room = ArrayBuffer;
   const ES5 = {
     Object: "create defineProperties defineProperty freeze getOwnPropertyDescriptor getOwnPropertyNames getPrototypeOf isExtensible isFrozen isSealed keys preventExtensions seal assign is setPrototypeOf entries values",
     "Object.prototype": "hasOwnProperty isPrototypeOf propertyIsEnumerable toLocaleString toString valueOf __proto__",
@@ -72,6 +73,7 @@
       keep(target, `${ES5[path] || ""} ${version === 2 ? NEWER[path] || "" : ""}`);
     }
     bound(G.Array.prototype);
+    safeBind(G.Function.prototype);
     defineProperty(G.RegExp.prototype, "flags", { get, configurable: true });
     keep(G, version === 1 ? GLOBALS : `${GLOBALS} ${NEWER_GLOBALS}`);
   }
@@ -93,6 +95,20 @@
       defineProperty(method, "length", { value: native.length });
       defineProperty(prototype, name, { value: method });
     }
+  }
+
+  // The engine's own bind crashes where the memory for what it binds cannot be had. So as much and
+  // more is taken, and given back, just before: where that fails, it fails as it should.
+  function safeBind(prototype) {
+    const native = prototype.bind;
+    const { bind } = {
+      bind(self, ...values) {
+        new Room(4096 + 16 * values.length);
+        return apply(native, this, arguments);
+      },
+    };
+    defineProperty(bind, "length", { value: native.length });
+    defineProperty(prototype, "bind", { value: bind });
   }
   return { prune };
 })

@@ -283,6 +283,32 @@ def test_what_takes_too_much_memory_is_stopped(name: str, runtime: str) -> None:
     assert (outcome.kind, outcome.rule) == ("FunctionExecutionError", "CFF-LIM-02")
 
 
+@rule("CFF-LIM-02")
+def test_bind_is_stopped_at_whichever_of_its_allocations_the_memory_ends() -> None:
+    """The engine's own crashes at one of them; what is taken before decides which it is."""
+    loop = statement(TOO_LARGE["bound functions"])
+    for attempt in range(200):
+        taken = f"var text = '{'a' * attempt}', zeros = {[0] * (12 + attempt % 5)};"
+        outcome = run(f"function handler(event) {{ {taken} {loop} }}", "cloudfront-js-2.0")
+        assert isinstance(outcome, Failed)
+        assert outcome.rule == "CFF-LIM-02"
+
+
+@both
+def test_bind_is_as_the_language_says(runtime: str) -> None:
+    bind = "Function.prototype.bind"
+    assert value(f"[{bind}.name, {bind}.length, 'prototype' in {bind}]", runtime) == [
+        "bind",
+        1,
+        False,
+    ]
+    described = "(function (a, b, c) { return [this.x, a, b, c]; }).bind({x: 1}, 2)"
+    assert value(f"({described})(3, 4)", runtime) == [1, 2, 3, 4]
+    assert value(f"[{described}.length, ({described}).name]", runtime) == [2, "bound "]
+    made = "new ((function (a, b) { this.sum = a + b; }).bind(null, 1))(2).sum"
+    assert value(made, runtime) == 3
+
+
 @both
 @pytest.mark.parametrize(
     "expression",
