@@ -114,7 +114,7 @@ def _as_origin(name: str, door: Handler) -> Handler:
         response = await door(request)
         if response.on_delivered is not None:
             response.on_delivered(Delivered(response.body.length or 0))
-        return replace(response, on_delivered=None)
+        return replace(response, on_delivered=None, repeat=None)
 
     return ask
 

@@ -101,6 +101,13 @@ class Cache:
         partial = await find_parts(self._store, key, entry, asked, has_body=has_body)
         return partial.shown(entry), lookup if partial.suffices else _OTHER_PARTS
 
+    def at_hand(self, digest: bytes, now: float) -> Entry | None:
+        """The whole, fresh object if it lies in memory; None does not say that there is none."""
+        entry = self._store.at_hand(digest)
+        if entry is None or now >= entry.fresh_until or is_table(entry):
+            return None
+        return entry
+
     async def obtain(
         self,
         key: CacheKey,

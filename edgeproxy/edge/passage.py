@@ -10,7 +10,7 @@ from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.signature import Identity
 from edgeproxy.edge.tiers import Tiers
-from edgeproxy.exchange.model import Exchange, Recorder
+from edgeproxy.exchange.model import Exchange, HitRecorder
 from edgeproxy.http.messages import Response
 from edgeproxy.origins.client import OriginClient
 
@@ -26,7 +26,7 @@ class Services:
     hooks: Hooks
     clock: Clock
     chance: Chance
-    recorder: Recorder
+    recorder: HitRecorder
     identity: Identity = Identity()
 
 
@@ -55,3 +55,5 @@ class Verdict:
     why: str = ""
     outcome: Outcome | None = None
     layer: Layer = Layer.EDGE
+    stored_as: bytes | None = None
+    """The digest of the key, when it is a fresh stored object that answered."""

@@ -14,6 +14,8 @@ __all__ = [
     "Handler",
     "MutualTls",
     "Reached",
+    "Repeat",
+    "Repeated",
     "Request",
     "Response",
     "Tunnel",
@@ -113,6 +115,36 @@ class Delivered:
     """Bytes that the viewer sent after its head: of a body, read or not, or through a tunnel."""
 
 
+class Repeated(Protocol):
+    """One more answer: bytes that are ready to be written."""
+
+    @property
+    def head(self) -> bytes: ...
+
+    @property
+    def body(self) -> bytes | memoryview: ...
+
+    def delivered(self, bytes_sent: int, *, aborted: bool = False) -> None:
+        """To be called once: all of it is out, or the viewer left before its end."""
+        ...
+
+
+class Repeat(Protocol):
+    """How a request that differs in nothing that matters is answered again, without its handler.
+
+    For requests over HTTP/1.1 on connections that stay open, without a body.
+    """
+
+    @property
+    def depends_on(self) -> frozenset[bytes]:
+        """Lower-case names of the header lines that matter; the request line always does."""
+        ...
+
+    def answer(self, asked: "Callable[[], Request]") -> Repeated | None:
+        """The answer to the request that ``asked`` returns, at any time; None: ask the handler."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """How long it took to have an answer's first byte from an origin, in seconds."""
@@ -143,6 +175,8 @@ class Response:
     on_delivered: Callable[[Delivered], None] | None = None
     why: str = ""
     reached: Reached | None = field(default=None, compare=False, repr=False)
+    repeat: Repeat | None = field(default=None, compare=False, repr=False)
+    """For the listener that the request came in by."""
 
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]

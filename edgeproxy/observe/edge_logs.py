@@ -4,10 +4,10 @@ The lines of CloudFront Functions (CFF-LOG-01, CFF-LOG-02), and why a Lambda@Edg
 was refused (LE-LOG-03, LE-LOG-04). Lambda's own log groups are the Lambda service's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from edgeproxy.exchange.model import Exchange, FunctionRun
+from edgeproxy.exchange.model import Exchange, FunctionRun, RepeatedHit
 from edgeproxy.runtimes.cloudfront_js.outcome import format_log
 from edgeproxy.runtimes.invocation import LogRecord
 from edgeproxy.runtimes.log_groups import LogGroups
@@ -33,6 +33,9 @@ class EdgeLogs:
         self._groups = groups
         self._distribution_id = distribution_id
         self._uuid = uuid
+
+    def repeated(self, hits: Sequence[RepeatedHit]) -> None:
+        """No function has run in them."""
 
     def ended(self, exchange: Exchange) -> None:
         for run in exchange.functions:

@@ -15,17 +15,20 @@ import math
 import re
 import socket
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
-from edgeproxy.http.messages import Viewer
+from edgeproxy.http.messages import Repeated, Request, Viewer
 from edgeproxy.server.client_hello import client_hello
+from edgeproxy.server.hits import Hits
 from edgeproxy.server.limits import Limits
 from edgeproxy.server.reading import Refused, head_too_long
 from edgeproxy.server.websocket import FromViewer
+from edgeproxy.server.writing import ONE_WRITE_BYTES
 
 __all__ = ["Connection"]
 
@@ -47,8 +50,10 @@ class Connection(web.RequestHandler):
         "_deaf",
         "_done",
         "_end_of_life",
+        "_head",
         "_head_bytes",
         "_held",
+        "_hits",
         "_last",
         "_limits",
         "_measures_heads",
@@ -56,6 +61,7 @@ class Connection(web.RequestHandler):
         "_served",
         "_target",
         "_timer",
+        "_undelivered",
         "_unsent",
         "_viewer",
     )
@@ -74,6 +80,11 @@ class Connection(web.RequestHandler):
         )
         self._limits = limits
         self._body: StreamReader = EMPTY_PAYLOAD
+        self._hits: Hits | None = None
+        """What can be answered at once; None at a door where nothing can."""
+        self._head = b""
+        """Of the request that comes next, when it came by itself and in one piece."""
+        self._undelivered: Repeated | None = None
         self._head_bytes = 0
         self._measures_heads = False
         self._held = b""
@@ -97,6 +108,7 @@ class Connection(web.RequestHandler):
         self._allow(self._limits.head_timeout_s)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._delivered(aborted=True)
         lost = ConnectionResetError("the viewer has left")
         if not self._body.is_eof():
             self._body.set_exception(lost)
@@ -161,6 +173,8 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser head by head, so that what follows a good request cannot spoil it."""
+        if self._hits is not None and self._is_idle() and not (data := self._answered(data)):
+            return
         if self._held:
             data, self._held = self._held + data, b""
         start = 0
@@ -175,6 +189,70 @@ class Connection(web.RequestHandler):
             start = end
         if not self._deaf:
             self._feed(data[start:] if start else data)
+
+    def _is_idle(self) -> bool:
+        """Whether the loop waits for a request, and nothing of one has come yet."""
+        return (
+            self._waiter is not None
+            and not self._waiter.done()
+            and not (self._head_bytes or self._held or self._paused or self._upgraded)
+            and not (self._deaf or self._last)
+        )
+
+    def _answered(self, data: bytes) -> bytes:
+        """``data`` without the requests at its beginning that can be answered at once."""
+        start = 0
+        while (end := data.find(b"\r\n\r\n", start) + 4) >= 4:
+            head = data if end - start == len(data) else data[start:end]
+            if not self._repeat(head):
+                self._head = head if end == len(data) else b""
+                break
+            start = end
+            if self._paused:
+                break
+        return data[start:] if start else data
+
+    def _repeat(self, head: bytes) -> bool:
+        """Answer the request with this head as one before it, if that is known."""
+        transport, hits = self.transport, self._hits
+        if hits is None or transport is None or transport.is_closing():
+            return False
+        repeat = hits.find(head)
+        if repeat is None:
+            return False
+        answer = repeat.answer(self._asked(head))
+        if answer is None:
+            return False
+        head, body = answer.head, answer.body
+        if len(body) <= ONE_WRITE_BYTES:
+            transport.write(b"".join((head, body)))
+        else:
+            transport.write(head)
+            transport.write(body)
+        self._served = True
+        if self._paused:
+            self._undelivered = answer
+            self._sent = len(head) + len(body)
+            self._allow(self._limits.write_stall_s)
+        else:
+            answer.delivered(len(head) + len(body))
+            self._allow(self._limits.keep_alive_s)
+        return True
+
+    def _asked(self, head: bytes) -> Callable[[], Request]:
+        """The request with this head, to be read when somebody wants it."""
+        raise NotImplementedError
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._undelivered is not None:
+            self._delivered(aborted=False)
+            self._allow(self._limits.keep_alive_s)
+
+    def _delivered(self, *, aborted: bool) -> None:
+        if (answer := self._undelivered) is not None:
+            self._undelivered = None
+            answer.delivered(self._sent, aborted=aborted)
 
     def _between_messages(self) -> bool:
         """Whether the next byte begins or continues a head."""

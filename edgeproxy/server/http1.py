@@ -9,6 +9,8 @@ import asyncio
 import dataclasses
 import logging
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp.http import RawRequestMessage
@@ -18,6 +20,7 @@ from aiohttp.web_protocol import _ErrInfo
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer, reason_phrase
 from edgeproxy.server.connection import Connection
+from edgeproxy.server.hits import plain_request
 from edgeproxy.server.reading import (
     BodyStopped,
     Refused,
@@ -25,6 +28,7 @@ from edgeproxy.server.reading import (
     head_too_long,
     read_request,
     refusal,
+    told_viewer,
 )
 from edgeproxy.server.websocket import FromViewer, relay
 from edgeproxy.server.writing import Framed, Framing, IllegalHead, frame, write_body
@@ -40,11 +44,12 @@ _log = logging.getLogger("edgeproxy")
 class ViewerConnection(Connection):
     """A connection of a :class:`Door`."""
 
-    __slots__ = ("_door",)
+    __slots__ = ("_asked_with", "_door")
 
     def __init__(self, door: "Door", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(door, loop, door.limits)
         self._door = door
+        self._asked_with = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -57,6 +62,8 @@ class ViewerConnection(Connection):
                 self.cut()
             else:
                 self._viewer = admitted
+        if self._limits.lifetime_s == math.inf and self._viewer.mutual_tls is None:
+            self._hits = self._door.hits(self._viewer)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._door.closed(self)
@@ -104,6 +111,7 @@ class ViewerConnection(Connection):
                 self._waiter = None
         self._deadline = math.inf
         self._served = True
+        self._asked_with, self._head = self._head, b""
         message, payload = self._messages.popleft()
         if self._parser is not None:
             self._parser.message_consumed()
@@ -134,7 +142,13 @@ class ViewerConnection(Connection):
             _log.error("%s %s: %s", request.method, request.path, error)
             response = await self._instead_of(response, str(error))
             framed = _frame(response, request, keep_alive)
-        return await self._deliver(response, framed, payload)
+        goes_on = await self._deliver(response, framed, payload)
+        if goes_on and response.repeat is not None and self._hits is not None and self._asked_with:
+            self._hits.learn(self._asked_with, response.repeat)
+        return goes_on
+
+    def _asked(self, head: bytes) -> Callable[[], Request]:
+        return partial(plain_request, head, self._take_viewer(), self._door.viewer)
 
     async def _answer(self, request: Request, payload: StreamReader) -> Response | None:
         """What the handler says, or an error page in its place; None for a viewer who has left."""
@@ -214,15 +228,14 @@ class ViewerConnection(Connection):
             self._resume_reading_if_drained()
 
     def _who(self, headers: Headers) -> Viewer:
+        return told_viewer(self._take_viewer(), self._door.viewer, headers)
+
+    def _take_viewer(self) -> Viewer:
+        """Who is at the other end; the next request reuses the connection."""
         viewer = self._viewer
         if viewer.tls_protocol and viewer.tls_handshake != "connectionReused":
             self._viewer = dataclasses.replace(viewer, tls_handshake="connectionReused")
-        if self._door.viewer is None:
-            return viewer
-        told = self._door.viewer(viewer.ip, viewer.port, headers)
-        if not viewer.tls_protocol:
-            return told
-        return dataclasses.replace(viewer, ip=told.ip, country=told.country, location=told.location)
+        return viewer
 
 
 def _may_switch(request: Request, response: Response) -> bool:

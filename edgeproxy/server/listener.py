@@ -5,16 +5,17 @@ import errno
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from aiohttp import web
 
 from edgeproxy.errors import PortInUse, UsageError
-from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Handler, Response, Viewer
+from edgeproxy.server.hits import Hits
 from edgeproxy.server.http1 import ViewerConnection
 from edgeproxy.server.inside_aiohttp import check_aiohttp
 from edgeproxy.server.limits import Limits
+from edgeproxy.server.reading import ViewerFrom
 
 __all__ = ["Admit", "Door", "Listener", "Refuse", "ViewerFrom"]
 
@@ -23,10 +24,9 @@ Admit: TypeAlias = Callable[[ssl.SSLObject, Viewer], Viewer | None]
 
 Refuse: TypeAlias = Callable[[int, str, str], Response]
 """Builds the error page for a request that never becomes one: status, reason phrase, detail."""
-ViewerFrom: TypeAlias = Callable[[str, int, Headers], Viewer]
-"""Who the viewer is, from the address and port of the connection and the request's headers."""
 
 _BACKLOG = 1024
+_MOST_VIEWERS: Final = 100
 
 
 async def _unused(request: web.BaseRequest) -> NoReturn:
@@ -51,12 +51,25 @@ class Door(web.Server):
         self.limits = limits
         self.admit = admit
         self.in_flight = 0
+        self._hits: dict[tuple[str, str], Hits] = {}
         self._open: set[ViewerConnection] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
     def __call__(self) -> ViewerConnection:
         return ViewerConnection(self, self._loop)
+
+    def hits(self, viewer: Viewer) -> Hits:
+        """What can be answered at once to a viewer of this address and protocol."""
+        who = viewer.ip, viewer.scheme
+        if who not in self._hits and len(self._hits) >= _MOST_VIEWERS:
+            self._hits.clear()
+        return self._hits.setdefault(who, Hits())
+
+    def forget(self) -> None:
+        """From now on every request goes to the handler first."""
+        for hits in self._hits.values():
+            hits.clear()
 
     def opened(self, connection: ViewerConnection) -> None:
         """A viewer has connected."""
@@ -165,6 +178,11 @@ class Listener:
         scheme = "http" if self._ssl_context is None else "https"
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{scheme}://{host}:{self.port}"
+
+    def forget(self) -> None:
+        """The handler answers otherwise from now on: nothing is answered without it."""
+        if self._door is not None:
+            self._door.forget()
 
     @property
     def in_flight(self) -> int:

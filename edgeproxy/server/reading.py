@@ -7,6 +7,7 @@ pass, and two readers could still understand differently, is refused here (CDN-R
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Final, Protocol, TypeAlias
 
 from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
@@ -22,14 +23,18 @@ from edgeproxy.server.limits import MAX_BODY_BYTES, Limits
 __all__ = [
     "BodyStopped",
     "Refused",
+    "ViewerFrom",
     "ViewerOf",
     "head_size",
     "head_too_long",
     "read_request",
     "refusal",
+    "told_viewer",
 ]
 
 ViewerOf: TypeAlias = Callable[[Headers], Viewer]
+ViewerFrom: TypeAlias = Callable[[str, int, Headers], Viewer]
+"""Who the viewer is, from the address and port of the connection and the request's headers."""
 
 # What may stand in a Host header: a name, an address, a port. No list, no path, no user.
 _HOST: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
@@ -126,6 +131,16 @@ def read_request(
         upgrade=_upgrade(message, headers, body),
         has_left=source.has_left,
     )
+
+
+def told_viewer(viewer: Viewer, tell: ViewerFrom | None, headers: Headers) -> Viewer:
+    """The ``viewer`` of a connection as ``tell`` sees who sends ``headers``."""
+    if tell is None:
+        return viewer
+    told = tell(viewer.ip, viewer.port, headers)
+    if not viewer.tls_protocol:
+        return told
+    return replace(viewer, ip=told.ip, country=told.country, location=told.location)
 
 
 def _unknown_version() -> Refused:

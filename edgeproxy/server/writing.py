@@ -11,10 +11,10 @@ from typing import Protocol, assert_never
 from edgeproxy.http.body import Body, BytesBody
 from edgeproxy.http.messages import Response, reason_phrase
 
-__all__ = ["Framed", "Framing", "IllegalHead", "Wire", "frame", "write_body"]
+__all__ = ["ONE_WRITE_BYTES", "Framed", "Framing", "IllegalHead", "Wire", "frame", "write_body"]
 
 # Up to this size head and body leave in one piece; beyond it the copy costs more than the call.
-_ONE_WRITE_BYTES = 64 * 1024
+ONE_WRITE_BYTES = 64 * 1024
 
 
 class Wire(Protocol):
@@ -108,7 +108,7 @@ async def write_body(wire: Wire, framed: Framed, body: Body) -> None:
         case Framing.NONE:
             wire.write(framed.head)
         case Framing.LENGTH if isinstance(body, BytesBody):
-            if len(body.data) <= _ONE_WRITE_BYTES:
+            if len(body.data) <= ONE_WRITE_BYTES:
                 wire.write(framed.head + body.data)
             else:
                 wire.write(framed.head)
