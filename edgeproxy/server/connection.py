@@ -44,6 +44,7 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_armed_for",
+        "_at_work",
         "_body",
         "_continue_due",
         "_deadline",
@@ -82,6 +83,7 @@ class Connection(web.RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD
         self._hits: Hits | None = None
         """What can be answered at once; None at a door where nothing can."""
+        self._at_work = False
         self._head = b""
         """Of the request that comes next, when it came by itself and in one piece."""
         self._undelivered: Repeated | None = None
@@ -191,12 +193,9 @@ class Connection(web.RequestHandler):
             self._feed(data[start:] if start else data)
 
     def _is_idle(self) -> bool:
-        """Whether the loop waits for a request, and nothing of one has come yet."""
-        return (
-            self._waiter is not None
-            and not self._waiter.done()
-            and not (self._head_bytes or self._held or self._paused or self._upgraded)
-            and not (self._deaf or self._last)
+        """Whether no request is being answered, and nothing of one has come."""
+        return not (self._at_work or self._messages or self._head_bytes or self._held) and not (
+            self._paused or self._upgraded or self._deaf or self._last
         )
 
     def _answered(self, data: bytes) -> bytes:

@@ -98,6 +98,7 @@ class ViewerConnection(Connection):
             self._door.in_flight -= 1
 
     async def _next(self) -> tuple[RawRequestMessage | _ErrInfo, StreamReader]:
+        self._at_work = False
         if self._upgraded and not self._messages:
             self._decline_upgrade()
         if not self._messages:
@@ -110,7 +111,7 @@ class ViewerConnection(Connection):
             finally:
                 self._waiter = None
         self._deadline = math.inf
-        self._served = True
+        self._served = self._at_work = True
         self._asked_with, self._head = self._head, b""
         message, payload = self._messages.popleft()
         if self._parser is not None:
