@@ -62,6 +62,7 @@ def found(
     response = shape(request, obtained, now)
     step.after = response
     is_stored = obtained.entry is not None and isinstance(obtained.lookup, Hit)
+    is_plain = is_stored and response.status < 400
     return Verdict(
         response,
         _result_type(obtained, response.status),
@@ -69,7 +70,7 @@ def found(
         _explain(obtained, exchange, now),
         obtained.outcome,
         obtained.layer or Layer.EDGE,
-        key.digest if key is not None and is_stored else None,
+        key.digest if key is not None and is_plain else None,
     )
 
 

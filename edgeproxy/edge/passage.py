@@ -56,4 +56,4 @@ class Verdict:
     outcome: Outcome | None = None
     layer: Layer = Layer.EDGE
     stored_as: bytes | None = None
-    """The digest of the key, when it is a fresh stored object that answered."""
+    """The digest of the key, when a fresh stored object is the answer, or a part of it."""

@@ -80,7 +80,7 @@ def repeat_of(
     verdict: Verdict,
 ) -> "RepeatableHit | None":
     """How ``request`` is answered again; None when ``verdict`` is not such a hit."""
-    if verdict.stored_as is None or verdict.response.status >= 400:
+    if verdict.stored_as is None:
         return None
     if request.method not in ("GET", "HEAD") or request.version != "1.1":
         return None
