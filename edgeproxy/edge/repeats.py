@@ -168,13 +168,12 @@ class RepeatableHit:
         services = self._services
         if self._location.distribution is not self._distribution:
             return None
-        now = services.clock.now()
+        now, begun = services.clock.now(), services.clock.monotonic()
         entry = services.tiers.edge.at_hand(self._digest, now)
         if entry is None or not isinstance(entry.body, bytes):
             return None
         if entry.head is not self._head and not self._learn(asked(), entry, now):
             return None
-        begun = services.clock.monotonic()
         exchange_id = services.chance.request_id()
         head = self._form % {
             b"age": b"%d" % entry.age_s(now),

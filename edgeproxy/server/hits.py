@@ -15,7 +15,7 @@ from edgeproxy.server.reading import ViewerFrom, told_viewer
 
 __all__ = ["Hits", "plain_request"]
 
-_MOST: Final = 10_000
+_MOST: Final = 20_000
 """Entries of each table; the oldest leaves."""
 _LONGEST_HEAD: Final = 4096
 

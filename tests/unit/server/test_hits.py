@@ -54,11 +54,11 @@ def test_answers_that_depend_on_other_headers() -> None:
 
 def test_no_more_than_so_many_are_remembered() -> None:
     hits, known = Hits(), Known()
-    for number in range(10_001):
+    for number in range(20_001):
         hits.learn(head(f"/{number}"), known)
     assert hits.find(head("/0")) is None
     assert hits.find(head("/1")) is known
-    assert hits.find(head("/10000")) is known
+    assert hits.find(head("/20000")) is known
 
 
 def test_a_request_is_read_when_it_is_wanted() -> None:
