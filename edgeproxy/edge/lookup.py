@@ -13,10 +13,10 @@ from edgeproxy.cache.freshness import Decision as Stored
 from edgeproxy.cache.key import CacheKey, cache_key
 from edgeproxy.distribution.model import Behavior, Distribution
 from edgeproxy.edge.delivery import shape
-from edgeproxy.edge.outcomes import Scene
+from edgeproxy.edge.outcomes import FUNCTION_FAILURES, Scene
 from edgeproxy.edge.pages import origin_error_page
 from edgeproxy.edge.passage import Passage, Verdict
-from edgeproxy.edge.tiers import FUNCTION_FAILURES, LAYER_NAMES, Asked, FillAsked
+from edgeproxy.edge.tiers import LAYER_NAMES, Asked, FillAsked
 from edgeproxy.exchange.model import Decision, Exchange, Step
 from edgeproxy.http.body import EMPTY_BODY
 from edgeproxy.http.messages import Request
