@@ -35,6 +35,10 @@ _FRAMING: Final = (
     "Transfer-Encoding",
     "Upgrade",
 )
+_ONE_WRITE_BYTES: Final = 2**15
+"""Up to this size a body leaves with its head. A new or idle connection takes that without a
+pause, however slow the origin is."""
+
 _FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]+|\*)")
 
@@ -71,14 +75,17 @@ class Transfer:
         body = self._request.body
         connection = self._connection
         try:
-            connection.begin(
+            protocol = connection.protocol
+            is_whole = body.length == 0
+            if isinstance(body, BytesBody) and 0 < len(body.data) <= _ONE_WRITE_BYTES:
+                head, is_whole = head + body.data, True
+            protocol.begin(
                 head,
-                read_timeout_s=self._read_timeout_s,
                 has_body=self._request.method != "HEAD",
-                is_chunked=body.length is None,
+                silence_s=self._read_timeout_s,
             )
-            if body.length == 0:
-                connection.request_sent()
+            if is_whole:
+                protocol.expect_bytes()
             else:
                 self._upload = self._tasks.start(self._send(body), "request body to an origin")
             try:
@@ -102,10 +109,12 @@ class Transfer:
                 sent += len(chunk)
                 if body.length is not None and sent > body.length:
                     break
-                await self._write(chunk)
+                is_chunked = body.length is None
+                await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
             if body.length is None or sent == body.length:
-                await self._write(b"")
-                self._connection.request_sent()
+                if body.length is None:
+                    await self._write(b"0\r\n\r\n")
+                self._connection.protocol.expect_bytes()
                 is_settled = True
         except _OriginClosed:
             is_settled = True
@@ -121,15 +130,14 @@ class Transfer:
                 )
                 self._connection.abort()
 
-    async def _write(self, chunk: bytes) -> None:
-        """A chunk, or the end for an empty one.
+    async def _write(self, data: bytes) -> None:
+        """Bytes of the request.
 
         An origin that reads nothing for the response timeout is as dead as one that says nothing.
         """
-        writer = self._connection.writer
         try:
             async with asyncio.timeout(self._read_timeout_s):
-                await (writer.write(chunk) if chunk else writer.write_eof())
+                await self._connection.protocol.send(data)
         except TimeoutError as error:
             self._upload_failure = self._connection.failure(
                 OriginFailureKind.COMM,
@@ -221,7 +229,7 @@ class _Download:
                 return await self._payload.readany()
         except aiohttp.SocketTimeoutError as error:
             raise self._broken(
-                f"sent nothing for {self._connection.protocol.read_timeout:g} s inside the body"
+                f"sent nothing for {self._connection.protocol.silence_s:g} s inside the body"
             ) from error
         except TimeoutError as error:
             raise self._broken(
