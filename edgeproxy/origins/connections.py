@@ -188,8 +188,9 @@ class Connections:
     ) -> OriginConnection:
         """One attempt to connect; with ``keepalive_s`` None always a new connection, used once.
 
-        ``server_name`` is sent as SNI; a certificate that ``tls`` verifies must be for one of
-        ``accepted_names``. Raises :class:`OriginFailure` by CDN-ERR-30 to 34.
+        ``server_name`` is sent as SNI, and empty without ``tls``; a certificate that ``tls``
+        verifies must be for one of ``accepted_names``. Raises :class:`OriginFailure` by CDN-ERR-30
+        to 34.
         """
         if tls is not None and not is_server_name(server_name):
             raise OriginFailure(
@@ -198,8 +199,7 @@ class Connections:
                 f"{address} cannot be asked for a certificate for {server_name!r}, which is no "
                 "host name (CDN-ORG-11)",
             )
-        name = server_name if tls else ""
-        key = (address.scheme, address.host, address.port, tls, name, keepalive_s)
+        key = (address.scheme, address.host, address.port, tls, server_name, keepalive_s)
         connection = None if keepalive_s is None else self._taken(key)
         if connection is None:
             connection = await self._connect(address, key, timeout_s)
@@ -207,11 +207,12 @@ class Connections:
             shown = certificate_names(connection.protocol.transport)
             if not is_for(shown, accepted_names):
                 connection.close()
+                accepted = " or ".join(dict.fromkeys(accepted_names))
                 raise OriginFailure(
                     OriginFailureKind.CONNECT,
                     502,
                     f"{address} showed a certificate that is not accepted: it is for "
-                    f"{' and '.join(shown) or 'nobody'}, not for {' or '.join(accepted_names)}",
+                    f"{' and '.join(shown) or 'nobody'}, not for {accepted}",
                 )
         return connection
 
