@@ -13,8 +13,6 @@ aiohttp parses and buffers. Its rules:
 import asyncio
 import math
 import re
-import socket
-import struct
 from collections.abc import Callable
 from typing import Final
 
@@ -23,18 +21,16 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from edgeproxy.http.messages import Repeated, Request, Viewer
-from edgeproxy.server.client_hello import client_hello
 from edgeproxy.server.hits import Hits
 from edgeproxy.server.limits import Limits
-from edgeproxy.server.reading import Refused, head_too_long
+from edgeproxy.server.reading import Refused, connected_viewer, head_too_long
 from edgeproxy.server.websocket import FromViewer
-from edgeproxy.server.writing import ONE_WRITE_BYTES
+from edgeproxy.server.writing import ONE_WRITE_BYTES, reset
 
 __all__ = ["Connection"]
 
 _READ_BYTES = 64 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _BEYOND_ASCII: Final = re.compile(rb"([A-Z]+ )([!-~]*[\x80-\xff][!-\xff]*)(?= HTTP/1\.[01]\r\n)")
 _TO_ASCII: Final = bytes(range(128)) + b"x" * 128
 
@@ -106,7 +102,7 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._viewer = _viewer_of(transport)
+        self._viewer = connected_viewer(transport)
         self._allow(self._limits.head_timeout_s)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -344,10 +340,7 @@ class Connection(web.RequestHandler):
         if self.transport is None:
             return
         if end_is_framing:
-            # An orderly end of the connection would be the end of the body.
-            connection = self.transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self.transport.abort()
+            reset(self.transport)  # An orderly end would be the end of the body.
         else:
             self.transport.close()
             self._allow(self._limits.linger_s)
@@ -363,20 +356,3 @@ class Connection(web.RequestHandler):
         else:
             transport.close()
         self._allow(self._limits.linger_s)
-
-
-def _viewer_of(transport: asyncio.BaseTransport) -> Viewer:
-    # A viewer that has left already has no address any more.
-    ip, port = (transport.get_extra_info("peername") or ("", 0))[:2]
-    tls = transport.get_extra_info("ssl_object")
-    if tls is None:
-        return Viewer(ip, port)
-    return Viewer(
-        ip,
-        port,
-        "https",
-        tls_protocol=tls.version(),
-        tls_cipher=tls.cipher()[0],
-        tls_handshake="sessionResumed" if tls.session_reused else "fullHandshake",
-        client_hello=client_hello(tls),
-    )

@@ -31,7 +31,15 @@ from edgeproxy.server.reading import (
     told_viewer,
 )
 from edgeproxy.server.websocket import FromViewer, relay
-from edgeproxy.server.writing import Framed, Framing, IllegalHead, frame, write_body
+from edgeproxy.server.writing import (
+    Framed,
+    Framing,
+    IllegalHead,
+    frame,
+    frame_answer,
+    may_switch,
+    write_body,
+)
 
 if TYPE_CHECKING:
     from edgeproxy.server.listener import Door
@@ -131,18 +139,18 @@ class ViewerConnection(Connection):
         response = await self._answer(request, payload)
         if response is None:
             return False
-        if not _may_switch(request, response):
+        if not may_switch(request, response):
             _log.error("%s %s: 101 needs an upgrade and a tunnel", request.method, request.path)
             response = await self._instead_of(response, "the answer cannot be sent")
         # A body that is still on its way belongs to nobody now; the connection ends with it.
         is_last = message.should_close or self._last or self._loop.time() > self._end_of_life
         keep_alive = payload.is_eof() and not is_last
         try:
-            framed = _frame(response, request, keep_alive)
+            framed = frame_answer(response, request, keep_alive)
         except IllegalHead as error:
             _log.error("%s %s: %s", request.method, request.path, error)
             response = await self._instead_of(response, str(error))
-            framed = _frame(response, request, keep_alive)
+            framed = frame_answer(response, request, keep_alive)
         goes_on = await self._deliver(response, framed, payload)
         if goes_on and response.repeat is not None and self._hits is not None and self._asked_with:
             self._hits.learn(self._asked_with, response.repeat)
@@ -237,17 +245,3 @@ class ViewerConnection(Connection):
         if viewer.tls_protocol and viewer.tls_handshake != "connectionReused":
             self._viewer = dataclasses.replace(viewer, tls_handshake="connectionReused")
         return viewer
-
-
-def _may_switch(request: Request, response: Response) -> bool:
-    if response.tunnel is None:
-        return response.status != 101
-    return response.status == 101 and request.upgrade != ""
-
-
-def _frame(response: Response, request: Request, keep_alive: bool) -> Framed:
-    if response.tunnel is not None:
-        headers = response.headers.with_default("Upgrade", request.upgrade)
-        response = dataclasses.replace(response, headers=headers)
-        keep_alive = False
-    return frame(response, method=request.method, version=request.version, keep_alive=keep_alive)

@@ -18,6 +18,7 @@ from aiohttp.web_protocol import RequestPayloadError
 from edgeproxy.http.body import EMPTY_BODY, Body, StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Viewer
+from edgeproxy.server.client_hello import client_hello
 from edgeproxy.server.limits import MAX_BODY_BYTES, Limits
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Refused",
     "ViewerFrom",
     "ViewerOf",
+    "connected_viewer",
     "head_size",
     "head_too_long",
     "read_request",
@@ -124,12 +126,30 @@ def read_request(
         method=message.method,
         path=path,
         query=query,
-        version="1.1" if message.version is HttpVersion11 else "1.0",
+        version="1.1" if message.version == HttpVersion11 else "1.0",
         headers=headers,
         body=body,
         viewer=viewer_of(headers),
         upgrade=_upgrade(message, headers, body),
         has_left=source.has_left,
+    )
+
+
+def connected_viewer(transport: asyncio.BaseTransport) -> Viewer:
+    """Who is at the other end of a new connection."""
+    # A viewer that has left already has no address any more.
+    ip, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+    tls = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return Viewer(ip, port)
+    return Viewer(
+        ip,
+        port,
+        "https",
+        tls_protocol=tls.version(),
+        tls_cipher=tls.cipher()[0],
+        tls_handshake="sessionResumed" if tls.session_reused else "fullHandshake",
+        client_hello=client_hello(tls),
     )
 
 
@@ -178,7 +198,7 @@ def _body(
         codings = headers.get_all("Transfer-Encoding")
         if [coding.lower() for coding in codings] != ["chunked"]:
             raise _unknown_coding()
-        if "Content-Length" in headers or message.version is HttpVersion10:
+        if "Content-Length" in headers or message.version == HttpVersion10:
             raise Refused(400, "Transfer-Encoding where a reader may not understand it")
     elif "Content-Length" in headers:
         values = headers.get_all("Content-Length")
@@ -214,7 +234,7 @@ async def _chunks(payload: StreamReader, source: BodySource) -> AsyncIterator[by
 
 def _upgrade(message: RawRequestMessage, headers: Headers, body: Body) -> str:
     """The protocol of a valid upgrade handshake (CDN-WS-01), else an empty string."""
-    if not message.upgrade or message.method != "GET" or message.version is HttpVersion10:
+    if not message.upgrade or message.method != "GET" or message.version == HttpVersion10:
         return ""
     if body is not EMPTY_BODY:
         return ""
