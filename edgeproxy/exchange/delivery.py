@@ -31,6 +31,7 @@ def record_delivery(exchange: Exchange, response: Response, recorder: Recorder) 
         ended,
         response.why,
         response.reached,
+        response.repeat,
     )
 
 
