@@ -237,6 +237,11 @@ class RepeatedHit(Protocol):
     @property
     def exchange(self) -> Exchange: ...
 
+    @property
+    def summary(self) -> Exchange:
+        """The record without its steps; the answer's head in it may be that of an earlier one."""
+        ...
+
 
 class Recorder(Protocol):
     """Who wants to know about exchanges. Called on the event loop; must not block or raise."""

@@ -10,6 +10,7 @@ from edgeproxy.http.headers import EMPTY_HEADERS, Headers
 from edgeproxy.http.location import NOWHERE, Location
 
 __all__ = [
+    "Asked",
     "Delivered",
     "Handler",
     "MutualTls",
@@ -129,6 +130,22 @@ class Delivered:
     """Bytes that the viewer sent after its head: of a body, read or not, or through a tunnel."""
 
 
+class Asked(Protocol):
+    """A request that is read when somebody wants it."""
+
+    @property
+    def head(self) -> bytes:
+        """Request line and header lines as received."""
+        ...
+
+    @property
+    def viewer(self) -> Viewer:
+        """The other end of the connection; who the viewer is, the request tells."""
+        ...
+
+    def request(self) -> "Request": ...
+
+
 class Repeated(Protocol):
     """One more answer: bytes that are ready to be written."""
 
@@ -154,8 +171,8 @@ class Repeat(Protocol):
         """Lower-case names of the header lines that matter; the request line always does."""
         ...
 
-    def answer(self, asked: "Callable[[], Request]") -> Repeated | None:
-        """The answer to the request that ``asked`` returns, at any time; None: ask the handler."""
+    def answer(self, asked: Asked) -> Repeated | None:
+        """The answer to ``asked``; None: ask the handler."""
         ...
 
 

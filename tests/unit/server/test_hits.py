@@ -1,7 +1,7 @@
 """What is remembered of requests, and how much of it."""
 
 from edgeproxy.http.messages import Repeated, Request, Viewer
-from edgeproxy.server.hits import Hits, plain_request
+from edgeproxy.server.hits import Hits, PlainRequest
 
 
 class Known:
@@ -64,7 +64,7 @@ def test_no_more_than_so_many_are_remembered() -> None:
 def test_a_request_is_read_when_it_is_wanted() -> None:
 
     raw = head("/a%20b?", "X-Name:  é \t", "x-name:", "Cookie: a=b: c")
-    request = plain_request(raw, Viewer("127.0.0.2"), None)
+    request = PlainRequest(raw, Viewer("127.0.0.2"), None).request()
     assert isinstance(request, Request)
     assert (request.method, request.path, request.query) == ("GET", "/a%20b", "")
     assert request.headers.lines() == [
