@@ -8,6 +8,7 @@ parts of the cache key are not kept.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol, TypeAlias
 
 from edgeproxy.cache.freshness import Storable
@@ -33,6 +34,8 @@ __all__ = [
 # Framing belongs to one transfer; Age is counted anew for each use.
 _NOT_KEPT: Final = ("Transfer-Encoding", "Connection", "Keep-Alive", "Trailer", "Age")
 _FOREVER: Final = float("inf")
+_UNPACKED_HEADS: Final = 256
+"""How many heads that are in use are kept unpacked as well."""
 
 
 class ContentLost(Exception):
@@ -91,8 +94,7 @@ class Entry:
     @property
     def headers(self) -> Headers:
         """The header lines to serve. No ``Age`` and no framing is among them."""
-        parts = self.head.decode("utf-8", "surrogateescape").split("\0")
-        return Headers(zip(parts[::2], parts[1::2], strict=False))
+        return _unpacked(self.head)
 
     def age_s(self, now: float) -> int:
         """Whole seconds since it was received plus the origin's Age (CDN-VAL-18).
@@ -193,6 +195,12 @@ def initial_age(headers: Headers) -> int:
     """The origin's ``Age``, or 0 when it sent none or no number."""
     age = headers.get("Age").strip()
     return int(age) if age.isascii() and age.isdigit() and len(age) <= 10 else 0
+
+
+@lru_cache(_UNPACKED_HEADS)
+def _unpacked(head: bytes) -> Headers:
+    parts = head.decode("utf-8", "surrogateescape").split("\0")
+    return Headers(zip(parts[::2], parts[1::2], strict=False))
 
 
 def _pack(headers: Headers) -> bytes:

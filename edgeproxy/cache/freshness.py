@@ -7,6 +7,7 @@ result carries its reason in words.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from edgeproxy.cache.directives import CacheControl, parse_cache_control
@@ -18,6 +19,7 @@ from edgeproxy.distribution.model import (
     LegacyCacheSettings,
     SelectionKind,
 )
+from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.http.dates import parse_date
 from edgeproxy.http.headers import Headers
 
@@ -122,6 +124,15 @@ Decision: TypeAlias = Storable | NotStorable
 
 def cache_rules(distribution: Distribution, behavior: Behavior) -> CacheRules:
     """The cache rules of one behavior, error lifetimes of its distribution included."""
+    return _rules_of(distribution)(behavior)
+
+
+@PreparedOnce
+def _rules_of(distribution: Distribution) -> PreparedOnce[Behavior, CacheRules]:
+    return PreparedOnce(partial(_cache_rules, distribution))
+
+
+def _cache_rules(distribution: Distribution, behavior: Behavior) -> CacheRules:
     settings = behavior.cache
     target = behavior.target_origin_id
     group = distribution.origin_groups.get(target)

@@ -20,7 +20,7 @@ from edgeproxy.http.query import parse_query
 __all__ = ["CacheKey", "KeyPart", "cache_key"]
 
 _DIGEST_BYTES: Final = 16
-_ALWAYS: Final = "always in the key"
+_ENCODING: Final = "header accept-encoding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,51 @@ class KeyPart:
 
 
 @dataclass(frozen=True, slots=True)
+class _Reasons:
+    """The settings of one behavior, in words."""
+
+    encoding: str = ""
+    headers: str = ""
+    cookies: str = ""
+    query: str = ""
+
+    def of(self, label: str) -> str:
+        """What puts a part of that label into the key."""
+        match label.partition(" ")[0]:
+            case "header":
+                return self.encoding if label == _ENCODING else self.headers
+            case "cookie":
+                return self.cookies
+            case "method":
+                return "answers to OPTIONS are apart from those to GET"
+            case _:
+                return "always in the key"
+
+
+@dataclass(frozen=True, slots=True)
 class CacheKey:
     """Keys are equal when their digests are.
 
     ``query`` is the query string as far as it is in the key, else None; invalidation compares it.
+    ``values`` are labels and values of what else is in it.
     """
 
     digest: bytes
     distribution_id: str = field(compare=False)
     path: str = field(compare=False)
     query: str | None = field(compare=False)
-    parts: tuple[KeyPart, ...] = field(compare=False)
+    values: tuple[tuple[str, str], ...] = field(compare=False)
+    reasons: _Reasons = field(default=_Reasons(), compare=False)
+
+    @property
+    def parts(self) -> tuple[KeyPart, ...]:
+        """All that is in the key, and why; built only when somebody asks."""
+        parts = [KeyPart(label, value, self.reasons.of(label)) for label, value in self.values]
+        parts += [
+            KeyPart(f"query string {name}", value or "", self.reasons.query)
+            for name, value in parse_query(self.query or "")
+        ]
+        return tuple(parts)
 
 
 def cache_key(
@@ -56,57 +90,33 @@ def cache_key(
 
     What is missing from the request has no part, so it differs from an empty value (CDN-KEY-11).
     """
-    plan, because = plan_of(behavior), _reasons(behavior)
-    parts = [
-        KeyPart("distribution", distribution.domain_name, _ALWAYS),
-        *_tenant(distribution),
-        KeyPart("path", request.path, _ALWAYS),
-    ]
+    plan = plan_of(behavior)
+    values = [("distribution", distribution.domain_name)]
+    if distribution.tenant is not None:
+        # Tenants share the domain name of their connection group, but no objects.
+        values.append(("distribution tenant", distribution.id))
+    values.append(("path", request.path))
     if request.method == "OPTIONS":
-        parts.append(KeyPart("method", "OPTIONS", "answers to OPTIONS are apart from those to GET"))
+        values.append(("method", "OPTIONS"))
     if plan.keys_on_encoding:
         encoding, _ = accept_encoding(behavior, request)
         if encoding is not None:
-            parts.append(KeyPart("header accept-encoding", encoding, because.encoding))
+            values.append((_ENCODING, encoding))
     for name in plan.key_headers:
         canonical = CANONICAL_NAMES.get(name)
         value = generated.get(canonical) if canonical else request.headers.joined(name)
         if value is not None:
-            parts.append(KeyPart(f"header {name}", value, because.headers))
-    parts += [
-        KeyPart(f"cookie {name}", value, because.cookies)
-        for name, value in taken_cookies(plan.key_cookies, request)
+            values.append((f"header {name}", value))
+    values += [
+        (f"cookie {name}", value) for name, value in taken_cookies(plan.key_cookies, request)
     ]
     query = taken_query(plan.key_query, request) or None
     # Each text is preceded by its length: no value can pass for a part of its own.
-    identity = "".join(
-        [f"{len(part.label)}:{part.label}{len(part.value)}:{part.value}" for part in parts]
-    )
+    identity = "".join([f"{len(label)}:{label}{len(value)}:{value}" for label, value in values])
     if query is not None:
         identity += f"?{query}"
-        parts += [
-            KeyPart(f"query string {name}", value or "", because.query)
-            for name, value in parse_query(query)
-        ]
     digest = blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
-    return CacheKey(digest, distribution.id, request.path, query, tuple(parts))
-
-
-def _tenant(distribution: Distribution) -> list[KeyPart]:
-    """Tenants share the domain name of their connection group, but no objects."""
-    if distribution.tenant is None:
-        return []
-    return [KeyPart("distribution tenant", distribution.id, _ALWAYS)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reasons:
-    """The settings of one behavior, in words."""
-
-    encoding: str
-    headers: str
-    cookies: str
-    query: str
+    return CacheKey(digest, distribution.id, request.path, query, tuple(values), _reasons(behavior))
 
 
 @PreparedOnce

@@ -315,8 +315,7 @@ def accept_encoding(behavior: Behavior, request: Request) -> tuple[str | None, s
     if value is None or request.version == "1.0":
         return None, None
     if plan.codings:
-        accepted = _accepted(value)
-        reduced = ",".join(coding for coding in plan.codings if coding in accepted) or None
+        reduced = _reduced(value, plan.codings)
         to_origin = reduced if reduced or plan.is_legacy else "identity"
     else:
         reduced = value
@@ -325,6 +324,12 @@ def accept_encoding(behavior: Behavior, request: Request) -> tuple[str | None, s
 
 
 @lru_cache(maxsize=512)
+def _reduced(value: str, codings: tuple[str, ...]) -> str | None:
+    """Those of ``codings`` that a header accepts."""
+    accepted = _accepted(value)
+    return ",".join(coding for coding in codings if coding in accepted) or None
+
+
 def _accepted(value: str) -> frozenset[str]:
     """The codings a header names and does not refuse with ``q=0`` (CDN-KEY-27, U)."""
     codings = set()

@@ -165,7 +165,10 @@ def refused_root(distribution: Distribution, request: Request, request_id: str) 
 
 def _distributions_passed(request: Request) -> int:
     """How many CloudFront distributions the request names in its ``Via`` (CDN-BEH-06)."""
-    entries = (request.headers.joined("Via") or "").split(",")
+    via = request.headers.joined("Via")
+    if via is None:
+        return 0
+    entries = via.split(",")
     return sum(entry.rstrip().endswith(_CLOUDFRONT_ENTRY) for entry in entries)
 
 

@@ -86,7 +86,7 @@ async def replace_page(page: ErrorPage, error: Verdict, fetched: Verdict) -> Ver
     await error.response.body.close()
     if fetched.response.status >= 400:
         why = f"{error.why}; the error page {page.entry.response_page_path} could not be had"
-        return replace(error, response=fetched.response, why=why)
+        return replace(error, response=fetched.response, reason=why)
     status = page.entry.response_code or error.response.status
     response = replace(fetched.response, status=status, reason="")
     headers = response.headers.without("Age")
@@ -94,4 +94,4 @@ async def replace_page(page: ErrorPage, error: Verdict, fetched: Verdict) -> Ver
         headers = headers.with_set("Connection", "close")
     response = replace(response, headers=headers)
     why = f"{error.why}; shown with the custom error page {page.entry.response_page_path}"
-    return replace(error, response=response, why=why)
+    return replace(error, response=response, reason=why)

@@ -46,7 +46,8 @@ def shape(request: Request, obtained: Obtained, now: float) -> Response:
     """
     response = obtained.response
     if obtained.age_s is not None:
-        response = replace(response, headers=response.headers.with_set("Age", str(obtained.age_s)))
+        headers = response.headers.with_set("Age", str(obtained.age_s))
+        response = response.with_headers(headers)
     if obtained.is_object and response.status == 200 and request.method in ("GET", "HEAD"):
         if is_unchanged(request.headers, response.headers):
             headers = response.headers.without(*_ABOUT_THE_BODY)
@@ -69,7 +70,7 @@ def without_vain_range(request: Request) -> Request:
         return request
     if request.method == "GET" and is_range(headers.get("Range")):
         return request
-    return replace(request, headers=headers.without("Range", "If-Range"))
+    return request.with_headers(headers.without("Range", "If-Range"))
 
 
 async def refuse_oversized(response: Response) -> None:

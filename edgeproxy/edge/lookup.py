@@ -1,27 +1,32 @@
 """Asks the cache for a request's object, and says what the viewer gets from it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from edgeproxy.cache.cache import Obtained
 from edgeproxy.cache.entry import Hit
-from edgeproxy.cache.fetched import Layer
+from edgeproxy.cache.fetched import Layer, Outcome
 from edgeproxy.cache.freshness import CacheRules, NotStorable, Storable
+from edgeproxy.cache.freshness import Decision as Stored
 from edgeproxy.cache.key import CacheKey, cache_key
 from edgeproxy.distribution.model import Behavior, Distribution
 from edgeproxy.edge.delivery import shape
-from edgeproxy.edge.outcomes import Scene
+from edgeproxy.edge.outcomes import FUNCTION_FAILURES, Scene
 from edgeproxy.edge.pages import origin_error_page
 from edgeproxy.edge.passage import Passage, Verdict
-from edgeproxy.edge.tiers import FUNCTION_FAILURES, LAYER_NAMES, Asked, FillAsked
+from edgeproxy.edge.tiers import LAYER_NAMES, Asked, FillAsked
 from edgeproxy.exchange.model import Decision, Exchange, Step
+from edgeproxy.http.body import EMPTY_BODY
 from edgeproxy.http.messages import Request
 from edgeproxy.origins.errors import OriginFailureKind
 
 __all__ = ["found", "look_up", "why_uncacheable", "with_default_root_object"]
 
 _ORIGIN_FAILURES: Final = frozenset(OriginFailureKind)
+
+_Key: TypeAlias = CacheKey | Callable[[], CacheKey] | None
 
 
 async def look_up(
@@ -34,12 +39,16 @@ async def look_up(
     """The object for ``request``: from the cache, or brought by ``fill`` and kept by ``rules``."""
     with passage.exchange.step("cache", before=request) as step:
         why_not = why_uncacheable(scene.behavior, request)
+        key: _Key = None
         if why_not:
-            key = None
-            fetched = await fill(None, None)
-            obtained = Obtained.uncached(fetched, why_not)
+            obtained = Obtained.uncached(await fill(None, None), why_not)
+        elif rules.disabled:
+            # Only the record has a use for its key: it is made when somebody reads that.
+            keyed = request if request.body is EMPTY_BODY else replace(request, body=EMPTY_BODY)
+            key = partial(cache_key, scene.distribution, scene.behavior, keyed, scene.generated)
+            obtained = Obtained.uncached(await fill(None, None), rules.why_disabled)
         else:
-            key = cache_key(passage.distribution, scene.behavior, request, scene.generated)
+            key = cache_key(scene.distribution, scene.behavior, request, scene.generated)
             asked = Asked(request, key, rules)
             obtained = await passage.services.tiers.obtain(
                 passage.exchange, asked, partial(fill, asked)
@@ -52,13 +61,14 @@ def found(
     exchange: Exchange,
     step: Step,
     request: Request,
-    key: CacheKey | None,
+    key: _Key,
     obtained: Obtained,
     now: float,
 ) -> Verdict:
-    """What the viewer gets of what the cache has; ``key`` is None when it was not asked."""
+    """What the viewer gets of what the cache has; ``key`` is None for what is not cacheable."""
     obtained = _with_own_page(obtained, exchange.id)
-    step.decision = _decision(obtained, key)
+    facts = partial(_facts, key, obtained.outcome, obtained.layer, obtained.stored, obtained.age_s)
+    step.decision = Decision(obtained.outcome, obtained.lookup.why, facts)
     response = shape(request, obtained, now)
     step.after = response
     is_stored = obtained.entry is not None and isinstance(obtained.lookup, Hit)
@@ -67,10 +77,10 @@ def found(
         response,
         _result_type(obtained, response.status),
         _detail(obtained, response.status),
-        _explain(obtained, exchange, now),
+        partial(_explain, obtained, exchange, now),
         obtained.outcome,
         obtained.layer or Layer.EDGE,
-        key.digest if key is not None and is_plain else None,
+        key.digest if isinstance(key, CacheKey) and is_plain else None,
     )
 
 
@@ -144,19 +154,23 @@ def _explain(obtained: Obtained, exchange: Exchange, now: float) -> str:
     return "; ".join(parts)
 
 
-def _decision(obtained: Obtained, key: CacheKey | None) -> Decision:
-    facts: dict[str, object] = {"outcome": obtained.outcome, "layer": obtained.layer or Layer.EDGE}
+def _facts(
+    key: _Key, outcome: Outcome, layer: Layer | None, stored: Stored | None, age_s: int | None
+) -> dict[str, object]:
+    """For the record; it does not hold on to the object itself."""
+    facts: dict[str, object] = {"outcome": outcome, "layer": layer or Layer.EDGE}
     if key is not None:
+        parts = key.parts if isinstance(key, CacheKey) else key().parts
         facts["key"] = [
-            {"part": part.label, "value": part.value, "because": part.because} for part in key.parts
+            {"part": part.label, "value": part.value, "because": part.because} for part in parts
         ]
-    match obtained.stored:
+    match stored:
         case Storable(ttl_s=ttl_s, why=why):
             facts |= {"ttl_s": ttl_s, "ttl_why": why}
         case NotStorable(why=why):
             facts |= {"ttl_s": None, "ttl_why": why}
         case None:
             pass
-    if obtained.age_s is not None:
-        facts["age_s"] = obtained.age_s
-    return Decision(obtained.outcome, obtained.lookup.why, facts)
+    if age_s is not None:
+        facts["age_s"] = age_s
+    return facts

@@ -1,5 +1,6 @@
 """One request's way through an edge location: what it needs to have at hand, and how it ended."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edgeproxy.cache.fetched import Layer, Outcome
@@ -45,15 +46,21 @@ class Verdict:
     """What the viewer gets, before CloudFront's own headers.
 
     ``result_type`` is the value of ``X-Cache`` without its suffix; ``detail`` is the detailed
-    result type when it differs. ``outcome`` is what came of asking the cache, None when it was
-    not asked; ``layer`` is the cache that had the object or asked the origin.
+    result type when it differs. ``reason`` says why, in words or by a function that finds them.
+    ``outcome`` is what came of asking the cache, None when it was not asked; ``layer`` is the
+    cache that had the object or asked the origin.
     """
 
     response: Response
     result_type: str
     detail: str = ""
-    why: str = ""
+    reason: str | Callable[[], str] = ""
     outcome: Outcome | None = None
     layer: Layer = Layer.EDGE
     stored_as: bytes | None = None
     """The digest of the key, when a fresh stored object is the answer, or a part of it."""
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return self.reason if isinstance(self.reason, str) else self.reason()

@@ -59,10 +59,10 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
     outcome = await passage.services.hooks.viewer_request(scene, request)
     match outcome:
         case Answered():
-            verdict = Verdict(outcome.response, outcome.result_type, why=outcome.why)
+            verdict = Verdict(outcome.response, outcome.result_type, reason=outcome.why)
             return policy_headers.put_on(passage, scene, request, verdict)
         case Failed():
-            verdict = Verdict(outcome.response, outcome.result_type, why=outcome.why)
+            verdict = Verdict(outcome.response, outcome.result_type, reason=outcome.why)
             return await _error(passage, scene, request, verdict)
         case Proceed():
             request = outcome.request
@@ -90,7 +90,7 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
         case Changed():
             return replace(verdict, response=changed.response)
         case Failed():
-            verdict = Verdict(changed.response, changed.result_type, why=changed.why)
+            verdict = Verdict(changed.response, changed.result_type, reason=changed.why)
             return await _error(passage, scene, request, verdict)
 
 
@@ -158,9 +158,9 @@ async def _ask_origin(
         via=services.identity.via(request.version),
     )
     if conditions is not None:
-        outgoing = replace(outgoing, headers=revalidating(outgoing.headers, conditions))
+        outgoing = outgoing.with_headers(revalidating(outgoing.headers, conditions))
     if target.host is not None:
-        outgoing = replace(outgoing, headers=outgoing.headers.with_set("Host", target.host))
+        outgoing = outgoing.with_headers(outgoing.headers.with_set("Host", target.host))
 
     if scene.behavior.function_for(EventType.ORIGIN_REQUEST) is not None:
         await origin_fetch.resolve(passage, outgoing, origin)
@@ -231,6 +231,7 @@ async def _error(passage: Passage, scene: Scene, request: Request, verdict: Verd
     """An error as the viewer gets it: the distribution's own page for it, if there is one."""
     page = custom_errors.page_for(passage.distribution, request, verdict)
     if page is not None:
+        verdict = replace(verdict, reason=verdict.why)  # Before the page's own steps.
         page_scene = set_scene(passage, page.request, page.about)
         now = passage.services.clock.now()
         rules = custom_errors.page_rules(scene, page_scene, verdict, now)

@@ -29,7 +29,7 @@ from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.conditions import asked_ranges
 from edgeproxy.http.dates import format_date
-from edgeproxy.http.messages import Delivered, Request, Response
+from edgeproxy.http.messages import Asked, Delivered, Request, Response
 from edgeproxy.server.writing import IllegalHead, frame
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ _TOLD_BY_CONNECTION: Final = frozenset(
     and not name.endswith(("-address", "-tls", "-fingerprint", "-order", "-count"))
 ) | {"cloudfront-forwarded-proto"}
 """Generated headers that are the same for all requests of one address over one protocol."""
+
+_MOST_SUMMARIES: Final = 2_000
 
 _MARK_ID: Final = "edgeproxy-marks-the-place-of-a-request-id-in-an-answer=="
 _MARK_AGE: Final = 98_765_432_109
@@ -163,18 +165,17 @@ class RepeatableHit:
         """The logical ID of the distribution."""
         return self._distribution.logical_id
 
-    def answer(self, asked: Callable[[], Request]) -> "RepeatedAnswer | None":
-        """The answer to the request that ``asked`` returns; None: ask the handler."""
+    def answer(self, asked: Asked) -> "RepeatedAnswer | None":
+        """The answer to ``asked``; None: ask the handler."""
         services = self._services
         if self._location.distribution is not self._distribution:
             return None
-        now = services.clock.now()
+        now, begun = services.clock.now(), services.clock.monotonic()
         entry = services.tiers.edge.at_hand(self._digest, now)
         if entry is None or not isinstance(entry.body, bytes):
             return None
-        if entry.head is not self._head and not self._learn(asked(), entry, now):
+        if entry.head is not self._head and not self._learn(asked.request(), entry, now):
             return None
-        begun = services.clock.monotonic()
         exchange_id = services.chance.request_id()
         head = self._form % {
             b"age": b"%d" % entry.age_s(now),
@@ -188,11 +189,37 @@ class RepeatableHit:
 
     def record(self, hit: "RepeatedAnswer", delivered: Delivered) -> Exchange:
         """The record of one request, as the pipeline would have written it."""
-        request = hit.asked()
+        request = hit.asked.request()
         exchange = self._exchange(hit.id, request, hit.started)
         exchange.response = self._walk(exchange, request, hit.entry, hit.started, hit.started)
         exchange.first_byte_s = hit.duration_s
         complete(exchange, delivered, hit.duration_s)
+        return exchange
+
+    def summary(self, hit: "RepeatedAnswer", delivered: Delivered) -> Exchange:
+        """The record without its steps; its answer's head may be that of an earlier one."""
+        if delivered.aborted:
+            return self.record(hit, delivered)
+        known = self._location.summaries
+        head, like = known.get((self, hit.asked.head), (b"", None))
+        if like is None or head is not hit.entry.head:
+            if len(known) >= _MOST_SUMMARIES:
+                known.clear()
+            like = self.record(hit, delivered)
+            known[self, hit.asked.head] = hit.entry.head, like
+            return like
+        request, port = like.request, hit.asked.viewer.port
+        if request.viewer.port != port:
+            request = replace(request, viewer=replace(request.viewer, port=port))
+        exchange = self._exchange(hit.id, request, hit.started)
+        exchange.response = like.response
+        exchange.result_type = exchange.response_result_type = like.result_type
+        exchange.detailed_result_type = like.detailed_result_type
+        exchange.layer = like.layer
+        exchange.path_pattern = like.path_pattern
+        exchange.duration_s = exchange.first_byte_s = hit.duration_s
+        exchange.bytes_sent = delivered.bytes_sent
+        exchange.bytes_received = like.bytes_received
         return exchange
 
     def ended(self, hit: "RepeatedAnswer") -> None:
@@ -275,7 +302,7 @@ class RepeatedAnswer:
         self,
         hit: RepeatableHit,
         exchange_id: str,
-        asked: Callable[[], Request],
+        asked: Asked,
         entry: Entry,
         head: bytes,
         body: bytes | memoryview,
@@ -310,6 +337,12 @@ class RepeatedAnswer:
             assert self._delivered is not None, "asked for before its end"
             self._exchange = self._hit.record(self, self._delivered)
         return self._exchange
+
+    @property
+    def summary(self) -> Exchange:
+        """What lines of logs need of the record."""
+        assert self._delivered is not None, "asked for before its end"
+        return self._hit.summary(self, self._delivered)
 
     def delivered(self, bytes_sent: int, *, aborted: bool = False) -> None:
         self.duration_s = self._hit.monotonic() - self._begun

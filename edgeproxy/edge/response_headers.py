@@ -6,7 +6,7 @@ headers, then Server-Timing (CDN-RHP-02); a header both removed and added ends u
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from edgeproxy.cache.fetched import Layer, Outcome
@@ -76,7 +76,7 @@ def apply_policy(
     headers = _with_added(policy.custom_headers, headers)
     if timing is not None and _is_timed(policy, request, chance):
         headers = _with_server_timing(timing, headers)
-    return replace(response, headers=headers)
+    return response.with_headers(headers)
 
 
 def _with_added(added: Iterable[PolicyHeader], headers: Headers) -> Headers:

@@ -41,7 +41,7 @@ def signed(
     lines.add("Via", ", ".join([*earlier, identity.via("1.1")]))
     lines["X-Amz-Cf-Pop"] = identity.pop
     lines["X-Amz-Cf-Id"] = request_id
-    return replace(response, headers=Headers(lines.items()))
+    return response.with_headers(Headers.adopted(lines))
 
 
 def refusals(
@@ -73,5 +73,5 @@ def told(page: Response, detail: str, tell: Callable[[str], None]) -> Response:
     if page.status != 500:  # The listener itself reports what went wrong inside.
         tell(f"{page.status} {detail}")
     if detail.startswith(LOCAL_PREFIX):
-        return replace(page, headers=page.headers.with_set(f"{LOCAL_PREFIX}why", detail))
+        return page.with_headers(page.headers.with_set(f"{LOCAL_PREFIX}why", detail))
     return page

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from itertools import chain
 
 from edgeproxy.exchange.model import Exchange, Recorder
 from edgeproxy.http.body import Body, BytesBody
@@ -21,7 +22,17 @@ def record_delivery(exchange: Exchange, response: Response, recorder: Recorder) 
             earlier(delivered)
         record_end(exchange, delivered, recorder)
 
-    return replace(response, on_delivered=ended)
+    return Response(
+        response.status,
+        response.headers,
+        response.body,
+        response.reason,
+        response.tunnel,
+        ended,
+        response.why,
+        response.reached,
+        response.repeat,
+    )
 
 
 def record_end(exchange: Exchange, delivered: Delivered, recorder: Recorder) -> None:
@@ -95,6 +106,6 @@ def _why_aborted(exchange: Exchange, delivered: Delivered) -> str:
 
 def _head_bytes(request: Request) -> int:
     """The request line and the header lines as HTTP/1.1 spells them."""
-    lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers)
-    head = f"{request.method} {request.target} HTTP/1.1\r\n{lines}\r\n"
-    return len(head) if head.isascii() else len(head.encode("utf-8", "surrogateescape"))
+    texts = "".join([request.method, request.target, *chain.from_iterable(request.headers)])
+    size = len(texts) if texts.isascii() else len(texts.encode("utf-8", "surrogateescape"))
+    return size + len("  HTTP/1.1\r\n\r\n") + len(": \r\n") * len(request.headers)

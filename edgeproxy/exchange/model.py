@@ -5,8 +5,8 @@ metrics, console, inspector and tests only read it. Messages are immutable, so "
 "after" are references, not copies.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -36,11 +36,19 @@ class Stopwatch(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided and the reason in words. ``facts`` are JSON values for programs."""
+    """What was decided and the reason in words.
+
+    ``found`` are the facts, or a function that finds them when somebody reads them.
+    """
 
     kind: str
     why: str = ""
-    facts: dict[str, object] = field(default_factory=dict)
+    found: Mapping[str, object] | Callable[[], Mapping[str, object]] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> Mapping[str, object]:
+        """JSON values for programs."""
+        return self.found() if callable(self.found) else self.found
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +170,13 @@ class Exchange:
     def __post_init__(self) -> None:
         self._begun = self.stopwatch.monotonic()
 
-    @contextmanager
-    def step(self, name: str, before: Request | Response | None = None) -> Iterator[Step]:
+    def step(
+        self, name: str, before: Request | Response | None = None
+    ) -> AbstractContextManager[Step]:
         """Time a step; the block sets its decision and the message after it."""
         step = Step(name, self.elapsed(), before=before)
         self.steps.append(step)
-        try:
-            yield step
-        finally:
-            step.duration_s = self.elapsed() - step.started_s
+        return _Timing(self, step)
 
     def why(self) -> str:
         """What the steps decided, in one line; first the code that an access log has for it."""
@@ -187,6 +193,22 @@ class Exchange:
     def functions(self) -> list[FunctionRun]:
         """The functions that ran, in order."""
         return [step.function for step in self.steps if step.function is not None]
+
+
+class _Timing(AbstractContextManager[Step]):
+    """Ends a step with its block; a generator would take several times as long to do so."""
+
+    __slots__ = ("_exchange", "_step")
+
+    def __init__(self, exchange: Exchange, step: Step) -> None:
+        self._exchange = exchange
+        self._step = step
+
+    def __enter__(self) -> Step:
+        return self._step
+
+    def __exit__(self, *problem: object) -> None:
+        self._step.duration_s = self._exchange.elapsed() - self._step.started_s
 
 
 class RepeatedHit(Protocol):
@@ -214,6 +236,11 @@ class RepeatedHit(Protocol):
 
     @property
     def exchange(self) -> Exchange: ...
+
+    @property
+    def summary(self) -> Exchange:
+        """The record without its steps; the answer's head in it may be that of an earlier one."""
+        ...
 
 
 class Recorder(Protocol):

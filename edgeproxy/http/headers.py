@@ -39,7 +39,14 @@ class Headers:
 
     def names(self) -> list[str]:
         """Lower-case names in order of first appearance, each once."""
-        return list(dict.fromkeys(name.lower() for name in self._lines))
+        return list(dict.fromkeys(map(str.lower, self._lines)))
+
+    def names_with(self, prefix: str) -> list[str]:
+        """Those of :meth:`names` that begin with ``prefix``."""
+        # Mostly there is none: one search in all is several times as fast as one in each.
+        if prefix not in "".join(self._lines).lower():
+            return []
+        return [name for name in self.names() if name.startswith(prefix)]
 
     def as_multidict(self) -> CIMultiDict[str]:
         """A copy that the caller may change, for libraries that want one."""
@@ -50,16 +57,16 @@ class Headers:
         changed = self._lines.copy()
         if len(values) == 1:
             changed[name] = values[0]
-            return self._of(changed)
+            return self.adopted(changed)
         changed.popall(name, None)
         changed.extend((name, value) for value in values)
-        return self._of(changed)
+        return self.adopted(changed)
 
     def with_added(self, name: str, value: str) -> "Headers":
         """One more line at the end."""
         changed = self._lines.copy()
         changed.add(name, value)
-        return self._of(changed)
+        return self.adopted(changed)
 
     def with_default(self, name: str, value: str) -> "Headers":
         """``value`` under ``name`` unless a line of that name is there."""
@@ -72,10 +79,11 @@ class Headers:
         changed = self._lines.copy()
         for name in names:
             changed.popall(name, None)
-        return self._of(changed)
+        return self.adopted(changed)
 
     @classmethod
-    def _of(cls, lines: CIMultiDict[str]) -> "Headers":
+    def adopted(cls, lines: CIMultiDict[str]) -> "Headers":
+        """``lines`` themselves; whoever hands them over changes them no more."""
         headers = cls.__new__(cls)
         headers._lines = lines
         return headers

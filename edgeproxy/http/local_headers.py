@@ -1,6 +1,5 @@
 """Headers that are for this program alone and go no further: ``x-edgeproxy-…``."""
 
-from dataclasses import replace
 from typing import Final
 
 from edgeproxy.http.messages import Request, Response
@@ -17,8 +16,8 @@ def wants_explanation(request: Request) -> bool:
 
 def without_local_headers(request: Request) -> Request:
     """``request`` without the headers that are for this program alone."""
-    local = [name for name in request.headers.names() if name.startswith(LOCAL_PREFIX)]
-    return replace(request, headers=request.headers.without(*local)) if local else request
+    local = request.headers.names_with(LOCAL_PREFIX)
+    return request.with_headers(request.headers.without(*local)) if local else request
 
 
 def explained(response: Response, exchange_id: str, why: str) -> Response:
@@ -26,4 +25,4 @@ def explained(response: Response, exchange_id: str, why: str) -> Response:
     # It may quote what a function said: one line of visible ASCII, whatever that was.
     why = why.encode("unicode_escape").decode("ascii")
     headers = response.headers.with_set(f"{LOCAL_PREFIX}exchange", exchange_id)
-    return replace(response, headers=headers.with_set(f"{LOCAL_PREFIX}why", why))
+    return response.with_headers(headers.with_set(f"{LOCAL_PREFIX}why", why))

@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from edgeproxy.http.body import EMPTY_BODY, Body
 from edgeproxy.http.headers import EMPTY_HEADERS, Headers
 from edgeproxy.http.location import NOWHERE, Location
 
 __all__ = [
+    "Asked",
     "Delivered",
     "Handler",
     "MutualTls",
@@ -86,6 +87,20 @@ class Request:
         """Path and query as they stand in the request line."""
         return self.path if self.query is None else f"{self.path}?{self.query}"
 
+    def with_headers(self, headers: Headers) -> "Request":
+        """It with ``headers`` in place of its own, in half the time that ``replace`` takes."""
+        return Request(
+            self.method,
+            self.path,
+            self.query,
+            self.version,
+            headers,
+            self.body,
+            self.viewer,
+            self.upgrade,
+            self.has_left,
+        )
+
 
 class Tunnel(Protocol):
     """The far end of a connection that has left HTTP (a WebSocket after its 101)."""
@@ -115,6 +130,22 @@ class Delivered:
     """Bytes that the viewer sent after its head: of a body, read or not, or through a tunnel."""
 
 
+class Asked(Protocol):
+    """A request that is read when somebody wants it."""
+
+    @property
+    def head(self) -> bytes:
+        """Request line and header lines as received."""
+        ...
+
+    @property
+    def viewer(self) -> Viewer:
+        """The other end of the connection; who the viewer is, the request tells."""
+        ...
+
+    def request(self) -> "Request": ...
+
+
 class Repeated(Protocol):
     """One more answer: bytes that are ready to be written."""
 
@@ -140,8 +171,8 @@ class Repeat(Protocol):
         """Lower-case names of the header lines that matter; the request line always does."""
         ...
 
-    def answer(self, asked: "Callable[[], Request]") -> Repeated | None:
-        """The answer to the request that ``asked`` returns, at any time; None: ask the handler."""
+    def answer(self, asked: Asked) -> Repeated | None:
+        """The answer to ``asked``; None: ask the handler."""
         ...
 
 
@@ -178,14 +209,27 @@ class Response:
     repeat: Repeat | None = field(default=None, compare=False, repr=False)
     """For the listener that the request came in by."""
 
+    def with_headers(self, headers: Headers) -> "Response":
+        """It with ``headers`` in place of its own, in half the time that ``replace`` takes."""
+        return Response(
+            self.status,
+            headers,
+            self.body,
+            self.reason,
+            self.tunnel,
+            self.on_delivered,
+            self.why,
+            self.reached,
+        )
+
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 """The one signature at both ends: listeners call one, origins, function URLs and ALBs are one."""
 
 
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
 def reason_phrase(status: int) -> str:
     """The standard phrase of ``status``, or an empty string for a code without one."""
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+    return _PHRASES.get(status, "")

@@ -94,7 +94,7 @@ class Console:
         if self._quiet:
             return  # No function has run in them.
         for hit in hits:
-            self.ended(hit.exchange)
+            self.ended(hit.summary)
 
     def notice(self, text: str) -> None:
         """Something worth knowing: a reload, a URL. Silent under ``--quiet``."""

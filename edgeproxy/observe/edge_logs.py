@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from edgeproxy.exchange.model import Exchange, FunctionRun, RepeatedHit
-from edgeproxy.runtimes.cloudfront_js.outcome import format_log
 from edgeproxy.runtimes.invocation import LogRecord
 from edgeproxy.runtimes.log_groups import LogGroups
 
@@ -45,6 +44,8 @@ class EdgeLogs:
                 self._validation_error(exchange, run)
 
     def _function_log(self, exchange: Exchange, run: FunctionRun) -> None:
+        from edgeproxy.runtimes.cloudfront_js.outcome import format_log
+
         distribution_id = self._distribution_id(exchange.name)
         lines = format_log(exchange.id, distribution_id, [line.message for line in run.log])
         for line in lines:

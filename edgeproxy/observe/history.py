@@ -7,7 +7,8 @@ was seen of it. Its length and the size of the functions' logs in it bound the h
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Final
 
 from edgeproxy.exchange.model import Exchange, RepeatedHit, Step
@@ -23,6 +24,10 @@ _MAX_LOG_CHARS: Final = 32 * 1024 * 1024
 """How much of functions' logs may be kept: one invocation may write 256 KB."""
 _LINE_CHARS: Final = 150
 """What a line takes besides its text; a function may write empty ones."""
+
+
+_VALUES: Final = attrgetter(*(field.name for field in fields(Exchange) if field.init))
+"""Of an exchange, in the order in which one is made of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +136,9 @@ def _shown(kept: Exchange | RepeatedHit) -> Exchange:
 
 
 def _log_chars(exchange: Exchange) -> int:
-    lines = (line for run in exchange.functions for line in run.log)
-    return sum(len(line.message) + _LINE_CHARS for line in lines)
+    runs = exchange.functions
+    lines = (line for run in runs for line in run.log)
+    return sum(len(line.message) + _LINE_CHARS for line in lines) if runs else 0
 
 
 def _settled(exchange: Exchange) -> Exchange:
@@ -141,40 +147,53 @@ def _settled(exchange: Exchange) -> Exchange:
     A fetch that goes on after its viewer has left still writes into the original.
     """
     seen: dict[int, SeenBody] = {}
+    # Field by field, since this is done for each request: ``replace`` takes three times as long.
+    settled = Exchange(*_VALUES(exchange))
+    settled.request = _settled_request(exchange.request, seen)
+    if exchange.response is not None:
+        settled.response = _settled_response(exchange.response, seen)
+    settled.steps = [
+        Step(
+            step.name,
+            step.started_s,
+            step.duration_s,
+            step.decision,
+            _settled_message(step.before, seen),
+            _settled_message(step.after, seen),
+            step.function,
+        )
+        for step in exchange.steps
+    ]
+    return settled
 
-    def seen_of(body: Body) -> Body:
-        if isinstance(body, BytesBody) and len(body.data) <= PREVIEW_BYTES:
-            return body  # All of it is seen.
-        if id(body) not in seen:
-            seen[id(body)] = SeenBody(body.passed, body.preview, body.length)
-        return seen[id(body)]
 
-    def settled(message: Request | Response | None) -> Request | Response | None:
-        match message:
-            case Request():
-                return settled_request(message)
-            case Response():
-                return settled_response(message)
-            case None:
-                return None
+def _settled_message(
+    message: Request | Response | None, seen: dict[int, SeenBody]
+) -> Request | Response | None:
+    match message:
+        case Request():
+            return _settled_request(message, seen)
+        case Response():
+            return _settled_response(message, seen)
+        case None:
+            return None
 
-    def settled_request(request: Request) -> Request:
-        body = seen_of(request.body)
-        return request if body is request.body else replace(request, body=body)
 
-    def settled_response(response: Response) -> Response:
-        body = seen_of(response.body)
-        if body is response.body and not (response.tunnel or response.on_delivered):
-            return response
-        return replace(response, body=body, tunnel=None, on_delivered=None)
+def _settled_request(request: Request, seen: dict[int, SeenBody]) -> Request:
+    body = _seen_of(request.body, seen)
+    return request if body is request.body else replace(request, body=body)
 
-    def settled_step(step: Step) -> Step:
-        return replace(step, before=settled(step.before), after=settled(step.after))
 
-    response = exchange.response
-    return replace(
-        exchange,
-        request=settled_request(exchange.request),
-        response=None if response is None else settled_response(response),
-        steps=[settled_step(step) for step in exchange.steps],
-    )
+def _settled_response(response: Response, seen: dict[int, SeenBody]) -> Response:
+    body = _seen_of(response.body, seen)
+    if body is response.body and not (response.tunnel or response.on_delivered):
+        return response
+    return replace(response, body=body, tunnel=None, on_delivered=None)
+
+
+def _seen_of(body: Body, seen: dict[int, SeenBody]) -> Body:
+    if isinstance(body, BytesBody) and len(body.data) <= PREVIEW_BYTES:
+        return body  # All of it is seen.
+    if id(body) not in seen:
+        seen[id(body)] = SeenBody(body.passed, body.preview, body.length)
+    return seen[id(body)]

@@ -13,14 +13,13 @@ aiohttp parses and buffers. Its rules:
 import asyncio
 import math
 import re
-from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
-from edgeproxy.http.messages import Repeated, Request, Viewer
+from edgeproxy.http.messages import Asked, Repeated, Viewer
 from edgeproxy.server.hits import Hits
 from edgeproxy.server.limits import Limits
 from edgeproxy.server.reading import Refused, connected_viewer, head_too_long
@@ -234,7 +233,7 @@ class Connection(web.RequestHandler):
             self._allow(self._limits.keep_alive_s)
         return True
 
-    def _asked(self, head: bytes) -> Callable[[], Request]:
+    def _asked(self, head: bytes) -> Asked:
         """The request with this head, to be read when somebody wants it."""
         raise NotImplementedError
 

@@ -13,9 +13,9 @@ from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Repeat, Request, Viewer
 from edgeproxy.server.reading import ViewerFrom, told_viewer
 
-__all__ = ["Hits", "plain_request"]
+__all__ = ["Hits", "PlainRequest"]
 
-_MOST: Final = 10_000
+_MOST: Final = 20_000
 """Entries of each table; the oldest leaves."""
 _LONGEST_HEAD: Final = 4096
 
@@ -85,22 +85,31 @@ class Hits:
         self._seen.add(seen)
 
 
-def plain_request(head: bytes, viewer: Viewer, tell: ViewerFrom | None) -> Request:
-    """The request with a head that :class:`Hits` has answered."""
-    line, _, rest = head.partition(b"\r\n")
-    method, target, _ = line.decode("ascii").split(" ")
-    path, mark, query = target.partition("?")
-    headers = Headers(
-        (name.decode("ascii"), value.rstrip(b" \t").decode("utf-8", "surrogateescape"))
-        for name, value in _LINE.findall(rest)
-    )
-    return Request(
-        method,
-        path,
-        query if mark else None,
-        headers=headers,
-        viewer=told_viewer(viewer, tell, headers),
-    )
+class PlainRequest:
+    """A request with a head that :class:`Hits` has answered."""
+
+    __slots__ = ("_tell", "head", "viewer")
+
+    def __init__(self, head: bytes, viewer: Viewer, tell: ViewerFrom | None) -> None:
+        self.head = head
+        self.viewer = viewer
+        self._tell = tell
+
+    def request(self) -> Request:
+        line, _, rest = self.head.partition(b"\r\n")
+        method, target, _ = line.decode("ascii").split(" ")
+        path, mark, query = target.partition("?")
+        headers = Headers(
+            (name.decode("ascii"), value.rstrip(b" \t").decode("utf-8", "surrogateescape"))
+            for name, value in _LINE.findall(rest)
+        )
+        return Request(
+            method,
+            path,
+            query if mark else None,
+            headers=headers,
+            viewer=told_viewer(self.viewer, self._tell, headers),
+        )
 
 
 def _plain(head: bytes) -> re.Match[bytes] | None:

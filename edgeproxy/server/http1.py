@@ -9,8 +9,6 @@ import asyncio
 import dataclasses
 import logging
 import math
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp.http import RawRequestMessage
@@ -20,7 +18,7 @@ from aiohttp.web_protocol import _ErrInfo
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer, reason_phrase
 from edgeproxy.server.connection import Connection
-from edgeproxy.server.hits import plain_request
+from edgeproxy.server.hits import PlainRequest
 from edgeproxy.server.reading import (
     BodyStopped,
     Refused,
@@ -156,8 +154,8 @@ class ViewerConnection(Connection):
             self._hits.learn(self._asked_with, response.repeat)
         return goes_on
 
-    def _asked(self, head: bytes) -> Callable[[], Request]:
-        return partial(plain_request, head, self._take_viewer(), self._door.viewer)
+    def _asked(self, head: bytes) -> PlainRequest:
+        return PlainRequest(head, self._take_viewer(), self._door.viewer)
 
     async def _answer(self, request: Request, payload: StreamReader) -> Response | None:
         """What the handler says, or an error page in its place; None for a viewer who has left."""

@@ -7,10 +7,11 @@ import dataclasses
 import re
 
 from edgeproxy.edge import location
-from edgeproxy.edge.repeats import RepeatableHit
-from edgeproxy.exchange.model import Exchange, HitRecorder
+from edgeproxy.edge.repeats import RepeatableHit, RepeatedAnswer
+from edgeproxy.exchange.model import Exchange, HitRecorder, RepeatedHit
 from edgeproxy.http.body import BytesBody
-from edgeproxy.http.messages import Response
+from edgeproxy.http.messages import Request, Response
+from edgeproxy.observe.log_fields import REALTIME_VALUES, STANDARD_VALUES, LogSource
 from edgeproxy.server.writing import frame
 
 __all__ = ["checked_twice", "told_twice"]
@@ -33,7 +34,7 @@ def checked_twice(exchange: Exchange, response: Response, recorder: HitRecorder)
 def _compare(exchange: Exchange, response: Response, repeat: RepeatableHit) -> None:
     chance = repeat._services.chance._random
     drawn = chance.getstate()
-    answer = repeat.answer(lambda: exchange.request)
+    answer = repeat.answer(_Asked(exchange.request))
     chance.setstate(drawn)
     if answer is None:
         return  # It has just expired, lies in no memory, or is sent in many parts.
@@ -48,8 +49,10 @@ def _compare(exchange: Exchange, response: Response, repeat: RepeatableHit) -> N
     if abs(answer.started - exchange.started) < 1:
         assert _undated(head) == _undated(framed.head)
     assert bytes(answer.body) == response.body.data
-    record = _record_of(repeat, answer)
-    assert _told(record) == _told(exchange)
+    hit = _delivered(repeat, answer)
+    assert _told(hit.exchange) == _told(exchange)
+    for _ in range(2):  # The second is made of the first.
+        assert _logged(hit.summary) == _logged(hit.exchange)
     told_twice.append(exchange.id)
 
 
@@ -57,24 +60,29 @@ def _undated(head: bytes) -> bytes:
     return re.sub(rb"(\r\nDate: [^\r]*:)\d\d GMT", rb"\1", head)
 
 
-def _record_of(repeat: RepeatableHit, answer: object) -> Exchange:
+def _delivered(repeat: RepeatableHit, answer: RepeatedAnswer) -> RepeatedHit:
     recorder = _Kept()
     services = repeat._services
     repeat._services = dataclasses.replace(services, recorder=recorder)
-    try:
-        answer.delivered(1)  # type: ignore[attr-defined]
-        return recorder.hit.exchange
-    finally:
-        repeat._services = services
+    answer.delivered(1)
+    repeat._services = services
+    return recorder.hit
+
+
+def _logged(exchange: Exchange) -> dict[str, str]:
+    """What logs tell of it."""
+    record = LogSource(lambda logical_id: None, "POP").record(exchange, with_cookies=True)
+    tables = (STANDARD_VALUES, REALTIME_VALUES)
+    return {name: value(record) for table in tables for name, value in table.items()}
 
 
 class _Kept:
-    hit: "object"
+    hit: RepeatedHit
 
     def ended(self, exchange: Exchange) -> None:
         raise AssertionError("it is a repeated hit")
 
-    def repeated(self, hit: object) -> None:
+    def repeated(self, hit: RepeatedHit) -> None:
         self.hit = hit
 
 
@@ -98,3 +106,15 @@ def _told(exchange: Exchange) -> dict[str, object]:
         why = re.sub(r"fresh for \d+ s", "fresh", decision.why)
         steps.append((step.name, decision.kind, why, facts, step.before))
     return {**told, "steps": steps, "status": exchange.response.status}
+
+
+class _Asked:
+    """A request that somebody has read already."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.viewer = request.viewer
+        self.head = b""
+
+    def request(self) -> Request:
+        return self._request

@@ -1,13 +1,12 @@
 """Requests that are answered in the connection, as one before them was."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Delivered, Request, Response
+from edgeproxy.http.messages import Asked, Delivered, Request, Response
 from edgeproxy.server.limits import Limits
 from tests.wire.raw import connect, door
 
@@ -39,7 +38,7 @@ class Site:
     def __init__(self, body: bytes = b"hit") -> None:
         self.body = body
         self.handled: list[str] = []
-        self.answered: list[Callable[[], Request]] = []
+        self.answered: list[Asked] = []
         self.delivered: list[Delivered] = []
         self.changed = asyncio.Event()
         self.is_valid = True
@@ -50,7 +49,7 @@ class Site:
         repeat = self if request.path == "/hit" else None
         return Response(200, headers, BytesBody(self.body), repeat=repeat)
 
-    def answer(self, asked: Callable[[], Request]) -> Answer | None:
+    def answer(self, asked: Asked) -> Answer | None:
         if not self.is_valid:
             return None
         self.answered.append(asked)
@@ -73,7 +72,7 @@ async def test_what_was_asked_for_before_is_answered_at_once(site: Site) -> None
         async with connect(listener) as other:
             assert (await other.ask(GET % ("*/*", 2))).header("X-At-Once") == "4"
     assert site.handled == ["/hit"]
-    requests = [asked() for asked in site.answered]
+    requests = [asked.request() for asked in site.answered]
     assert [request.headers.get("X-Visitor") for request in requests] == ["1", "1", "1", "2"]
     assert {request.viewer.ip for request in requests} == {"127.0.0.1"}
     assert requests[0].viewer.port != requests[-1].viewer.port

@@ -1,7 +1,7 @@
 """What is remembered of requests, and how much of it."""
 
 from edgeproxy.http.messages import Repeated, Request, Viewer
-from edgeproxy.server.hits import Hits, plain_request
+from edgeproxy.server.hits import Hits, PlainRequest
 
 
 class Known:
@@ -54,17 +54,17 @@ def test_answers_that_depend_on_other_headers() -> None:
 
 def test_no_more_than_so_many_are_remembered() -> None:
     hits, known = Hits(), Known()
-    for number in range(10_001):
+    for number in range(20_001):
         hits.learn(head(f"/{number}"), known)
     assert hits.find(head("/0")) is None
     assert hits.find(head("/1")) is known
-    assert hits.find(head("/10000")) is known
+    assert hits.find(head("/20000")) is known
 
 
 def test_a_request_is_read_when_it_is_wanted() -> None:
 
     raw = head("/a%20b?", "X-Name:  é \t", "x-name:", "Cookie: a=b: c")
-    request = plain_request(raw, Viewer("127.0.0.2"), None)
+    request = PlainRequest(raw, Viewer("127.0.0.2"), None).request()
     assert isinstance(request, Request)
     assert (request.method, request.path, request.query) == ("GET", "/a%20b", "")
     assert request.headers.lines() == [
