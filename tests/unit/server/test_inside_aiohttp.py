@@ -1,14 +1,24 @@
 import ast
 import inspect
+from types import ModuleType
 
 import pytest
 from aiohttp import http_parser, web, web_protocol
 
 from edgeproxy.server import connection as connection_module
-from edgeproxy.server import http1, inside_aiohttp
+from edgeproxy.server import (
+    http1,
+    inside_aiohttp,
+    plain,
+    plain_connection,
+    reading,
+    websocket,
+    writing,
+)
 from edgeproxy.server.connection import Connection
 from edgeproxy.server.http1 import ViewerConnection
 from edgeproxy.server.inside_aiohttp import missing_from_aiohttp
+from edgeproxy.server.plain_connection import PlainConnection
 
 
 def test_this_aiohttp_will_do() -> None:
@@ -45,3 +55,18 @@ def test_the_list_names_all_that_is_used_and_nothing_else() -> None:
                 case ast.Attribute(value=ast.Name(id="self"), attr=name) if name.startswith("_"):
                     used.add(name)
     assert used - own == set(inside_aiohttp.CONNECTION_NAMES)
+
+
+@pytest.mark.parametrize("module", [plain, plain_connection, reading, websocket, writing])
+def test_what_serves_instead_uses_nothing_private(module: ModuleType) -> None:
+    own = {"_server"}  # of a class that inherits nothing
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        match node:
+            case ast.ImportFrom(module=str(source), names=names) if source.startswith("aiohttp"):
+                assert not [name.name for name in names if name.name.startswith("_")]
+            case ast.Attribute(attr=name) if module in (plain, plain_connection):
+                assert not name.startswith("_") or name.startswith("__") or name in own
+
+
+def test_its_own_names_are_none_of_aiohttps() -> None:
+    assert set(PlainConnection.__slots__).isdisjoint(dir(web.RequestHandler))
