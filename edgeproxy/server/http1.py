@@ -40,7 +40,7 @@ from edgeproxy.server.writing import (
 )
 
 if TYPE_CHECKING:
-    from edgeproxy.server.listener import Door
+    from edgeproxy.server.door import Door
 
 __all__ = ["ViewerConnection"]
 
