@@ -136,7 +136,8 @@ class _Zygote:
         poll.register(self._socket, select.POLLIN)
         while not (self._forked or self._has_ended):
             if not poll.poll(_PATIENCE_MS):
-                self._end("it does not answer")
+                # What it forks from now on cannot say so, and ends.
+                self._socket.shutdown(socket.SHUT_RDWR)
             self._listen()
         pid = self._forked.pop() if self._forked else 0
         self._statuses.pop(pid, None)  # of another with the same number
@@ -175,11 +176,15 @@ class _Zygote:
                 case [b"ended", pid, status]:
                     self._statuses[int(pid)] = os.waitstatus_to_exitcode(int(status))
                 case _:
-                    self._end("it has ended")
+                    self._end()
 
-    def _end(self, why: str) -> None:
-        later = "until there is another" if self._said_ready else "as long as edgeproxy runs"
-        _log.warning("%s takes its time to start functions %s: %s", self._name, later, why)
+    def _end(self) -> None:
+        until = "until there is another" if self._said_ready else "as long as edgeproxy runs"
+        _log.warning(
+            "%s starts functions more slowly %s: the process that forks them has ended",
+            self._name,
+            until,
+        )
         self.close()
 
     def close(self) -> None:
