@@ -80,10 +80,10 @@ class InvocationLog:
     def tell(self, event: PlatformEvent) -> None:
         """Add what the function's log has of a platform event, in the function's log format."""
         now = self._clock.now()
-        if lines := lines_of(event, self._spec, now):
+        if texts := lines_of(event, self._spec, now):
             self.flush()
-            for line in lines:
-                self._add("platform", line, now)
+            for text in texts:
+                self._add("platform", text, now)
 
     def explain(self, message: str) -> None:
         """Add what AWS does not tell, where its own line leaves people guessing.
