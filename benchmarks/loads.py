@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.request import urlopen
 
-from servers import ASYNCIO, EDGE, FUNCTIONS, LOGGING, NGINX, Server, Servers
+from servers import ASYNCIO, EDGE, FUNCTIONS, LOGGING, NGINX, REDIS, Server, Servers
 from wrk import Asked, ask
 
 __all__ = ["LOADS", "Figures", "Load", "fill", "measure", "warm"]
@@ -50,7 +50,7 @@ LOADS: Final = (
         "hit",
         "one hit of 1 KB, repeated",
         "/hit/1024/",
-        servers=(*_PEERS, ASYNCIO, "nginx, access log", LOGGING),
+        servers=(*_PEERS, ASYNCIO, REDIS, "nginx, access log", LOGGING),
         goal="1.3 times nginx's rate; without uvloop as fast as nginx",
     ),
     Load(

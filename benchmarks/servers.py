@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from urllib.request import urlopen
@@ -23,10 +24,10 @@ from definitions import plain, with_functions
 from edges import COMMAND, edge
 from machine import cores, cpu_s, free_port, pinned, tool
 
-__all__ = ["ASYNCIO", "EDGE", "FUNCTIONS", "LOGGING", "NGINX", "Server", "Servers"]
+__all__ = ["ASYNCIO", "EDGE", "FUNCTIONS", "LOGGING", "NGINX", "REDIS", "Server", "Servers"]
 
 EDGE, FUNCTIONS = "edgeproxy", "edgeproxy with functions"
-LOGGING, ASYNCIO = "edgeproxy, access log", "edgeproxy, asyncio"
+LOGGING, ASYNCIO, REDIS = "edgeproxy, access log", "edgeproxy, asyncio", "edgeproxy, Redis"
 NGINX = "nginx"
 
 _HERE: Final = Path(__file__).parent
@@ -115,6 +116,7 @@ class Servers:
                 self.edge(at, plain(), "--access-log", str(at / "access.log"))
             ),
             ASYNCIO: self._asyncio,
+            REDIS: self._redis,
             FUNCTIONS: lambda at: self._kept(self.edge(at, with_functions())),
         }
 
@@ -159,6 +161,17 @@ class Servers:
             return None  # all of them run without it
         command = (sys.executable, "-c", _WITHOUT_UVLOOP)
         return self._kept(self.edge(folder, plain(), command=command))
+
+    def _redis(self, folder: Path) -> Server | None:
+        """Its CPU time is that of the edge, without the server of the store."""
+        server = tool("valkey-server") or tool("redis-server")
+        if server is None or find_spec("redis") is None:
+            return None
+        port = free_port()
+        files = ["--dir", str(folder), "--save", "", "--appendonly", "no"]
+        self._started(port, [server, "--bind", "127.0.0.1", "--port", str(port), *files])
+        store = ("--cache-store", f"redis://127.0.0.1:{port}/0")
+        return self._kept(self.edge(folder, plain(), *store))
 
     def _nginx(self, folder: Path, access_log: str = "off") -> Server | None:
         if (nginx := tool("nginx")) is None:

@@ -8,7 +8,6 @@ made by the same walk, when somebody looks at it.
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.cache.arrivals import served
@@ -69,6 +68,7 @@ _TOLD_BY_CONNECTION: Final = frozenset(
 _MOST_SUMMARIES: Final = 2_000
 
 _MARK_ID: Final = "edgeproxy-marks-the-place-of-a-request-id-in-an-answer=="
+_MARK: Final = _MARK_ID.encode()
 _MARK_AGE: Final = 98_765_432_109
 _MARK_DATE: Final = 253_402_300_799.0
 """The end of the year 9999."""
@@ -129,12 +129,17 @@ class RepeatableHit:
     """
 
     __slots__ = (
+        "_after",
+        "_age_s",
+        "_before",
         "_digest",
         "_distribution",
         "_form",
         "_head",
+        "_is_dated",
         "_location",
         "_part",
+        "_second",
         "_services",
         "depends_on",
         "status",
@@ -157,6 +162,11 @@ class RepeatableHit:
         """The object's, of which ``_form`` was made; an object that replaces it has another."""
         self._form = b""
         """The answer's head, to be filled in."""
+        self._is_dated = False
+        """The object has no ``Date``, so that answers have that of the moment."""
+        self._before = self._after = b""
+        """What stands around the ID, at this age and in this second."""
+        self._age_s = self._second = -1
         self._part: slice | None = None
         self.status = 0
 
@@ -176,36 +186,37 @@ class RepeatableHit:
             return None
         if entry.head is not self._head and not self._learn(asked.request(), entry, now):
             return None
+        age_s, second = entry.age_s(now), int(now) if self._is_dated else 0
+        if age_s != self._age_s or second != self._second:
+            self._age_s, self._second = age_s, second
+            told = {b"age": b"%d" % age_s, b"date": format_date(now).encode()}
+            self._before, self._after = (self._form % told).split(_MARK, 1)
         exchange_id = services.chance.request_id()
-        head = self._form % {
-            b"age": b"%d" % entry.age_s(now),
-            b"date": _date(int(now)),
-            b"id": exchange_id.encode(),
-        }
+        head = b"%b%b%b" % (self._before, exchange_id.encode(), self._after)
         body: bytes | memoryview = entry.body
         if self._part is not None:
             body = memoryview(body)[self._part]
         return RepeatedAnswer(self, exchange_id, asked, entry, head, body, now, begun)
 
-    def record(self, hit: "RepeatedAnswer", delivered: Delivered) -> Exchange:
+    def record(self, hit: "RepeatedAnswer") -> Exchange:
         """The record of one request, as the pipeline would have written it."""
         request = hit.asked.request()
         exchange = self._exchange(hit.id, request, hit.started)
         exchange.response = self._walk(exchange, request, hit.entry, hit.started, hit.started)
         exchange.first_byte_s = hit.duration_s
-        complete(exchange, delivered, hit.duration_s)
+        complete(exchange, Delivered(hit.bytes_sent, hit.aborted), hit.duration_s)
         return exchange
 
-    def summary(self, hit: "RepeatedAnswer", delivered: Delivered) -> Exchange:
+    def summary(self, hit: "RepeatedAnswer") -> Exchange:
         """The record without its steps; its answer's head may be that of an earlier one."""
-        if delivered.aborted:
-            return self.record(hit, delivered)
+        if hit.aborted:
+            return self.record(hit)
         known = self._location.summaries
         head, like = known.get((self, hit.asked.head), (b"", None))
         if like is None or head is not hit.entry.head:
             if len(known) >= _MOST_SUMMARIES:
                 known.clear()
-            like = self.record(hit, delivered)
+            like = self.record(hit)
             known[self, hit.asked.head] = hit.entry.head, like
             return like
         request, port = like.request, hit.asked.viewer.port
@@ -218,7 +229,7 @@ class RepeatableHit:
         exchange.layer = like.layer
         exchange.path_pattern = like.path_pattern
         exchange.duration_s = exchange.first_byte_s = hit.duration_s
-        exchange.bytes_sent = delivered.bytes_sent
+        exchange.bytes_sent = hit.bytes_sent
         exchange.bytes_received = like.bytes_received
         return exchange
 
@@ -246,21 +257,18 @@ class RepeatableHit:
         except IllegalHead:
             return False
         form = framed.head.replace(b"%", b"%%")
-        marks = {
-            b"%(age)b": b"%d" % _MARK_AGE,
-            b"%(date)b": format_date(_MARK_DATE).encode(),
-            b"%(id)b": _MARK_ID.encode(),
-        }
-        for place, mark in marks.items():
-            if form.count(mark) > 1:
-                return False
-            form = form.replace(mark, place)
+        age, date = b"%d" % _MARK_AGE, format_date(_MARK_DATE).encode()
+        if form.count(_MARK) != 1 or form.count(age) > 1 or form.count(date) > 1:
+            return False
+        self._is_dated = date in form
+        form = form.replace(age, b"%(age)b").replace(date, b"%(date)b")
         part: slice | None = None
         if response.body.data is not entry.body:
             part = _part(request, entry, response)
             if part is None:
                 return False
         self._head, self._form, self._part = entry.head, form, part
+        self._age_s = -1
         self.status = response.status
         return framed.keep_alive
 
@@ -285,9 +293,9 @@ class RepeatedAnswer:
 
     __slots__ = (
         "_begun",
-        "_delivered",
         "_exchange",
         "_hit",
+        "aborted",
         "asked",
         "body",
         "bytes_sent",
@@ -312,7 +320,6 @@ class RepeatedAnswer:
         self._hit = hit
         self._begun = begun
         self._exchange: Exchange | None = None
-        self._delivered: Delivered | None = None
         self.id = exchange_id
         self.asked = asked
         self.entry = entry
@@ -321,6 +328,7 @@ class RepeatedAnswer:
         self.started = started
         self.duration_s = 0.0
         self.bytes_sent = 0
+        self.aborted = False
 
     @property
     def name(self) -> str:
@@ -334,20 +342,18 @@ class RepeatedAnswer:
     def exchange(self) -> Exchange:
         """The record; made at the first look."""
         if self._exchange is None:
-            assert self._delivered is not None, "asked for before its end"
-            self._exchange = self._hit.record(self, self._delivered)
+            self._exchange = self._hit.record(self)
         return self._exchange
 
     @property
     def summary(self) -> Exchange:
         """What lines of logs need of the record."""
-        assert self._delivered is not None, "asked for before its end"
-        return self._hit.summary(self, self._delivered)
+        return self._hit.summary(self)
 
     def delivered(self, bytes_sent: int, *, aborted: bool = False) -> None:
         self.duration_s = self._hit.monotonic() - self._begun
         self.bytes_sent = bytes_sent
-        self._delivered = Delivered(bytes_sent, aborted)
+        self.aborted = aborted
         self.head = self.body = b""
         self._hit.ended(self)
 
@@ -376,8 +382,3 @@ def _part(request: Request, entry: Entry, response: Response) -> slice | None:
             return slice(part.first, part.last + 1)
         case _:
             return None
-
-
-@lru_cache(maxsize=4)
-def _date(second: int) -> bytes:
-    return format_date(second).encode()

@@ -1,7 +1,8 @@
 """Passes every exchange on to all who want to know."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from edgeproxy.exchange.model import Exchange, Recorder, RepeatedHit
@@ -26,11 +27,16 @@ class Hub:
 
     def __init__(self) -> None:
         self._readers: list[Recorder] = []
+        self._told_of_hits: list[Callable[[Sequence[RepeatedHit]], None]] = []
         self._waiting: list[RepeatedHit] = []
 
     def add(self, reader: Recorder) -> None:
         """Tell ``reader`` of every exchange from now on."""
         self._readers.append(reader)
+        if isinstance(reader, ReadsRepeatedHits):
+            self._told_of_hits.append(reader.repeated)
+        else:
+            self._told_of_hits.append(partial(_tell_one_by_one, reader))
 
     def ended(self, exchange: Exchange) -> None:
         self._pass_on()
@@ -46,9 +52,10 @@ class Hub:
         if not self._waiting:
             return
         hits, self._waiting = self._waiting, []
-        for reader in self._readers:
-            if isinstance(reader, ReadsRepeatedHits):
-                reader.repeated(hits)
-            else:
-                for hit in hits:
-                    reader.ended(hit.exchange)
+        for tell in self._told_of_hits:
+            tell(hits)
+
+
+def _tell_one_by_one(reader: Recorder, hits: Sequence[RepeatedHit]) -> None:
+    for hit in hits:
+        reader.ended(hit.exchange)

@@ -222,10 +222,14 @@ class Metrics:
             tally[_alb_requests(exchange)].add(exchange.bytes_received + exchange.bytes_sent)
 
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
+        alike: dict[tuple[str, int, int], Statistics] = {}
         for hit in hits:
-            distribution_id = self._distribution_id(hit.name)
-            alike = _Requests(distribution_id, "BytesDownloaded", hit.status, True, "", False)
-            self._tally(hit.started)[alike].add(hit.bytes_sent)
+            kind = hit.name, hit.status, int(hit.started) // 60
+            if kind not in alike:
+                name = self._distribution_id(hit.name)
+                requests = _Requests(name, "BytesDownloaded", hit.status, True, "", False)
+                alike[kind] = self._tally(hit.started)[requests]
+            alike[kind].add(hit.bytes_sent)
 
     def entered(self, name: str, qualifier: str, in_flight: InFlight, time_s: float) -> None:
         """An invocation begins; ``in_flight`` counts it, too (LI-253)."""

@@ -9,7 +9,8 @@ new one, and costs more than all the rest.
 import asyncio
 import ssl
 from collections.abc import Callable, Collection
-from functools import partial
+from functools import lru_cache, partial
+from itertools import chain
 from typing import Any, TypeAlias, cast
 
 import aiohttp
@@ -94,7 +95,8 @@ class OriginConnection:
         if isinstance(broken := payload.exception(), HttpProcessingError):
             raise self._judge(broken)
         head_bytes = len("HTTP/1.1 200 \r\n\r\n") + len(message.reason)
-        head_bytes += sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+        head_bytes += sum(map(len, chain.from_iterable(message.raw_headers)))
+        head_bytes += len(": \r\n") * len(message.raw_headers)
         if head_bytes > MAX_HEAD_BYTES:
             raise self._head_too_big()
         return message, payload
@@ -165,6 +167,7 @@ class Connections:
         self._names = Names()
         self._connector: _Connector | None = None
         self._idle: dict[_Key, list[OriginConnection]] = {}
+        self._description = lru_cache(maxsize=256)(_describe)
 
     async def look_up(self, address: Address, timeout_s: float) -> None:
         """Make sure that the name of ``address`` resolves; raises :class:`OriginFailure` if not."""
@@ -220,7 +223,7 @@ class Connections:
         *_, tls, server_name, keepalive_s = key
         if self._connector is None:  # It belongs to an event loop, so it is not made before.
             self._connector = _Connector(self._names)
-        description = _describe(address, tls, server_name)
+        description = self._description(address, tls, server_name)
         began = Clock.monotonic()
         try:
             with timed_look_ups() as look_ups:

@@ -174,12 +174,14 @@ class OriginProtocol(BaseProtocol):
             transport.abort()
 
     def _leave(self) -> None:
-        self.transport = self._payload = self._failure = self._on_idle_end = None
+        self.transport = self._failure = self._on_idle_end = None
         self._drop_timer()
 
     # --- bytes in ------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        if self.transport is None:
+            return  # It is closed on this side: nobody reads any more.
         if self._on_idle_end is not None:
             # Nobody has asked for it, and the next request must not get it for an answer.
             self._end_idleness()

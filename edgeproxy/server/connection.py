@@ -81,7 +81,8 @@ class Connection(web.RequestHandler):
         self._at_work = False
         self._head = b""
         """Of the request that comes next, when it came by itself and in one piece."""
-        self._undelivered: Repeated | None = None
+        self._undelivered: tuple[Repeated, int] | None = None
+        """An answer that waits for the viewer to read, and its size."""
         self._head_bytes = 0
         self._measures_heads = False
         self._held = b""
@@ -105,7 +106,7 @@ class Connection(web.RequestHandler):
         self._allow(self._limits.head_timeout_s)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._delivered(aborted=True)
+        self._settle(aborted=True)
         lost = ConnectionResetError("the viewer has left")
         if not self._body.is_eof():
             self._body.set_exception(lost)
@@ -224,12 +225,12 @@ class Connection(web.RequestHandler):
             transport.write(head)
             transport.write(body)
         self._served = True
+        size = len(head) + len(body)
         if self._paused:
-            self._undelivered = answer
-            self._sent = len(head) + len(body)
+            self._undelivered = answer, size
             self._allow(self._limits.write_stall_s)
         else:
-            answer.delivered(len(head) + len(body))
+            answer.delivered(size)
             self._allow(self._limits.keep_alive_s)
         return True
 
@@ -239,14 +240,15 @@ class Connection(web.RequestHandler):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._undelivered is not None:
-            self._delivered(aborted=False)
+        self._settle(aborted=False)
+        if not (self._at_work or self._messages):
             self._allow(self._limits.keep_alive_s)
 
-    def _delivered(self, *, aborted: bool) -> None:
-        if (answer := self._undelivered) is not None:
-            self._undelivered = None
-            answer.delivered(self._sent, aborted=aborted)
+    def _settle(self, *, aborted: bool) -> None:
+        """Tell how an answer has ended for which the viewer was too slow."""
+        if self._undelivered is not None:
+            (answer, size), self._undelivered = self._undelivered, None
+            answer.delivered(size, aborted=aborted)
 
     def _between_messages(self) -> bool:
         """Whether the next byte begins or continues a head."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edgeproxy.clock import Clock
@@ -176,6 +176,8 @@ def test_at_once_or_not(site: Site, origin: Origin, monkeypatch: pytest.MonkeyPa
     places = iter(range(1_000_000))
     connection = Connection(site)
 
+    @example(0, {}, b"0123456789", [Asked("GET", "", "Range: bytes=0-3\r\nIf-None-Match: 0\r\n")])
+    @example(0, {"ETag": '"1"'}, b"", [Asked("GET", "", 'If-None-Match: "1"\r\n')])
     @settings(max_examples=RUNS, deadline=None, suppress_health_check=list(HealthCheck))
     @given(
         st.integers(0, len(_BEHAVIORS) - 1),

@@ -145,7 +145,7 @@ async def test_who_the_viewer_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "wire"),
+    ("make", "wire"),
     [
         (
             lambda: Response(200, Headers([("b", "1"), ("A", "2"), ("b", "3")]), BytesBody(b"hi")),
@@ -191,24 +191,24 @@ async def test_who_the_viewer_is() -> None:
     ],
 )
 async def test_nothing_but_the_response_and_its_framing(
-    response: Callable[[], Response], wire: str
+    make: Callable[[], Response], wire: str
 ) -> None:
-    async with door(Site(response())) as listener, connect(listener) as viewer:
+    async with door(Site(make())) as listener, connect(listener) as viewer:
         await viewer.send(GET)
         assert await viewer.read(len(wire)) == wire.encode("latin-1")
         assert (await viewer.ask(GET)).body == b"ok"
 
 
 @pytest.mark.parametrize(
-    ("response", "length"),
+    ("make", "length"),
     [
-        (Response(200, Headers([("Content-Length", "5")])), "5"),
-        (Response(200, body=BytesBody(b"four")), "4"),
-        (Response(200, body=StreamBody(chunks(b"x"))), None),
+        (lambda: Response(200, Headers([("Content-Length", "5")])), "5"),
+        (lambda: Response(200, body=BytesBody(b"four")), "4"),
+        (lambda: Response(200, body=StreamBody(chunks(b"x"))), None),
     ],
 )
-async def test_head_has_no_body(response: Response, length: str | None) -> None:
-    async with door(Site(response)) as listener, connect(listener) as viewer:
+async def test_head_has_no_body(make: Callable[[], Response], length: str | None) -> None:
+    async with door(Site(make())) as listener, connect(listener) as viewer:
         answer = await viewer.ask("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD")
         assert answer.header("Content-Length") == length
         assert answer.header("Transfer-Encoding") is None
