@@ -1,4 +1,4 @@
-"""Wire tests run over both event loops that there may be, and most over both kinds of connections."""
+"""Wire tests run over both event loops that there may be, most over both kinds of connections."""
 
 import asyncio
 import ssl
