@@ -163,6 +163,8 @@ def measure(load: Load, server: Server, servers: Servers, objects: int, seconds:
 
 def _burst(load: Load, server: Server, objects: int, seconds: float) -> Asked:
     once_each = load.name == "revalidation"
+    # Thousands of connections are not made in a moment.
+    seconds = max(seconds, load.connections / 2_000)
     return ask(
         load.url(server) + ("0" if load.kind == "same" else ""),
         load=load.kind,
