@@ -34,7 +34,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
         servers = Servers(Path(folder), held)
         for load in LOADS:
-            if _wanted(load.name, options.only):
+            if _wanted(load.name, options.only) and not (options.quick and load.name == "stream"):
                 results.loads[load] = _compare(load, servers, options)
         if _wanted("collapse", options.only):
             results.collapse = measure_collapse(

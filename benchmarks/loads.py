@@ -24,6 +24,7 @@ class Load:
     """What is asked for, over how many connections, and of whom. A number follows ``path``.
 
     ``kind`` is one of `requests.lua`. ``objects`` is 0 when each request asks for a new one.
+    If it ``is_counted``, each of them is asked for once, and not all of them for some time.
     ``goal`` is what this project wants to reach.
     """
 
@@ -35,6 +36,7 @@ class Load:
     connections: int = 32
     servers: tuple[str, ...] = _PEERS
     door: str = "viewer"
+    is_counted: bool = False
     goal: str = ""
 
     def url(self, server: Server) -> str:
@@ -86,6 +88,18 @@ LOADS: Final = (
         "cycle",
         10_000,
         servers=(NGINX, "Varnish", EDGE),
+        is_counted=True,
+    ),
+    Load(
+        "stream",
+        "100 MB that are not cached, one after the other",
+        "/pass/104857600/",
+        "cycle",
+        10,
+        connections=1,
+        servers=(NGINX, "Varnish", EDGE),
+        is_counted=True,
+        goal="no more CPU time than nginx",
     ),
     _hook("no-hook", "a hit beside functions, none of them called", "/hit/1024/"),
     _hook(
@@ -127,7 +141,8 @@ class Figures:
 
 def warm(load: Load, server: Server, objects: int) -> None:
     """Bring the load's objects into the cache, start its functions, and look at an answer."""
-    fill(load.url(server), objects if load.kind in {"cycle", "zipf"} else 1)
+    is_cached = load.kind in {"cycle", "zipf"} and not load.path.startswith("/pass/")
+    fill(load.url(server), objects if is_cached else 1, connections=load.connections)
     _inspect(load, server)
 
 
@@ -162,7 +177,6 @@ def measure(load: Load, server: Server, servers: Servers, objects: int, seconds:
 
 
 def _burst(load: Load, server: Server, objects: int, seconds: float) -> Asked:
-    once_each = load.name == "revalidation"
     # Thousands of connections are not made in a moment.
     seconds = max(seconds, load.connections / 2_000)
     return ask(
@@ -171,8 +185,8 @@ def _burst(load: Load, server: Server, objects: int, seconds: float) -> Asked:
         objects=objects or _NEVER_AGAIN,
         first=0 if objects else time.time_ns() // 1000,
         connections=load.connections,
-        seconds=0 if once_each else seconds,
-        limit=objects if once_each else 0,
+        seconds=0 if load.is_counted else seconds,
+        limit=objects + 1 if load.is_counted else 0,
     )
 
 
