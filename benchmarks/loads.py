@@ -25,7 +25,7 @@ class Load:
 
     ``kind`` is one of `requests.lua`. ``objects`` is 0 when each request asks for a new one.
     If it ``is_counted``, each of them is asked for once, and not all of them for some time.
-    ``goal`` is what this project wants to reach.
+    A quick run leaves out what ``is_long``. ``goal`` is what this project wants to reach.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Load:
     servers: tuple[str, ...] = _PEERS
     door: str = "viewer"
     is_counted: bool = False
+    is_long: bool = False
     goal: str = ""
 
     def url(self, server: Server) -> str:
@@ -60,11 +61,18 @@ LOADS: Final = (
         "the same over 1 connection",
         "/hit/1024/",
         connections=1,
+        is_long=True,
         goal="median at most 1.2 times nginx's",
     ),
-    Load("hit-256-connections", "the same over 256 connections", "/hit/1024/", connections=256),
+    Load(
+        "hit-256-connections",
+        "the same over 256 connections",
+        "/hit/1024/",
+        connections=256,
+        is_long=True,
+    ),
     Load("hit-64kb", "one hit of 64 KB, repeated", "/hit/65536/", goal="nginx's rate"),
-    Load("hit-1mb", "one hit of 1 MB, repeated", "/hit/1048576/"),
+    Load("hit-1mb", "one hit of 1 MB, repeated", "/hit/1048576/", is_long=True),
     Load("hit-distinct", "hits of 5,000 URLs in turn", "/hit/1024/", "cycle", 5_000),
     Load(
         "hit-all-different",
@@ -99,6 +107,7 @@ LOADS: Final = (
         connections=1,
         servers=(NGINX, "Varnish", EDGE),
         is_counted=True,
+        is_long=True,
         goal="no more CPU time than nginx",
     ),
     _hook("no-hook", "a hit beside functions, none of them called", "/hit/1024/"),
