@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from edgeproxy.runtimes.documents import exit_message
 from edgeproxy.runtimes.invocation import FunctionSpec, initialization_type
@@ -66,9 +66,11 @@ class ExtensionStarted:
     events: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """An invocation begins; ``trace_id`` is its trace header."""
+class Started(NamedTuple):
+    """An invocation begins; ``trace_id`` is its trace header.
+
+    A tuple, as is :class:`Ended`, since every invocation makes both.
+    """
 
     request_id: str
     trace_id: str = ""
@@ -83,8 +85,7 @@ class Exited:
     error_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """An invocation is over. ``handled``: the runtime itself reported the error and lives on."""
 
     request_id: str
