@@ -142,7 +142,9 @@ def origin_request(
         headers.append((name, ", ".join([*request.headers.get_all(name), own])))
     headers.append(("X-Amz-Cf-Id", request_id))
     headers += [(name, generated[name]) for name in plan.generated if name in generated]
-    return replace(request, query=taken_query(plan.query, request), headers=Headers(headers))
+    outgoing = request.with_headers(Headers(headers))
+    query = taken_query(plan.query, request)
+    return outgoing if query == request.query else replace(outgoing, query=query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,19 +228,17 @@ def from_origin(response: Response, behavior: Behavior) -> Response:
     if response.status == 101:
         return response
     headers = response.headers
-    unwanted = {
-        name for name in headers.names() if name in _HOP_BY_HOP or name.startswith(_PROXY_PREFIX)
-    }
+    unwanted = [*_HOP_BY_HOP, *headers.names_with(_PROXY_PREFIX)]
     if not forwards_cookies(behavior):
-        unwanted.add("set-cookie")
+        unwanted.append("set-cookie")
     headers = _with_filtered_vary(headers.without(*unwanted), plan_of(behavior), behavior)
-    return response if headers is response.headers else replace(response, headers=headers)
+    return response if headers is response.headers else response.with_headers(headers)
 
 
 def without_framing(response: Response) -> Response:
     """``response`` without Transfer-Encoding, once no function needs to see it any more."""
     headers = response.headers.without("Transfer-Encoding")
-    return response if headers is response.headers else replace(response, headers=headers)
+    return response if headers is response.headers else response.with_headers(headers)
 
 
 def _with_filtered_vary(headers: Headers, plan: Plan, behavior: Behavior) -> Headers:
