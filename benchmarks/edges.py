@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-__all__ = ["MEGABYTE", "Edge", "Viewer", "edge"]
+__all__ = ["COMMAND", "MEGABYTE", "Edge", "Viewer", "edge"]
+
+COMMAND = (sys.executable, "-m", "edgeproxy")
 
 MEGABYTE = 1024 * 1024
 _STAT = "/proc/{}/stat"
@@ -21,14 +24,16 @@ _STAT = "/proc/{}/stat"
 class Edge:
     """A running `edgeproxy dev`."""
 
-    def __init__(self, folder: Path, target: str, *options: str) -> None:
+    def __init__(
+        self, folder: Path, target: str, *options: str, command: Sequence[str] = COMMAND
+    ) -> None:
         self._endpoints = folder / f"endpoints-{time.monotonic_ns()}.json"
         self.log = folder / f"{self._endpoints.stem}.log"
         started = time.perf_counter()
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [
-                    sys.executable, "-m", "edgeproxy", "dev", target,
+                    *command, "dev", target,
                     "--port", "0", "--control-port", "0", "--quiet",
                     "--endpoints-file", str(self._endpoints),
                     "--state-dir", str(folder / "state"), *options,
@@ -41,7 +46,8 @@ class Edge:
                 raise SystemExit(f"the edge did not start:\n{self.log.read_text()}")
             time.sleep(0.001)
         self.ready_s = time.perf_counter() - started
-        endpoints = json.loads(self._endpoints.read_text())
+        endpoints: dict[str, Any] = json.loads(self._endpoints.read_text())
+        self.endpoints = endpoints
         self.control: str = endpoints["control"]
         self.port = _port(endpoints["viewer"]) if endpoints["viewer"] else 0
         self.control_port = _port(self.control)
@@ -75,9 +81,11 @@ def _port(url: str) -> int:
 
 
 @contextmanager
-def edge(folder: Path, target: str, *options: str) -> Iterator[Edge]:
+def edge(
+    folder: Path, target: str, *options: str, command: Sequence[str] = COMMAND
+) -> Iterator[Edge]:
     """An edge for the duration of a block."""
-    running = Edge(folder, target, *options)
+    running = Edge(folder, target, *options, command=command)
     try:
         yield running
     finally:

@@ -8,6 +8,7 @@ definition says the same of a function, what the API made of it stays.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edgeproxy.app.key_value_stores import KeyValueStores
 from edgeproxy.chance import Chance
@@ -20,10 +21,12 @@ from edgeproxy.distribution.functions import (
     StagedFunction,
 )
 from edgeproxy.project.identifiers import etag
-from edgeproxy.runtimes.cloudfront_js.engine import CloudFrontJs, Event, RunContext
-from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues
-from edgeproxy.runtimes.cloudfront_js.outcome import Failed, Outcome
-from edgeproxy.runtimes.cloudfront_js.syntax import SyntaxFinding
+
+if TYPE_CHECKING:
+    from edgeproxy.runtimes.cloudfront_js.engine import CloudFrontJs, Event, RunContext
+    from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues
+    from edgeproxy.runtimes.cloudfront_js.outcome import Outcome
+    from edgeproxy.runtimes.cloudfront_js.syntax import SyntaxFinding
 
 __all__ = ["CloudFrontFunctionRegistry", "told_finding"]
 
@@ -32,9 +35,9 @@ __all__ = ["CloudFrontFunctionRegistry", "told_finding"]
 class _Ready:
     """An engine and what it was made from."""
 
-    engine: CloudFrontJs
+    engine: "CloudFrontJs"
     function: CloudFrontFunction
-    store: KeyValues | None
+    store: "KeyValues | None"
 
 
 class CloudFrontFunctionRegistry:
@@ -65,21 +68,25 @@ class CloudFrontFunctionRegistry:
         """Every function, by name."""
         return self._functions
 
-    def run(self, name: str, event: Event, context: RunContext) -> Outcome:
+    def run(self, name: str, event: "Event", context: "RunContext") -> "Outcome":
         """Run the LIVE stage of the function of that name with an event, here and now.
 
         What its next run needs is built when the event loop has nothing better to do.
         """
         ready = self._engines.get((name, Stage.LIVE))
         if ready is None:  # A reload has removed it under this request.
+            from edgeproxy.runtimes.cloudfront_js.outcome import Failed
+
             return Failed("FunctionExecutionError", "The function does not exist any more.")
         outcome = ready.engine.run(event, context)
         if not ready.engine.prepared:
             asyncio.get_running_loop().call_soon(ready.engine.prepare)
         return outcome
 
-    def test(self, name: str, stage: Stage, event: bytes) -> Outcome:
+    def test(self, name: str, stage: Stage, event: bytes) -> "Outcome":
         """Run one stage of a function for a look at it: no log, no metrics (CFF-LOG-03)."""
+        from edgeproxy.runtimes.cloudfront_js.engine import RunContext
+
         version = self._functions[name].in_stage(stage)
         if version is None:
             raise KeyError(name)
@@ -88,7 +95,7 @@ class CloudFrontFunctionRegistry:
 
     def apply(
         self, functions: Mapping[str, CloudFrontFunction], stores: Mapping[str, KeyValueStore]
-    ) -> list[tuple[str, SyntaxFinding]]:
+    ) -> "list[tuple[str, SyntaxFinding]]":
         """Take over what the project declares now; what reading new code tells, by function."""
         self.stores.apply(stores)
         for name in self._declared.keys() - functions.keys():
@@ -163,7 +170,7 @@ class CloudFrontFunctionRegistry:
         for stage in Stage:
             self._engines.pop((name, stage), None)
 
-    def _start(self, version: FunctionVersion) -> list[SyntaxFinding]:
+    def _start(self, version: FunctionVersion) -> "list[SyntaxFinding]":
         """Have an engine for ``version``; what is wrong with its code, if it is a new one."""
         ready, is_new = self._ready(version)
         if not is_new:
@@ -178,6 +185,9 @@ class CloudFrontFunctionRegistry:
         held = self._engines.get(key)
         if held is not None and held.function == function and held.store is store:
             return held, False
+        # Not before there is a function: to import the engine is a tenth of the start.
+        from edgeproxy.runtimes.cloudfront_js.engine import CloudFrontJs
+
         engine = CloudFrontJs(
             function.name,
             function.runtime,
@@ -194,7 +204,7 @@ class CloudFrontFunctionRegistry:
         return ready, True
 
 
-def told_finding(name: str, finding: SyntaxFinding) -> str:
+def told_finding(name: str, finding: "SyntaxFinding") -> str:
     """A finding as the console shows it."""
     where = f"{name}, line {finding.line}, column {finding.column}"
     remedy = f" ({finding.remedy})" if finding.remedy else ""

@@ -6,6 +6,7 @@ when it fails, and when it says nothing (CFF-CONN-02).
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import orjson
@@ -16,10 +17,11 @@ from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.observe.edge_logs import connection_function_group
 from edgeproxy.project.model import Project
-from edgeproxy.runtimes.cloudfront_js.engine import RunContext
-from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Failed, Outcome, format_log
 from edgeproxy.runtimes.invocation import LogRecord
 from edgeproxy.runtimes.log_groups import LogGroups
+
+if TYPE_CHECKING:
+    from edgeproxy.runtimes.cloudfront_js.outcome import Outcome
 
 __all__ = ["ConnectionFunctions", "why_closed"]
 
@@ -49,6 +51,8 @@ class ConnectionFunctions:
 
     def lets_in(self, name: str, event: Mapping[str, object]) -> bool:
         """Whether the function of that name lets the connection in that ``event`` is about."""
+        from edgeproxy.runtimes.cloudfront_js.engine import RunContext
+
         outcome = self.registry.run(name, orjson.dumps(event), RunContext())
         self._log(name, event, outcome)
         why = why_closed(outcome)
@@ -56,7 +60,9 @@ class ConnectionFunctions:
             self._tell(f"{name} turned away a connection of {event['clientIp']}: {why}")
         return not why
 
-    def _log(self, name: str, event: Mapping[str, object], outcome: Outcome) -> None:
+    def _log(self, name: str, event: Mapping[str, object], outcome: "Outcome") -> None:
+        from edgeproxy.runtimes.cloudfront_js.outcome import format_log
+
         now = self._clock.now()
         day = datetime.fromtimestamp(now, UTC)
         stream = f"{day.year}/{day.month}/{day.day}/{self._log_stream}"
@@ -66,8 +72,10 @@ class ConnectionFunctions:
             self._log_groups.write(connection_function_group(name), record)
 
 
-def why_closed(outcome: Outcome) -> str:
+def why_closed(outcome: "Outcome") -> str:
     """Why CloudFront closes the connection, empty when it does not."""
+    from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Failed
+
     match outcome:
         case Failed():
             where = f" ({outcome.location})" if outcome.location is not None else ""

@@ -73,6 +73,7 @@ class Doors:
         door = self._doors.get(key)
         if door is not None and door.listener is not None:
             door.handler = handler
+            door.listener.forget()
             return door.listener.url
         door = _Door(handler, refuse or self._refuse, tls, admit, limits)
         if port is None:
@@ -81,6 +82,12 @@ class Doors:
             door.listener = await self._listen(door, name, port)
         self._doors[key] = door
         return door.listener.url
+
+    def forget(self) -> None:
+        """A handler answers otherwise from now on: listeners repeat nothing of before."""
+        for door in self._doors.values():
+            if door.listener is not None:
+                door.listener.forget()
 
     async def close_others(self, keys: Iterable[str]) -> None:
         """Close every door whose key is not among ``keys``."""

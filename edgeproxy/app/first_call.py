@@ -1,11 +1,14 @@
 """How a function is called first, to have an environment ready for it."""
 
+from typing import TYPE_CHECKING
+
 from edgeproxy.awslambda.model import FunctionUrl
 from edgeproxy.distribution.model import Behavior, Distribution, EdgeFunctionKind, EventType
-from edgeproxy.edge.lambda_hook import replica_region
 from edgeproxy.edge.origin_choice import choose
-from edgeproxy.loadbalancing.model import TargetGroup
 from edgeproxy.project.model import Project
+
+if TYPE_CHECKING:
+    from edgeproxy.loadbalancing.model import TargetGroup
 
 __all__ = ["first_call"]
 
@@ -35,6 +38,8 @@ def first_call(project: Project, name: str) -> tuple[str | None, str]:
 
 
 def _region(distribution: Distribution, behavior: Behavior, name: str) -> str:
+    from edgeproxy.edge.lambda_hook import replica_region
+
     for association in behavior.functions:
         if association.kind is EdgeFunctionKind.LAMBDA and association.function == name:
             at_origin = association.event_type in (

@@ -9,8 +9,6 @@ from edgeproxy.awslambda.model import FunctionUrl
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
-from edgeproxy.entrypoints.function_url import FunctionUrlDoor
-from edgeproxy.entrypoints.url_hosts import UrlHosts
 from edgeproxy.exchange.model import Recorder
 from edgeproxy.http.messages import Response
 from edgeproxy.server.limits import Limits
@@ -19,6 +17,7 @@ from edgeproxy.tasks import Tasks
 
 if TYPE_CHECKING:
     from edgeproxy.app.secure_doors import SecureDoors
+    from edgeproxy.entrypoints.function_url import FunctionUrlDoor
 
 __all__ = ["FunctionUrls"]
 
@@ -51,7 +50,9 @@ class FunctionUrls:
         self._strict = strict
         self._by_id: dict[str, FunctionUrlDoor] = {}
 
-    def door(self, url: FunctionUrl, access: Access | None = None) -> FunctionUrlDoor:
+    def door(self, url: FunctionUrl, access: Access | None = None) -> "FunctionUrlDoor":
+        from edgeproxy.entrypoints.function_url import FunctionUrlDoor
+
         return FunctionUrlDoor(
             url,
             self._lambdas,
@@ -77,6 +78,8 @@ class FunctionUrls:
         self, doors: Doors, url: FunctionUrl, secure: "SecureDoors | None"
     ) -> dict[str, str]:
         """The same for one beside those that there are."""
+        from edgeproxy.entrypoints.url_hosts import UrlHosts
+
         door = self._by_id[url.url_id] = self.door(url)
         handler, refuse = UrlHosts(door, self._by_id), self._refusals(door.refuse)
         key = f"function-url {url.logical_id}"

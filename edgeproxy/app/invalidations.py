@@ -2,15 +2,17 @@
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edgeproxy.cache.invalidation import NO_TAG, is_tag
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge.tiers import Tiers
-from edgeproxy.entrypoints.cloudfront_api.account import Invalidation
 from edgeproxy.errors import UsageError
 from edgeproxy.project.identifiers import invalidation_id
+
+if TYPE_CHECKING:
+    from edgeproxy.entrypoints.cloudfront_api.account import Invalidation
 
 __all__ = ["CacheInvalidations"]
 
@@ -32,14 +34,16 @@ class CacheInvalidations:
         self._tenants_of = tenants_of
         self._made: defaultdict[str, deque[Invalidation]] = defaultdict(lambda: deque(maxlen=_KEPT))
 
-    def of(self, distribution_id: str) -> Sequence[Invalidation]:
+    def of(self, distribution_id: str) -> "Sequence[Invalidation]":
         """The newest invalidations of a distribution, oldest first."""
         return self._made[distribution_id]
 
     async def create(
         self, distribution: Distribution, paths: Sequence[str], caller_reference: str
-    ) -> Invalidation:
+    ) -> "Invalidation":
         """Drop the objects now and note it."""
+        from edgeproxy.entrypoints.cloudfront_api.account import Invalidation
+
         # First of all, since a client that leaves ends it here: what is noted has been done.
         await self.drop(distribution, paths)
         now = self._clock.now()

@@ -6,12 +6,15 @@ the file behind it is saved with other contents, the file wins.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.functions import KeyValueStore
-from edgeproxy.entrypoints.cloudfront_api.account import Store
 from edgeproxy.project.identifiers import etag, policy_id
-from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues
+
+if TYPE_CHECKING:
+    from edgeproxy.entrypoints.cloudfront_api.account import Store
+    from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues
 
 __all__ = ["KeyValueStores"]
 
@@ -27,10 +30,10 @@ class KeyValueStores:
         self._revision = 0
 
     @property
-    def all(self) -> Mapping[str, Store]:
+    def all(self) -> "Mapping[str, Store]":
         return self._stores
 
-    def values(self, name: str) -> KeyValues | None:
+    def values(self, name: str) -> "KeyValues | None":
         """The contents of a store, or None when there is none of that name."""
         store = self._stores.get(name)
         return None if store is None else store.values
@@ -54,10 +57,10 @@ class KeyValueStores:
                 held.values.replace(store.data)
         self._declared = dict(declared)
 
-    def create(self, name: str, comment: str) -> Store:
+    def create(self, name: str, comment: str) -> "Store":
         return self._open(name, {}, policy_id(f"api/{name}"), comment)
 
-    def describe(self, name: str, comment: str) -> Store:
+    def describe(self, name: str, comment: str) -> "Store":
         changed = replace(
             self._stores[name],
             comment=comment,
@@ -70,7 +73,12 @@ class KeyValueStores:
     def delete(self, name: str) -> None:
         del self._stores[name]
 
-    def _open(self, name: str, data: Mapping[str, str], store_id: str, comment: str = "") -> Store:
+    def _open(
+        self, name: str, data: Mapping[str, str], store_id: str, comment: str = ""
+    ) -> "Store":
+        from edgeproxy.entrypoints.cloudfront_api.account import Store
+        from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues
+
         values = KeyValues(name, data, now=self._clock.now, store_id=store_id)
         store = Store(values, self._etag(name), values.created_s, comment)
         self._stores[name] = store

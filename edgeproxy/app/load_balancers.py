@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final
 
 from edgeproxy.app.doors import Doors
@@ -12,11 +12,8 @@ from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import CustomOrigin, Origin
-from edgeproxy.entrypoints.alb import AlbDoor
-from edgeproxy.entrypoints.alb_health import HealthChecks
 from edgeproxy.exchange.model import Recorder
 from edgeproxy.http.messages import Handler, Request, Response
-from edgeproxy.loadbalancing.model import AlbListener, LoadBalancer, TargetGroup
 from edgeproxy.origins.client import OriginClient
 from edgeproxy.origins.destinations import parse_mapping
 from edgeproxy.project.model import Project
@@ -26,6 +23,9 @@ from edgeproxy.settings import Settings
 
 if TYPE_CHECKING:
     from edgeproxy.app.secure_doors import SecureDoors
+    from edgeproxy.entrypoints.alb import AlbDoor
+    from edgeproxy.entrypoints.alb_health import HealthChecks
+    from edgeproxy.loadbalancing.model import AlbListener, LoadBalancer, TargetGroup
 
 __all__ = ["LoadBalancers", "with_local_targets"]
 
@@ -40,7 +40,7 @@ def with_local_targets(project: Project, settings: Settings) -> Project:
     """
     mapped = {parse_mapping(option)[0] for option in settings.origin}
 
-    def local(name: str, group: TargetGroup) -> TargetGroup:
+    def local(name: str, group: "TargetGroup") -> "TargetGroup":
         is_mapped = name in mapped and not group.function
         return replace(group, targets=(f"{name}:80",)) if is_mapped else group
 
@@ -75,15 +75,24 @@ class LoadBalancers:
         self._clock = clock
         self._chance = chance
         self._recorder = recorder
-        self._health = HealthChecks(lambdas, partial(self._target, 60), tell)
+        self._tell = tell
         self._balancers: Mapping[str, LoadBalancer] = {}
 
-    def apply(self, balancers: Mapping[str, LoadBalancer]) -> None:
-        """Check the targets of ``balancers`` from now on."""
-        self._balancers = balancers
-        self._health.apply(balancers.values())
+    @cached_property
+    def _health(self) -> "HealthChecks":
+        from edgeproxy.entrypoints.alb_health import HealthChecks
 
-    def door(self, balancer: LoadBalancer, listener: AlbListener) -> AlbDoor:
+        return HealthChecks(self._lambdas, partial(self._target, 60), self._tell)
+
+    def apply(self, balancers: "Mapping[str, LoadBalancer]") -> None:
+        """Check the targets of ``balancers`` from now on."""
+        if balancers or self._balancers:
+            self._health.apply(balancers.values())
+        self._balancers = balancers
+
+    def door(self, balancer: "LoadBalancer", listener: "AlbListener") -> "AlbDoor":
+        from edgeproxy.entrypoints.alb import AlbDoor
+
         return AlbDoor(
             balancer,
             listener,
@@ -102,7 +111,7 @@ class LoadBalancers:
     async def open(
         self,
         doors: Doors,
-        balancers: Iterable[LoadBalancer],
+        balancers: "Iterable[LoadBalancer]",
         refusals: Callable[[Callable[[int], Response]], Refuse],
         secure: "SecureDoors | None",
     ) -> dict[str, str]:
@@ -137,7 +146,8 @@ class LoadBalancers:
 
     async def close(self) -> None:
         """End all health checks."""
-        await self._health.close()
+        if "_health" in vars(self):
+            await self._health.close()
 
     def _target(self, idle_timeout_s: float, address: str) -> Handler:
         """A plain HTTP target, ``host:port``, asked as an origin is, once."""
@@ -153,7 +163,7 @@ class LoadBalancers:
         return ask
 
 
-def _limits(balancer: LoadBalancer) -> Limits:
+def _limits(balancer: "LoadBalancer") -> Limits:
     """What the listeners of a load balancer let clients do (AL-102, AL-191)."""
     attributes = balancer.attributes
     return Limits(

@@ -9,7 +9,6 @@ from edgeproxy.awslambda.model import FunctionDefinition
 from edgeproxy.distribution.model import EventType
 from edgeproxy.errors import UsageError
 from edgeproxy.project.loaders import load
-from edgeproxy.project.loaders.doors import with_doors
 from edgeproxy.project.loaders.options import (
     FunctionFile,
     Loaded,
@@ -38,6 +37,8 @@ def load_target(target: str | None, settings: Settings) -> Loaded:
 
 def load_function_file(text: str, settings: Settings) -> FunctionDefinition:
     """The function in ``FILE[:HANDLER]``, whatever the current folder defines."""
+    from edgeproxy.project.loaders.doors import with_doors
+
     options = LoadOptions(function_urls=(parse_function_file(text),), state_dir=settings.state_dir)
     (function,) = with_doors(Loaded(Project()), options).project.functions.values()
     return function

@@ -4,11 +4,11 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgeproxy.app.aws_services import s3_endpoint
 from edgeproxy.distribution.aws_names import is_function_url
 from edgeproxy.distribution.model import CustomOrigin, Origin
-from edgeproxy.entrypoints.function_url import FunctionUrlDoor
 from edgeproxy.errors import UsageError
 from edgeproxy.http.messages import Delivered, Handler, Request, Response
 from edgeproxy.origins.destinations import Destinations, parse_mapping
@@ -16,6 +16,9 @@ from edgeproxy.origins.signing import UNSIGNED_PAYLOAD
 from edgeproxy.origins.tls import check_certificate
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.settings import Settings
+
+if TYPE_CHECKING:
+    from edgeproxy.entrypoints.function_url import FunctionUrlDoor
 
 __all__ = ["destinations_of"]
 
@@ -107,6 +110,7 @@ def _tell_unknown(
 
 def _as_origin(name: str, door: Handler) -> Handler:
     """A door of the project as an origin: its own record ends when the edge has its answer."""
+    from edgeproxy.entrypoints.function_url import FunctionUrlDoor
 
     async def ask(request: Request) -> Response:
         if isinstance(door, FunctionUrlDoor) and (why := _refused(name, door, request)):
@@ -114,12 +118,12 @@ def _as_origin(name: str, door: Handler) -> Handler:
         response = await door(request)
         if response.on_delivered is not None:
             response.on_delivered(Delivered(response.body.length or 0))
-        return replace(response, on_delivered=None)
+        return replace(response, on_delivered=None, repeat=None)
 
     return ask
 
 
-def _refused(name: str, door: FunctionUrlDoor, request: Request) -> str:
+def _refused(name: str, door: "FunctionUrlDoor", request: Request) -> str:
     """Why Lambda does not let a distribution's request through to a function; empty if it does."""
     if is_function_url(name) and request.host.lower() != name.lower():
         return f"a function URL answers to its own name, not to Host {request.host} (CDN-S3-16)"

@@ -47,7 +47,7 @@ from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.location import EdgeLocation
 from edgeproxy.edge.passage import Services
 from edgeproxy.edge.signature import Identity, refusals, told
-from edgeproxy.exchange.model import Recorder
+from edgeproxy.exchange.model import HitRecorder
 from edgeproxy.http.messages import Handler, Response
 from edgeproxy.origins.client import OriginClient
 from edgeproxy.origins.destinations import Destinations
@@ -75,7 +75,7 @@ class Program:
     def __init__(
         self,
         settings: Settings,
-        recorder: Recorder,
+        recorder: HitRecorder,
         tell: Callable[[str], None],
         terminal: Terminal = NO_TERMINAL,
         notice: Callable[[str], None] = lambda text: None,
@@ -227,6 +227,7 @@ class Program:
     def _take(self, project: Project) -> None:
         """Have the locations that there are serve the distributions of ``project``."""
         self.project = project
+        self._doors.forget()
         for logical_id, location in self._locations.items():
             location.distribution = project.distributions[logical_id]
         for entrance in self._deployments_of.values():

@@ -24,6 +24,7 @@ from edgeproxy.observe.hub import Hub
 from edgeproxy.observe.metrics import Metrics
 from edgeproxy.project.loaders.options import Loaded
 from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
+from edgeproxy.server.inside_aiohttp import missing_from_aiohttp
 from edgeproxy.settings import Settings
 
 if TYPE_CHECKING:
@@ -151,6 +152,10 @@ class Running:
             self._console.notice(
                 greeting(loaded, self.control.endpoints(), settings, self.program.authority)
             )
+            if missing := missing_from_aiohttp():
+                from edgeproxy.server.plain import what_is_lost
+
+                self._console.notice(what_is_lost(missing))
             if attaching := how_to_attach(loaded.project.functions.values()):
                 self._console.notice("\n".join(attaching))
             if not settings.no_reload:

@@ -4,8 +4,10 @@ Calls are signed with the credentials of the user's environment, or with the pla
 stand-ins commonly take.
 """
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -148,7 +150,12 @@ class AwsCalls:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_TIMEOUT_S)) as session,
                 session.request(
-                    method, url, headers=list(request.headers), data=body, allow_redirects=False
+                    method,
+                    url,
+                    headers=list(request.headers),
+                    data=body,
+                    allow_redirects=False,
+                    ssl=_tls() if url.scheme == "https" else True,
                 ) as response,
             ):
                 answer = await response.read()
@@ -161,3 +168,11 @@ class AwsCalls:
             text = answer[:300].decode("utf-8", "replace")
             raise CallRefused(f"{service} answered {response.status}: {text}")
         return answer
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made with the first call, since it reads the authorities that the machine trusts."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

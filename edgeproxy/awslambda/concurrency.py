@@ -112,6 +112,8 @@ class _Function:
     def __init__(self) -> None:
         self.reserved: int | None = None
         self.on_demand = 0
+        self.running = 0
+        """On demand, and in provisioned environments."""
         self.available: dict[str, int] = {}
         """Provisioned environments by version."""
         self.provisioned: Counter[str] = Counter()
@@ -119,10 +121,6 @@ class _Function:
         self.rate = _Rate()
         self.provisioned_rates: defaultdict[str, _Rate] = defaultdict(_Rate)
         self.growth: _Growth | None = None
-
-    @property
-    def running(self) -> int:
-        return self.on_demand + self.provisioned.total()
 
 
 class Concurrency:
@@ -189,6 +187,7 @@ class Concurrency:
             if not growth.admits(function.on_demand, now):
                 return Refusal(_GROWTH, growth.next_s)
         function.on_demand += 1
+        function.running += 1
         self._running += 1
         self._shared += function.reserved is None
         self._unreserved += function.reserved is None
@@ -206,6 +205,7 @@ class Concurrency:
         """Count an invocation in a provisioned environment, which is never refused."""
         function = self._functions[name]
         function.provisioned[version] += 1
+        function.running += 1
         self._running += 1
         self._unreserved += function.reserved is None
 
@@ -225,6 +225,7 @@ class Concurrency:
         """An invocation on demand has ended."""
         function = self._functions[name]
         function.on_demand -= 1
+        function.running -= 1
         self._running -= 1
         self._shared -= function.reserved is None
         self._unreserved -= function.reserved is None
@@ -233,6 +234,7 @@ class Concurrency:
         """An invocation in a provisioned environment has ended."""
         function = self._functions[name]
         function.provisioned[version] -= 1
+        function.running -= 1
         self._running -= 1
         self._unreserved -= function.reserved is None
 

@@ -1,16 +1,17 @@
 """How code comes into service: functions with the pools of their environments.
 
+What it takes to run processes is imported with the first of them.
+
 New code takes over only once it has loaded. Until then, and if it does not load, the last code
 that did goes on serving; when there is none, each invocation tries to load it again.
 """
 
 import asyncio
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 from edgeproxy.awslambda.concurrency import Concurrency
 from edgeproxy.awslambda.model import FunctionDefinition
@@ -19,7 +20,6 @@ from edgeproxy.awslambda.routing import LATEST, find_version, provisioned_versio
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.errors import DefinitionError
-from edgeproxy.runtimes.interpreters import find_interpreter
 from edgeproxy.runtimes.invocation import (
     FunctionError,
     FunctionSpec,
@@ -32,12 +32,13 @@ from edgeproxy.runtimes.invocation import (
 )
 from edgeproxy.runtimes.log_groups import LogGroups, NewestLines
 from edgeproxy.runtimes.log_settings import log_group
-from edgeproxy.runtimes.pool import Pool
-from edgeproxy.runtimes.provisioned import ProvisionedPool
-from edgeproxy.runtimes.sandbox import Surroundings
 from edgeproxy.runtimes.terminal import Terminal
-from edgeproxy.runtimes.warden import Warden
 from edgeproxy.tasks import Tasks
+
+if TYPE_CHECKING:
+    from edgeproxy.runtimes.pool import Pool
+    from edgeproxy.runtimes.provisioned import ProvisionedPool
+    from edgeproxy.runtimes.sandbox import Surroundings
 
 __all__ = ["DeployFailed", "Deployed", "Function", "InService", "PoolKey"]
 
@@ -87,7 +88,7 @@ class Function:
         """Had by the one environment of a function that is debugged."""
 
     @property
-    def all_pools(self) -> list[Pool | ProvisionedPool]:
+    def all_pools(self) -> "list[Pool | ProvisionedPool]":
         return [*self.pools.values(), *self.provisioned.values()]
 
     def note_end(self, result: InvocationResult) -> None:
@@ -159,6 +160,8 @@ class InService:
             return replace(failed, note=note) if failed is not None else Deployed(name, note)
 
     async def _interpreter_note(self, function: Function, definition: FunctionDefinition) -> str:
+        from edgeproxy.runtimes.interpreters import find_interpreter
+
         try:
             # In a thread, since programs may have to be asked for their version.
             found = await asyncio.to_thread(find_interpreter, definition.spec.runtime)
@@ -224,7 +227,7 @@ class InService:
         self._provision(function, renew=not unchanged)
         return None
 
-    def pool(self, function: Function, key: PoolKey) -> Pool:
+    def pool(self, function: Function, key: PoolKey) -> "Pool":
         """The environments on demand of one version or replica; none is started."""
         if key not in function.pools:
             function.pools[key] = self._new_pool(function, function.definition, key)
@@ -250,7 +253,9 @@ class InService:
             most = self._most_provisioned
             known.resize(amount if most is None else min(amount, most))
 
-    def _new_provisioned(self, function: Function, version: str) -> ProvisionedPool:
+    def _new_provisioned(self, function: Function, version: str) -> "ProvisionedPool":
+        from edgeproxy.runtimes.provisioned import ProvisionedPool
+
         name = function.definition.name
         spec = _provisioned_spec(function.definition, version)
         group = log_group(spec.name, spec.log, edge=spec.edge)
@@ -267,7 +272,9 @@ class InService:
         pool = ProvisionedPool(spec, self._around(), self._tasks, write, left, changed)
         return pool
 
-    def _new_pool(self, function: Function, definition: FunctionDefinition, key: PoolKey) -> Pool:
+    def _new_pool(self, function: Function, definition: FunctionDefinition, key: PoolKey) -> "Pool":
+        from edgeproxy.runtimes.pool import Pool
+
         name = definition.name
         spec = _spec_of(definition, key)
         group = log_group(spec.name, spec.log, edge=spec.edge)
@@ -285,12 +292,19 @@ class InService:
             function.turn if spec.debug_port is not None else None,
         )
 
-    def _around(self) -> Surroundings:
+    def _around(self) -> "Surroundings":
         """What all environments share, made with the first of them."""
         if self._surroundings is None:
+            import tempfile
+
+            from edgeproxy.runtimes.sandbox import Surroundings
+            from edgeproxy.runtimes.warden import Warden
+            from edgeproxy.runtimes.zygotes import Zygotes
+
             folder = Path(tempfile.mkdtemp(prefix="edgeproxy-"))
+            warden = Warden(folder)
             self._surroundings = Surroundings(
-                self._clock, self._chance, Warden(folder), folder, self._terminal
+                self._clock, self._chance, warden, folder, self._terminal, Zygotes(warden)
             )
             _ = self._tasks.start(self._end_idle(), "end idle environments")
         return self._surroundings
@@ -316,7 +330,7 @@ class InService:
         function.lines.add(line)
         self._log_groups.write(group, line)
 
-    def _retire(self, pools: Mapping[Any, Pool | ProvisionedPool]) -> None:
+    def _retire(self, pools: "Mapping[Any, Pool | ProvisionedPool]") -> None:
         for pool in pools.values():
             pool.retire()
         self._retired = [pool for pool in (*self._retired, *pools.values()) if not pool.has_ended]
@@ -345,6 +359,8 @@ class InService:
         self.functions = {}
         await asyncio.gather(*(pool.close() for pool in (*pools, *self._retired)))
         if self._surroundings is not None:
+            if self._surroundings.zygotes is not None:
+                self._surroundings.zygotes.close()
             self._surroundings.warden.close()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from edgeproxy.awslambda.concurrency import Concurrency, InFlight
 from edgeproxy.awslambda.in_service import Deployed, DeployFailed, Function, InService
@@ -19,7 +20,6 @@ from edgeproxy.awslambda.tracing import Tracing
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.http.messages import Request
-from edgeproxy.runtimes.environment import Environment
 from edgeproxy.runtimes.invocation import (
     Invocation,
     InvocationResult,
@@ -28,9 +28,12 @@ from edgeproxy.runtimes.invocation import (
     Throttled,
 )
 from edgeproxy.runtimes.log_groups import LogGroups
-from edgeproxy.runtimes.provisioned import ProvisionedStatus
 from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
 from edgeproxy.tasks import Tasks
+
+if TYPE_CHECKING:
+    from edgeproxy.runtimes.environment import Environment
+    from edgeproxy.runtimes.provisioned import ProvisionedStatus
 
 __all__ = ["DeployFailed", "Deployed", "FunctionStatus", "LambdaService"]
 
@@ -174,7 +177,7 @@ class LambdaService:
 
     def _provisioned_environment(
         self, function: Function, version: str, qualifier: str
-    ) -> Environment | None:
+    ) -> "Environment | None":
         """A provisioned environment of the version, if it has one that is free (LI-130)."""
         pool, name = function.provisioned.get(version), function.definition.name
         if pool is None or not self._concurrency.may_enter_provisioned(name, version):
@@ -185,7 +188,7 @@ class LambdaService:
             self.on_entered(name, qualifier, self._concurrency.in_flight(name, version))
         return environment
 
-    def provisioned(self, name: str, qualifier: str) -> ProvisionedStatus | None:
+    def provisioned(self, name: str, qualifier: str) -> "ProvisionedStatus | None":
         """How far the provisioned environments of a version or alias have come; None for none."""
         function = self._in_service.functions.get(name)
         if function is None:

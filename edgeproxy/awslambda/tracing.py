@@ -28,14 +28,15 @@ class Tracing:
 
         ``active``: the function samples where the caller has not decided (``TracingConfig``).
         """
-        fields = dict(_field(text) for text in received.split(";") if text.strip())
+        # Most callers send none.
+        fields = dict(map(_field, filter(str.strip, received.split(";")))) if received else {}
         root = fields.pop("Root", "") or self._new_root()
         sampled = fields.pop("Sampled", "")
         if sampled not in ("0", "1"):
             sampled = "1" if active and self._samples() else "0"
         fields.pop("Parent", None)
-        ours = {"Root": root, "Parent": self._chance.hex(16), "Sampled": sampled}
-        return ";".join(f"{name}={value}" for name, value in (ours | fields).items())
+        ours = f"Root={root};Parent={self._chance.hex(16)};Sampled={sampled}"
+        return ";".join((ours, *(f"{name}={value}" for name, value in fields.items())))
 
     def _new_root(self) -> str:
         return f"1-{int(self._clock.now()):08x}-{self._chance.hex(24)}"

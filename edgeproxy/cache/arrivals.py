@@ -82,14 +82,15 @@ class Arrivals:
         if isinstance(response.body, BytesBody):
             if isinstance(decision, Storable):
                 await self._put(flight, response.body.data, fetched, part, decision, now)
-            join = self._joiner(obtained, dress, now) if shared else None
-            flight.hand_out(lambda: replace(obtained, response=dress(response)), join)
+            # Nobody can join any more once it has been handed out.
+            join = self._joiner(obtained, dress, now) if shared and flight.waiters else None
+            flight.hand_out(lambda: _dressed(obtained, dress), join)
         elif isinstance(decision, Storable) or (shared and flight.waiters):
             await self._stream(flight, fetched, obtained, part, shared, now)
         else:
             if flight.leader is None or flight.leader.done():
                 await response.body.close()
-            flight.hand_out(lambda: replace(obtained, response=dress(response)), None)
+            flight.hand_out(lambda: _dressed(obtained, dress), None)
 
     async def give_to_one(self, errand: Errand, fetched: Fetched) -> Obtained:
         """The answer for one caller: nothing is shared, no new object is stored."""
@@ -266,6 +267,11 @@ def _dress(errand: Errand, response: Response) -> _Dress:
     if errand.gap is not None and errand.gap.is_filled_by(response):
         return errand.gap.around
     return lambda response: response
+
+
+def _dressed(obtained: Obtained, dress: _Dress) -> Obtained:
+    response = dress(obtained.response)
+    return obtained if response is obtained.response else replace(obtained, response=response)
 
 
 def _shares(decision: Decision) -> bool:

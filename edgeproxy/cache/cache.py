@@ -101,6 +101,13 @@ class Cache:
         partial = await find_parts(self._store, key, entry, asked, has_body=has_body)
         return partial.shown(entry), lookup if partial.suffices else _OTHER_PARTS
 
+    def at_hand(self, digest: bytes, now: float) -> Entry | None:
+        """The whole, fresh object if it lies in memory; None does not say that there is none."""
+        entry = self._store.at_hand(digest)
+        if entry is None or now >= entry.fresh_until or is_table(entry):
+            return None
+        return entry
+
     async def obtain(
         self,
         key: CacheKey,
@@ -176,7 +183,9 @@ class Cache:
         has_body: bool,
     ) -> Errand:
         """What is to be asked of the origin, unless the lookup is a hit."""
-        ranges = Headers([line for line in asked if line[0].lower() in ("range", "if-range")])
+        ranges = EMPTY_HEADERS
+        if "Range" in asked or "If-Range" in asked:
+            ranges = Headers([line for line in asked if line[0].lower() in ("range", "if-range")])
         errand = Errand(key, rules, lookup, ranges)
         if entry is None:
             forgotten = self._invalidated.pop(key.digest, False)
@@ -209,17 +218,18 @@ class Cache:
     def _launch(self, flight: Flight, fill: Fill, *, joinable: bool) -> None:
         self._aloft.add(flight)
         if joinable:
-            self._joinable[flight.errand.identity] = flight
+            self._joinable[flight.identity] = flight
         _ = self._tasks.start(self._run(flight, fill), f"fetch of {flight.errand.key.path}")
 
     def _joinable_for(self, errand: Errand) -> Flight | None:
+        if not self._joinable:
+            return None
         whole = replace(errand, asked=EMPTY_HEADERS).identity
         return self._joinable.get(whole) or self._joinable.get(errand.identity)
 
     def _close_for_joiners(self, flight: Flight) -> None:
-        identity = flight.errand.identity
-        if self._joinable.get(identity) is flight:
-            del self._joinable[identity]
+        if self._joinable.get(flight.identity) is flight:
+            del self._joinable[flight.identity]
 
     async def _run(self, flight: Flight, fill: Fill) -> None:
         try:

@@ -8,6 +8,7 @@ edge, and therefore not read: ``must-revalidate``, ``proxy-revalidate``, ``immut
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from edgeproxy.http.headers import Headers
@@ -60,8 +61,11 @@ _NOTHING: Final = CacheControl()
 def parse_cache_control(headers: Headers) -> CacheControl:
     """What all ``Cache-Control`` lines of a response say together."""
     text = headers.joined("Cache-Control")
-    if not text:
-        return _NOTHING
+    return _parse(text) if text else _NOTHING
+
+
+@lru_cache(maxsize=1024)  # Origins say few different things.
+def _parse(text: str) -> CacheControl:
     flags: set[str] = set()
     numbers: dict[str, int] = {}
     hidden: list[str] = []

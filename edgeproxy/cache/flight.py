@@ -99,10 +99,20 @@ Landing: TypeAlias = asyncio.Future[Obtained | None]
 class Flight:
     """One fetch that fills the store, and the viewers who wait for it."""
 
-    __slots__ = ("collecting", "doomed", "errand", "have_left", "join", "leader", "waiters")
+    __slots__ = (
+        "collecting",
+        "doomed",
+        "errand",
+        "have_left",
+        "identity",
+        "join",
+        "leader",
+        "waiters",
+    )
 
     def __init__(self, errand: Errand, leader: Landing | None) -> None:
         self.errand = errand
+        self.identity = errand.identity
         self.leader = leader
         """The viewer who set it off; None for a revalidation in the background."""
         self.waiters: list[Landing] = []
@@ -139,7 +149,7 @@ class Flight:
         obtained = await landed(landing)
         if obtained is None or self.collecting is None or self.collecting.keeping:
             return obtained
-        if errand.identity == self.errand.identity:
+        if errand.identity == self.identity:
             return obtained
         # Who wants a part does not wait until all before it has gone by.
         await obtained.response.body.close()

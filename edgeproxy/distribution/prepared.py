@@ -1,7 +1,7 @@
-"""Work that is done once for a value of the definition, on the path of every request.
+"""Work that is done once for a frozen value, on the path of every request.
 
-Definitions are frozen and live as long as they serve, so the result is found again by identity:
-hashing a whole behavior for each request would cost more than the work it saves.
+The result is found again by identity: hashing a whole behavior or all headers for each request
+would cost more than the work it saves.
 """
 
 from collections.abc import Callable
@@ -16,10 +16,14 @@ _LIMIT: Final = 1024
 
 
 class PreparedOnce(Generic[V, R]):
-    """Decorates a function of one frozen value; the same object gets the first call's result."""
+    """Decorates a function of one frozen value; the same object gets the first call's result.
 
-    def __init__(self, prepare: Callable[[V], R]) -> None:
+    At most ``limit`` results are kept: by default enough for the definition of an edge.
+    """
+
+    def __init__(self, prepare: Callable[[V], R], limit: int = _LIMIT) -> None:
         self._prepare = prepare
+        self._limit = limit
         # The value is kept beside its result: its id cannot become another object's meanwhile.
         self._results: dict[int, tuple[V, R]] = {}
 
@@ -27,7 +31,7 @@ class PreparedOnce(Generic[V, R]):
         known = self._results.get(id(value))
         if known is not None:
             return known[1]
-        if len(self._results) >= _LIMIT:
+        if len(self._results) >= self._limit:
             self._results.clear()
         result = self._prepare(value)
         self._results[id(value)] = (value, result)

@@ -24,7 +24,7 @@ from edgeproxy.runtimes.cloudfront_js.origin import OriginChange, UpdateOrigin
 from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Outcome
 from edgeproxy.runtimes.invocation import LogRecord
 
-__all__ = ["FUNCTION_FAILURES", "CloudFrontFunctions", "CloudFrontHook"]
+__all__ = ["CloudFrontFunctions", "CloudFrontHook"]
 
 _STATUS: Final = {
     "FunctionExecutionError": 503,
@@ -32,9 +32,6 @@ _STATUS: Final = {
     "FunctionValidationError": 502,
 }
 """The status of each kind of failure (CDN-XC-09)."""
-
-FUNCTION_FAILURES: Final = frozenset(_STATUS)
-"""The result types of failed CloudFront Functions."""
 
 # The visible sentences of the error pages (CFF-ERR-06).
 _COULD_NOT_RUN: Final = (

@@ -5,10 +5,10 @@ says what follows. A function error ends the request: no later event runs (LE-ER
 """
 
 from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from edgeproxy.distribution.model import EdgeFunctionKind, EventType, Origin
-from edgeproxy.edge.cloudfront_hook import CloudFrontFunctions, CloudFrontHook
-from edgeproxy.edge.lambda_hook import Invoker, LambdaHook
 from edgeproxy.edge.outcomes import (
     Answered,
     Changed,
@@ -21,17 +21,41 @@ from edgeproxy.edge.outcomes import (
 from edgeproxy.exchange.model import Decision
 from edgeproxy.http.messages import Request, Response
 
+if TYPE_CHECKING:
+    from edgeproxy.edge.cloudfront_hook import CloudFrontFunctions, CloudFrontHook
+    from edgeproxy.edge.lambda_hook import Invoker, LambdaHook
+
 __all__ = ["Hooks"]
 
 
 class Hooks:
-    """Runs functions at the events of a distribution."""
+    """Runs functions at the events of a distribution.
+
+    What it takes to run functions of either kind is imported with the first of them.
+    """
 
     def __init__(
-        self, lambdas: Invoker, cloudfront_functions: CloudFrontFunctions, *, strict: bool = True
+        self,
+        lambdas: "Invoker",
+        cloudfront_functions: "CloudFrontFunctions",
+        *,
+        strict: bool = True,
     ) -> None:
-        self._lambda = LambdaHook(lambdas, strict=strict)
-        self._cloudfront = CloudFrontHook(cloudfront_functions, strict=strict)
+        self._lambdas = lambdas
+        self._cloudfront_functions = cloudfront_functions
+        self._strict = strict
+
+    @cached_property
+    def _lambda(self) -> "LambdaHook":
+        from edgeproxy.edge.lambda_hook import LambdaHook
+
+        return LambdaHook(self._lambdas, strict=self._strict)
+
+    @cached_property
+    def _cloudfront(self) -> "CloudFrontHook":
+        from edgeproxy.edge.cloudfront_hook import CloudFrontHook
+
+        return CloudFrontHook(self._cloudfront_functions, strict=self._strict)
 
     async def viewer_request(self, scene: Scene, request: Request) -> RequestOutcome:
         """Before the cache is asked."""

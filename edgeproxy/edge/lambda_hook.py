@@ -34,18 +34,13 @@ from edgeproxy.runtimes.invocation import (
     TimedOut,
 )
 
-__all__ = ["FUNCTION_FAILURES", "Invoker", "LambdaHook", "replica_region"]
+__all__ = ["Invoker", "LambdaHook", "replica_region"]
 
 BODY_LIMIT: Final = {
     EventType.VIEWER_REQUEST: MAX_VIEWER_REQUEST_BODY_SHOWN_BYTES,
     EventType.ORIGIN_REQUEST: MAX_ORIGIN_REQUEST_BODY_SHOWN_BYTES,
 }
 """How much of a body a function sees (LE-BODY-05)."""
-
-FUNCTION_FAILURES: Final = frozenset(
-    {"LambdaExecutionError", "LambdaLimitExceeded", "LambdaValidationError"}
-)
-"""The result types of failed Lambda@Edge functions (CDN-XC-08)."""
 
 # The visible sentences of the error pages (LE-ERR-07, CDN-GEN-17).
 _INVALID_FUNCTION: Final = (

@@ -5,27 +5,20 @@ It opens the record of each request, takes out what is meant for the local edge 
 """
 
 from dataclasses import replace
-from typing import Final
 
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge import pipeline
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.deployment import Choice
 from edgeproxy.edge.passage import Passage, Services
-from edgeproxy.edge.signature import signed
+from edgeproxy.edge.repeats import RepeatableHit, repeat_of
+from edgeproxy.edge.sealing import sealed
 from edgeproxy.exchange.delivery import record_delivery, record_end
 from edgeproxy.exchange.model import Decision, Exchange
 from edgeproxy.http.local_headers import explained, wants_explanation, without_local_headers
 from edgeproxy.http.messages import Delivered, Request, Response
 
 __all__ = ["EdgeLocation", "without_local_headers"]
-
-_WITH_HTTP_3: Final = frozenset({"http3", "http2and3"})
-_ALT_SVC: Final = 'h3=":443"; ma=86400'
-"""What a distribution with HTTP/3 says of itself (CDN-RSP-11)."""
-
-_LOGGED_AS: Final = {"LambdaLimitExceeded": "Error"}
-"""Result types that ``X-Cache`` alone shows; the log has them as detailed ones (LE-ERR-14)."""
 
 
 class EdgeLocation:
@@ -37,6 +30,8 @@ class EdgeLocation:
     def __init__(self, distribution: Distribution, services: Services) -> None:
         self.distribution = distribution
         self.https_port = HTTPS_PORT
+        self.summaries: dict[tuple[RepeatableHit, bytes], tuple[bytes, Exchange]] = {}
+        """Of repeated hits, to make others of; bounded by who fills it."""
         self._services = services
 
     async def __call__(self, received: Request, choice: Choice | None = None) -> Response:
@@ -65,20 +60,11 @@ class EdgeLocation:
             exchange.detailed_result_type = "ClientHungUpRequest" if hung_up else "Error"
             record_end(exchange, Delivered(0, aborted=True), services.recorder)
             raise
-        logged = _LOGGED_AS.get(verdict.result_type, verdict.result_type)
-        exchange.result_type = exchange.response_result_type = logged
-        exchange.detailed_result_type = verdict.detail or verdict.result_type
-        if verdict.outcome is not None:
-            exchange.layer = verdict.layer
-        response = signed(
-            verdict.response,
-            verdict.result_type,
-            services.identity,
-            services.clock.now(),
-            exchange.id,
-        )
-        if distribution.http_version in _WITH_HTTP_3:
-            response = replace(response, headers=response.headers.with_set("Alt-Svc", _ALT_SVC))
+        response = sealed(distribution, exchange, verdict, services.identity, services.clock.now())
+        repeat = None
+        if choice is None and not explain:
+            repeat = repeat_of(self, distribution, services, request, verdict)
+        response = replace(response, repeat=repeat)
         if choice is not None and choice.set_cookie:
             headers = response.headers.with_added("Set-Cookie", choice.set_cookie)
             response = replace(response, headers=headers)

@@ -6,22 +6,23 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from edgeproxy.cache.cache import Obtained
+from edgeproxy.cache.entry import Hit
 from edgeproxy.cache.fetched import Layer, Outcome
 from edgeproxy.cache.freshness import CacheRules, NotStorable, Storable
 from edgeproxy.cache.freshness import Decision as Stored
 from edgeproxy.cache.key import CacheKey, cache_key
 from edgeproxy.distribution.model import Behavior, Distribution
 from edgeproxy.edge.delivery import shape
-from edgeproxy.edge.outcomes import Scene
+from edgeproxy.edge.outcomes import FUNCTION_FAILURES, Scene
 from edgeproxy.edge.pages import origin_error_page
 from edgeproxy.edge.passage import Passage, Verdict
-from edgeproxy.edge.tiers import FUNCTION_FAILURES, LAYER_NAMES, Asked, FillAsked
-from edgeproxy.exchange.model import Decision
+from edgeproxy.edge.tiers import LAYER_NAMES, Asked, FillAsked
+from edgeproxy.exchange.model import Decision, Exchange, Step
 from edgeproxy.http.body import EMPTY_BODY
 from edgeproxy.http.messages import Request
 from edgeproxy.origins.errors import OriginFailureKind
 
-__all__ = ["look_up", "why_uncacheable", "with_default_root_object"]
+__all__ = ["found", "look_up", "why_uncacheable", "with_default_root_object"]
 
 _ORIGIN_FAILURES: Final = frozenset(OriginFailureKind)
 
@@ -52,20 +53,34 @@ async def look_up(
             obtained = await passage.services.tiers.obtain(
                 passage.exchange, asked, partial(fill, asked)
             )
-        obtained = _with_own_page(obtained, passage.exchange.id)
-        facts = partial(
-            _facts, key, obtained.outcome, obtained.layer, obtained.stored, obtained.age_s
-        )
-        step.decision = Decision(obtained.outcome, obtained.lookup.why, facts)
-        response = shape(request, obtained, passage.services.clock.now())
-        step.after = response
+        now = passage.services.clock.now()
+        return found(passage.exchange, step, request, key, obtained, now)
+
+
+def found(
+    exchange: Exchange,
+    step: Step,
+    request: Request,
+    key: _Key,
+    obtained: Obtained,
+    now: float,
+) -> Verdict:
+    """What the viewer gets of what the cache has; ``key`` is None for what is not cacheable."""
+    obtained = _with_own_page(obtained, exchange.id)
+    facts = partial(_facts, key, obtained.outcome, obtained.layer, obtained.stored, obtained.age_s)
+    step.decision = Decision(obtained.outcome, obtained.lookup.why, facts)
+    response = shape(request, obtained, now)
+    step.after = response
+    is_stored = obtained.entry is not None and isinstance(obtained.lookup, Hit)
+    is_plain = is_stored and response.status < 400
     return Verdict(
         response,
         _result_type(obtained, response.status),
         _detail(obtained, response.status),
-        partial(_explain, obtained, passage),
+        partial(_explain, obtained, exchange, now),
         obtained.outcome,
         obtained.layer or Layer.EDGE,
+        key.digest if isinstance(key, CacheKey) and is_plain else None,
     )
 
 
@@ -116,13 +131,13 @@ def _is_shield_hit(obtained: Obtained) -> bool:
     return obtained.layer is Layer.SHIELD and obtained.outcome == "Hit"
 
 
-def _explain(obtained: Obtained, passage: Passage) -> str:
+def _explain(obtained: Obtained, exchange: Exchange, now: float) -> str:
     parts = [f"{obtained.outcome}: {obtained.lookup.why}"]
     if obtained.layer is not None:
         name = LAYER_NAMES[obtained.layer]
         how = f"{obtained.outcome} {'by' if obtained.outcome == 'Miss' else 'in'} {name}"
         # Who waited for another viewer's request has asked no cache behind this one.
-        steps = [step for step in passage.exchange.steps if step.name == name]
+        steps = [step for step in exchange.steps if step.name == name]
         parts = [f"{how}: {step.decision.why}" for step in steps[-1:] if step.decision]
         parts.append(f"{'at the edge' if parts else how}: {obtained.lookup.why}")
     match obtained.stored:
@@ -130,7 +145,7 @@ def _explain(obtained: Obtained, passage: Passage) -> str:
             # Its lifetime began when a cache behind this one got it.
             since = obtained.entry.stored_at if obtained.entry else obtained.received_at
             if since is not None:
-                ttl_s -= max(0, int(passage.services.clock.now() - since))
+                ttl_s -= max(0, int(now - since))
             parts.append(f"stored for {max(0, ttl_s)} s ({why})")
         case NotStorable(why=why):
             parts.append(f"not stored ({why})")

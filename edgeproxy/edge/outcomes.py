@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edgeproxy.distribution.forwarded import plan_of
 from edgeproxy.distribution.model import Behavior, Distribution, Origin
 from edgeproxy.distribution.viewer_headers import ORIGIN_REQUEST_POLICY_ONLY, cloudfront_headers
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.messages import Request, Response
-from edgeproxy.runtimes.cloudfront_js.origin import OriginChange
+
+if TYPE_CHECKING:
+    from edgeproxy.runtimes.cloudfront_js.origin import OriginChange
 
 __all__ = [
+    "FUNCTION_FAILURES",
     "Answered",
     "Changed",
     "Failed",
@@ -21,6 +24,21 @@ __all__ = [
     "Scene",
     "generated_headers",
 ]
+
+FUNCTION_FAILURES: Final = frozenset(
+    {
+        "FunctionExecutionError",
+        "FunctionThrottledError",
+        "FunctionValidationError",
+        "LambdaExecutionError",
+        "LambdaLimitExceeded",
+        "LambdaValidationError",
+    }
+)
+"""The detailed result types of functions that failed (CDN-XC-08, CDN-XC-09).
+
+Such an answer is never stored.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +88,7 @@ class Proceed:
 
     request: Request
     origin: Origin | None = None
-    origin_change: OriginChange | None = None
+    origin_change: "OriginChange | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.signature import Identity
 from edgeproxy.edge.tiers import Tiers
-from edgeproxy.exchange.model import Exchange, Recorder
+from edgeproxy.exchange.model import Exchange, HitRecorder
 from edgeproxy.http.messages import Response
 from edgeproxy.origins.client import OriginClient
 
@@ -27,7 +27,7 @@ class Services:
     hooks: Hooks
     clock: Clock
     chance: Chance
-    recorder: Recorder
+    recorder: HitRecorder
     identity: Identity = Identity()
 
 
@@ -57,6 +57,8 @@ class Verdict:
     reason: str | Callable[[], str] = ""
     outcome: Outcome | None = None
     layer: Layer = Layer.EDGE
+    stored_as: bytes | None = None
+    """The digest of the key, when a fresh stored object is the answer, or a part of it."""
 
     @property
     def why(self) -> str:

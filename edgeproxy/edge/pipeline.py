@@ -37,12 +37,12 @@ from edgeproxy.http.messages import Request
 from edgeproxy.origins import forwarding
 from edgeproxy.origins.errors import OriginFailure
 
-__all__ = ["origin_facing", "viewer_facing"]
+__all__ = ["origin_facing", "set_scene", "viewer_facing"]
 
 
 async def viewer_facing(passage: Passage, request: Request) -> Verdict:
     """From the viewer's request to the answer the viewer gets."""
-    scene = _set_scene(passage, request)
+    scene = set_scene(passage, request)
     passage.exchange.path_pattern = scene.behavior.path_pattern
 
     admission = admit(
@@ -188,7 +188,7 @@ async def _ask_origin(
             return Fetched(changed.response, may_store=False, detail=changed.result_type)
 
 
-def _set_scene(passage: Passage, request: Request, more: Mapping[str, str] | None = None) -> Scene:
+def set_scene(passage: Passage, request: Request, more: Mapping[str, str] | None = None) -> Scene:
     """Choose the behavior, once, from the path the viewer sent (LE-ORDER-02)."""
     with passage.exchange.step("behavior", before=request) as step:
         behavior = match_behavior(passage.distribution, request.path)
@@ -234,7 +234,7 @@ async def _error(passage: Passage, scene: Scene, request: Request, verdict: Verd
     page = custom_errors.page_for(passage.distribution, request, verdict)
     if page is not None:
         verdict = replace(verdict, reason=verdict.why)  # Before the page's own steps.
-        page_scene = _set_scene(passage, page.request, page.about)
+        page_scene = set_scene(passage, page.request, page.about)
         now = passage.services.clock.now()
         rules = custom_errors.page_rules(scene, page_scene, verdict, now)
         proceed = Proceed(page.request)

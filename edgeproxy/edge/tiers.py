@@ -25,18 +25,13 @@ from edgeproxy.cache.invalidation import Selection, invalidation
 from edgeproxy.cache.key import CacheKey
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import Origin
-from edgeproxy.edge.cloudfront_hook import FUNCTION_FAILURES as CLOUDFRONT_FAILURES
 from edgeproxy.edge.delivery import shape
-from edgeproxy.edge.lambda_hook import FUNCTION_FAILURES as LAMBDA_FAILURES
+from edgeproxy.edge.outcomes import FUNCTION_FAILURES
 from edgeproxy.exchange.model import Decision, Exchange
 from edgeproxy.http.headers import EMPTY_HEADERS, Headers
 from edgeproxy.http.messages import Request
-from edgeproxy.runtimes.cloudfront_js.engine import EdgeLocation
 
-__all__ = ["FUNCTION_FAILURES", "LAYER_NAMES", "Asked", "Tiers", "revalidating"]
-
-FUNCTION_FAILURES: Final = CLOUDFRONT_FAILURES | LAMBDA_FAILURES
-"""The detailed result types of functions that failed; such an answer is never stored."""
+__all__ = ["LAYER_NAMES", "Asked", "Tiers", "revalidating"]
 
 LAYER_NAMES: Final = {
     Layer.EDGE: "edge location",
@@ -44,8 +39,8 @@ LAYER_NAMES: Final = {
     Layer.SHIELD: "Origin Shield",
 }
 
-_REGION: Final = EdgeLocation().region
-"""Where the regional edge cache is."""
+_REGION: Final = "us-east-1"
+"""Where the regional edge cache is: as functions are told of their edge location (CFF-HLP-01)."""
 
 _VIEWERS_CONDITIONS: Final = (
     "If-Match",

@@ -7,11 +7,12 @@ also where the event could not show the bytes as they are (LE-URI-08, LE-URI-09,
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, NoReturn, TypeAlias
 
 import orjson
 
+from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.events.lambda_edge_judgement import InvalidKind, Refused
 from edgeproxy.events.restrictions import is_disallowed
 from edgeproxy.exchange.model import Finding
@@ -50,16 +51,16 @@ def shown(text: str) -> str:
         return raw.decode("iso-8859-1")
 
 
+# Each is needed twice, for the event and to see what the function has changed; and viewers repeat
+# themselves.
+@partial(PreparedOnce, limit=32)
 @lru_cache(32)
 def header_map(headers: Headers) -> HeaderMap:
-    """The header map of ``headers``, without the disallowed ones (LE-EVT-11); only for reading.
-
-    Each is needed twice: for the event, and to see what the function has changed.
-    """
+    """The header map of ``headers``, without the disallowed ones (LE-EVT-11); only for reading."""
     lines: HeaderMap = {}
     for name, value in headers:
-        folded = name.lower()
-        if is_disallowed(folded):
+        folded = _shown_name(name)
+        if not folded:
             continue
         line = {"key": name, "value": value if value.isascii() else shown(value)}
         if folded in lines:
@@ -67,6 +68,14 @@ def header_map(headers: Headers) -> HeaderMap:
         else:
             lines[folded] = [line]
     return lines
+
+
+# The same few hundred names come again and again.
+@lru_cache(maxsize=1024)
+def _shown_name(name: str) -> str:
+    """The name as a key of a header map, or nothing for a header that functions do not see."""
+    folded = name.lower()
+    return "" if is_disallowed(folded) else folded
 
 
 def head_bytes(headers: Iterable[tuple[str, str]]) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeGuard
 
 from edgeproxy.distribution.model import CustomOrigin, Origin, S3Origin
+from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.distribution.quotas import MAX_KEEPALIVE_TIMEOUT_S, MAX_RESPONSE_TIMEOUT_S
 from edgeproxy.events.lambda_edge_headers import (
     header_map,
@@ -49,11 +50,21 @@ _CUSTOM_DEFAULTS: Final[Mapping[str, object]] = {
 _S3_DEFAULTS: Final[Mapping[str, object]] = {"authMethod": "none", "path": ""}
 
 
-def origin_object(origin: Origin, scheme: str) -> dict[str, dict[str, Any]]:
-    """The ``origin`` member of an event (LE-EVT-16 to 20).
+def origin_object(origin: Origin, scheme: str) -> Mapping[str, Mapping[str, Any]]:
+    """The ``origin`` member of an event (LE-EVT-16 to 20); only for reading.
 
     ``scheme`` is the viewer's, for origins that match it.
     """
+    return _objects(origin)[scheme]
+
+
+@PreparedOnce
+def _objects(origin: Origin) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """The object by the viewer's scheme."""
+    return {scheme: _object(origin, scheme) for scheme in ("http", "https")}
+
+
+def _object(origin: Origin, scheme: str) -> Mapping[str, Mapping[str, Any]]:
     # LE-ORG-09: 0 stands for the default.
     completion = _number(origin.response_completion_timeout_s or 0)
     match origin.config:

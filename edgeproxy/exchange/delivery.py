@@ -8,7 +8,7 @@ from edgeproxy.exchange.model import Exchange, Recorder
 from edgeproxy.http.body import Body, BytesBody
 from edgeproxy.http.messages import Delivered, Request, Response
 
-__all__ = ["record_delivery", "record_end", "timed"]
+__all__ = ["complete", "record_delivery", "record_end", "timed"]
 
 
 def record_delivery(exchange: Exchange, response: Response, recorder: Recorder) -> Response:
@@ -31,20 +31,26 @@ def record_delivery(exchange: Exchange, response: Response, recorder: Recorder) 
         ended,
         response.why,
         response.reached,
+        response.repeat,
     )
 
 
 def record_end(exchange: Exchange, delivered: Delivered, recorder: Recorder) -> None:
     """Complete the exchange and hand it to ``recorder``."""
+    complete(exchange, delivered, exchange.elapsed())
+    recorder.ended(exchange)
+
+
+def complete(exchange: Exchange, delivered: Delivered, duration_s: float) -> None:
+    """Note how an exchange of ``duration_s`` has ended."""
     request = exchange.request
-    exchange.duration_s = exchange.elapsed()
+    exchange.duration_s = duration_s
     exchange.bytes_sent = delivered.bytes_sent
     exchange.bytes_received = _head_bytes(request) + max(request.body.passed, delivered.received)
     exchange.aborted = delivered.aborted
     if delivered.aborted and exchange.result_type and exchange.response is not None:
         exchange.result_type = "Error"
         exchange.detailed_result_type = _why_aborted(exchange, delivered)
-    recorder.ended(exchange)
 
 
 def timed(exchange: Exchange, response: Response) -> Response:

@@ -17,8 +17,10 @@ __all__ = [
     "Exchange",
     "Finding",
     "FunctionRun",
+    "HitRecorder",
     "LogLine",
     "Recorder",
+    "RepeatedHit",
     "Step",
     "Stopwatch",
 ]
@@ -209,9 +211,49 @@ class _Timing(AbstractContextManager[Step]):
         self._step.duration_s = self._exchange.elapsed() - self._step.started_s
 
 
+class RepeatedHit(Protocol):
+    """A GET or HEAD that an object at the edge location answered, like one before it.
+
+    There may be very many: the record of one is made when somebody looks at it.
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def name(self) -> str:
+        """The logical ID of the distribution."""
+        ...
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def started(self) -> float: ...
+
+    @property
+    def bytes_sent(self) -> int: ...
+
+    @property
+    def exchange(self) -> Exchange: ...
+
+    @property
+    def summary(self) -> Exchange:
+        """The record without its steps; the answer's head in it may be that of an earlier one."""
+        ...
+
+
 class Recorder(Protocol):
     """Who wants to know about exchanges. Called on the event loop; must not block or raise."""
 
     def ended(self, exchange: Exchange) -> None:
+        """The last byte was sent, or the viewer left."""
+        ...
+
+
+class HitRecorder(Recorder, Protocol):
+    """A recorder that also takes hits whose records have yet to be made."""
+
+    def repeated(self, hit: RepeatedHit) -> None:
         """The last byte was sent, or the viewer left."""
         ...

@@ -10,10 +10,13 @@ from edgeproxy.http.headers import EMPTY_HEADERS, Headers
 from edgeproxy.http.location import NOWHERE, Location
 
 __all__ = [
+    "Asked",
     "Delivered",
     "Handler",
     "MutualTls",
     "Reached",
+    "Repeat",
+    "Repeated",
     "Request",
     "Response",
     "Tunnel",
@@ -127,6 +130,52 @@ class Delivered:
     """Bytes that the viewer sent after its head: of a body, read or not, or through a tunnel."""
 
 
+class Asked(Protocol):
+    """A request that is read when somebody wants it."""
+
+    @property
+    def head(self) -> bytes:
+        """Request line and header lines as received."""
+        ...
+
+    @property
+    def viewer(self) -> Viewer:
+        """The other end of the connection; who the viewer is, the request tells."""
+        ...
+
+    def request(self) -> "Request": ...
+
+
+class Repeated(Protocol):
+    """One more answer: bytes that are ready to be written."""
+
+    @property
+    def head(self) -> bytes: ...
+
+    @property
+    def body(self) -> bytes | memoryview: ...
+
+    def delivered(self, bytes_sent: int, *, aborted: bool = False) -> None:
+        """To be called once: all of it is out, or the viewer left before its end."""
+        ...
+
+
+class Repeat(Protocol):
+    """How a request that differs in nothing that matters is answered again, without its handler.
+
+    For requests over HTTP/1.1 on connections that stay open, without a body.
+    """
+
+    @property
+    def depends_on(self) -> frozenset[bytes]:
+        """Lower-case names of the header lines that matter; the request line always does."""
+        ...
+
+    def answer(self, asked: Asked) -> Repeated | None:
+        """The answer to ``asked``; None: ask the handler."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """How long it took to have an answer's first byte from an origin, in seconds."""
@@ -157,6 +206,8 @@ class Response:
     on_delivered: Callable[[Delivered], None] | None = None
     why: str = ""
     reached: Reached | None = field(default=None, compare=False, repr=False)
+    repeat: Repeat | None = field(default=None, compare=False, repr=False)
+    """For the listener that the request came in by."""
 
     def with_headers(self, headers: Headers) -> "Response":
         """It with ``headers`` in place of its own, in half the time that ``replace`` takes."""

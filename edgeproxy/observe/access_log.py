@@ -1,10 +1,11 @@
 """``--access-log``: a line for each request of a distribution, appended to one file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from edgeproxy.distribution.logs import STANDARD_FIELDS
-from edgeproxy.exchange.model import Exchange
+from edgeproxy.exchange.model import Exchange, RepeatedHit
 from edgeproxy.observe.log_fields import LogSource
 from edgeproxy.observe.log_files import AppendedFile
 from edgeproxy.observe.log_formats import Layout
@@ -42,6 +43,10 @@ class AccessLog:
         if exchange.door == "distribution":
             record = self._source.record(exchange, with_cookies=self._with_cookies)
             self._writer.put(self._sink, record)
+
+    def repeated(self, hits: Sequence[RepeatedHit]) -> None:
+        for hit in hits:
+            self.ended(hit.summary)
 
     async def flush(self) -> None:
         """Wait until what has been recorded is in the file."""

@@ -12,13 +12,13 @@ obeyed. Every piece of text that is not the console's own goes through :func:`vi
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, TextIO
 
-from edgeproxy.exchange.model import Exchange, Finding, FunctionRun
+from edgeproxy.exchange.model import Exchange, Finding, FunctionRun, RepeatedHit
 from edgeproxy.exchange.text import carried, visible
 
 __all__ = ["Console", "Paint"]
@@ -90,6 +90,12 @@ class Console:
             self._print(_as_json(_as_document(exchange)))
         else:
             self._print("\n".join(self._lines(exchange)))
+
+    def repeated(self, hits: Sequence[RepeatedHit]) -> None:
+        if self._quiet:
+            return  # No function has run in them.
+        for hit in hits:
+            self.ended(hit.summary)
 
     def notice(self, text: str) -> None:
         """Something worth knowing: a reload, a URL. Silent under ``--quiet``."""

@@ -4,11 +4,10 @@ The lines of CloudFront Functions (CFF-LOG-01, CFF-LOG-02), and why a Lambda@Edg
 was refused (LE-LOG-03, LE-LOG-04). Lambda's own log groups are the Lambda service's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from edgeproxy.exchange.model import Exchange, FunctionRun
-from edgeproxy.runtimes.cloudfront_js.outcome import format_log
+from edgeproxy.exchange.model import Exchange, FunctionRun, RepeatedHit
 from edgeproxy.runtimes.invocation import LogRecord
 from edgeproxy.runtimes.log_groups import LogGroups
 
@@ -34,6 +33,9 @@ class EdgeLogs:
         self._distribution_id = distribution_id
         self._uuid = uuid
 
+    def repeated(self, hits: Sequence[RepeatedHit]) -> None:
+        """No function has run in them."""
+
     def ended(self, exchange: Exchange) -> None:
         for run in exchange.functions:
             if run.kind == "cloudfront":
@@ -42,6 +44,8 @@ class EdgeLogs:
                 self._validation_error(exchange, run)
 
     def _function_log(self, exchange: Exchange, run: FunctionRun) -> None:
+        from edgeproxy.runtimes.cloudfront_js.outcome import format_log
+
         distribution_id = self._distribution_id(exchange.name)
         lines = format_log(exchange.id, distribution_id, [line.message for line in run.log])
         for line in lines:

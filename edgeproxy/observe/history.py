@@ -6,12 +6,12 @@ was seen of it. Its length and the size of the functions' logs in it bound the h
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Final
 
-from edgeproxy.exchange.model import Exchange, Step
+from edgeproxy.exchange.model import Exchange, RepeatedHit, Step
 from edgeproxy.http.body import PREVIEW_BYTES, Body, BytesBody
 from edgeproxy.http.messages import Request, Response
 
@@ -51,7 +51,7 @@ class History:
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit
-        self._kept: OrderedDict[str, Exchange] = OrderedDict()
+        self._kept: OrderedDict[str, Exchange | RepeatedHit] = OrderedDict()
         self._log_chars = 0
         self._followers: set[asyncio.Queue[Exchange]] = set()
         self._grown = asyncio.Event()
@@ -61,17 +61,34 @@ class History:
         self._kept[exchange.id] = exchange
         self._log_chars += _log_chars(exchange)
         while len(self._kept) > self._limit or self._log_chars > _MAX_LOG_CHARS:
-            _, oldest = self._kept.popitem(last=False)
-            self._log_chars -= _log_chars(oldest)
+            self._drop_oldest()
         self._grown.set()
         for queue in self._followers:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait(exchange)
 
+    def repeated(self, hits: Sequence[RepeatedHit]) -> None:
+        if self._followers:
+            for hit in hits:
+                self.ended(hit.exchange)
+            return
+        kept = self._kept
+        for hit in hits[-self._limit :]:
+            kept[hit.id] = hit
+        while len(kept) > self._limit:
+            self._drop_oldest()
+        self._grown.set()
+
+    def _drop_oldest(self) -> None:
+        _, oldest = self._kept.popitem(last=False)
+        if isinstance(oldest, Exchange):
+            self._log_chars -= _log_chars(oldest)
+
     def get(self, exchange_id: str) -> Exchange | None:
         """The exchange of that ID if it is still kept."""
-        return self._kept.get(exchange_id)
+        kept = self._kept.get(exchange_id)
+        return None if kept is None else _shown(kept)
 
     def newest(self, limit: int, after: str | None = None) -> tuple[list[Exchange], str | None]:
         """Up to ``limit`` exchanges, newest first, and the ID to pass as ``after`` for more.
@@ -84,7 +101,7 @@ class History:
         if after is not None:
             ids = (i + 1 for i, e in enumerate(newest_first) if e.id == after)
             start = next(ids, len(newest_first))
-        page = newest_first[start : start + limit]
+        page = [_shown(kept) for kept in newest_first[start : start + limit]]
         more = start + limit < len(newest_first)
         return page, page[-1].id if page and more else None
 
@@ -93,7 +110,7 @@ class History:
         while len(self._kept) < count:
             self._grown.clear()
             await self._grown.wait()
-        return list(reversed(self._kept.values()))[:count]
+        return [_shown(kept) for kept in list(reversed(self._kept.values()))[:count]]
 
     async def follow(self, last_id: str | None = None) -> AsyncGenerator[Exchange, None]:
         """Exchanges as they end, oldest first; those after ``last_id`` that are kept come first.
@@ -105,13 +122,17 @@ class History:
             kept = list(self._kept.values())
             position = next((i + 1 for i, e in enumerate(kept) if e.id == last_id), 0)
             for exchange in kept[position:][-_MAX_WAITING:]:
-                queue.put_nowait(exchange)
+                queue.put_nowait(_shown(exchange))
         self._followers.add(queue)
         try:
             while True:
                 yield await queue.get()
         finally:
             self._followers.discard(queue)
+
+
+def _shown(kept: Exchange | RepeatedHit) -> Exchange:
+    return kept if isinstance(kept, Exchange) else _settled(kept.exchange)
 
 
 def _log_chars(exchange: Exchange) -> int:

@@ -5,6 +5,7 @@ asked of it, and for the version that an alias led to.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 from edgeproxy.awslambda.concurrency import InFlight, ProvisionedUse
@@ -93,19 +94,28 @@ class UrlRequests(NamedTuple):
                 yield Name(LAMBDA, name, dimensions), statistics
 
 
+# The same few functions come again and again.
+@lru_cache(maxsize=1024)
+def _of_function(name: str) -> Name:
+    return Name(LAMBDA, "ConcurrentExecutions", (("FunctionName", name),))
+
+
 _ACCOUNT: Final = Name(LAMBDA, "ConcurrentExecutions", ())
 _UNRESERVED: Final = Name(LAMBDA, "UnreservedConcurrentExecutions", ())
 _CLAIMED: Final = Name(LAMBDA, "ClaimedAccountConcurrency", ())
 
 
-def concurrency(name: str, qualifier: str, in_flight: InFlight) -> Iterator[tuple[Name, float]]:
+def concurrency(name: str, qualifier: str, in_flight: InFlight) -> list[tuple[Name, float]]:
     """What runs at the same time as an invocation that begins, itself included (LI-253)."""
-    yield Name(LAMBDA, "ConcurrentExecutions", (("FunctionName", name),)), in_flight.function
-    yield _ACCOUNT, in_flight.account
-    yield _UNRESERVED, in_flight.unreserved
-    yield _CLAIMED, in_flight.claimed
+    running: list[tuple[Name, float]] = [
+        (_of_function(name), in_flight.function),
+        (_ACCOUNT, in_flight.account),
+        (_UNRESERVED, in_flight.unreserved),
+        (_CLAIMED, in_flight.claimed),
+    ]
     if (use := in_flight.provisioned) is not None:
-        yield from _provisioned(use, dimensions_of(name, qualifier))
+        running += _provisioned(use, dimensions_of(name, qualifier))
+    return running
 
 
 def _provisioned(use: ProvisionedUse, sets: Sequence[Dimensions]) -> Iterator[tuple[Name, float]]:

@@ -9,12 +9,12 @@ are counted together, and AWS's metrics are made of that when somebody asks for 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
 from edgeproxy.awslambda.concurrency import InFlight
-from edgeproxy.exchange.model import Exchange, FunctionRun
+from edgeproxy.exchange.model import Exchange, FunctionRun, RepeatedHit
 from edgeproxy.observe.lambda_metrics import (
     LAMBDA,
     Dimensions,
@@ -220,6 +220,16 @@ class Metrics:
             tally[self._url_requests(exchange, runs)].add_measured(exchange.duration_s * 1000)
         elif exchange.door == "alb":
             tally[_alb_requests(exchange)].add(exchange.bytes_received + exchange.bytes_sent)
+
+    def repeated(self, hits: Sequence[RepeatedHit]) -> None:
+        alike: dict[tuple[str, int, int], Statistics] = {}
+        for hit in hits:
+            kind = hit.name, hit.status, int(hit.started) // 60
+            if kind not in alike:
+                name = self._distribution_id(hit.name)
+                requests = _Requests(name, "BytesDownloaded", hit.status, True, "", False)
+                alike[kind] = self._tally(hit.started)[requests]
+            alike[kind].add(hit.bytes_sent)
 
     def entered(self, name: str, qualifier: str, in_flight: InFlight, time_s: float) -> None:
         """An invocation begins; ``in_flight`` counts it, too (LI-253)."""

@@ -1,11 +1,12 @@
 """``--realtime-logs``: the records of each real-time log configuration, in a file of its name."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from edgeproxy.chance import Chance
 from edgeproxy.distribution.logs import RealtimeLogConfig
-from edgeproxy.exchange.model import Exchange
+from edgeproxy.exchange.model import Exchange, RepeatedHit
 from edgeproxy.observe.log_fields import LogSource, Record, behavior_of
 from edgeproxy.observe.log_files import AppendedFile
 from edgeproxy.observe.log_formats import real_time
@@ -42,6 +43,10 @@ class RealtimeLogs:
             path = self._folder / f"{config.name.replace('/', '%2F')}.log"
             self._sinks[config] = AppendedFile(path, real_time(config.fields))
         self._writer.put(self._sinks[config], record)
+
+    def repeated(self, hits: Sequence[RepeatedHit]) -> None:
+        for hit in hits:
+            self.ended(hit.summary)
 
     async def flush(self) -> None:
         """Wait until what has been recorded is in the files."""

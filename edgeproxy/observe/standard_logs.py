@@ -3,12 +3,13 @@
 A folder below it stands for each bucket, log group and stream.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from edgeproxy.distribution.logs import STANDARD_FIELDS, LogDelivery, LogFormat
 from edgeproxy.distribution.model import Distribution
-from edgeproxy.exchange.model import Exchange
+from edgeproxy.exchange.model import Exchange, RepeatedHit
 from edgeproxy.observe.log_fields import LogSource
 from edgeproxy.observe.log_files import HourlyFiles
 from edgeproxy.observe.log_writer import LogWriter
@@ -52,6 +53,10 @@ class StandardLogs:
                 self._sinks[key] = HourlyFiles(self._folder, delivery, distribution_id)
             writer = self._parquet if delivery.format is LogFormat.PARQUET else self._text
             writer.put(self._sinks[key], record)
+
+    def repeated(self, hits: Sequence[RepeatedHit]) -> None:
+        for hit in hits:
+            self.ended(hit.summary)
 
     async def flush(self) -> None:
         """Wait until what has been recorded is in the files."""

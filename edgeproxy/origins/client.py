@@ -18,7 +18,7 @@ from edgeproxy.clock import Clock
 from edgeproxy.distribution.aws_names import is_website_endpoint
 from edgeproxy.distribution.model import CustomOrigin, Origin
 from edgeproxy.http.body import BytesBody
-from edgeproxy.http.messages import Reached, Request, Response
+from edgeproxy.http.messages import Request, Response
 from edgeproxy.origins.connections import Connections, OriginConnection, StaleConnection
 from edgeproxy.origins.destinations import Address, Destinations, Folder, Local
 from edgeproxy.origins.doors import ask_door
@@ -78,7 +78,8 @@ class OriginClient:
         off, its ``ConnectionError`` is raised.
         """
         destination = self.destinations.resolve(origin, request.viewer.scheme)
-        request = replace(request, path=origin.origin_path + request.path)
+        if origin.origin_path:
+            request = replace(request, path=origin.origin_path + request.path)
         request = with_custom_headers(request, origin)
         match destination:
             case Folder(path):
@@ -95,7 +96,8 @@ class OriginClient:
                 host = self.destinations.host_for(origin, destination)
                 if host is None:
                     host = request.host or origin.domain_name
-                request = replace(request, headers=request.headers.with_set("Host", host))
+                if request.headers.get_all("Host") != [host]:
+                    request = replace(request, headers=request.headers.with_set("Host", host))
                 # Without the user's credentials AWS itself could only refuse the signature.
                 if destination.host != origin.domain_name or not self._credentials.are_placeholders:
                     # Origins know nothing of an edge whose clock was moved.
@@ -179,14 +181,7 @@ class OriginClient:
                     read_timeout_s=origin.config.read_timeout_s,
                     deadline=deadline,
                 )
-                began = self._clock.monotonic()
-                response = await transfer.run(head)
-                reached = Reached(
-                    self._clock.monotonic() - began,
-                    connection.look_up_s,
-                    None if connection.is_reused else connection.connect_s,
-                )
-                return replace(response, reached=reached)
+                return await transfer.run(head)
             except StaleConnection:
                 continue
             except OriginFailure as failure:
@@ -209,23 +204,23 @@ class OriginClient:
             keepalive_s, protocols = config.keepalive_timeout_s, config.ssl_protocols
         else:
             keepalive_s, protocols = _KEEPALIVE_S3_S, ("TLSv1.2",)
-        tls = None
+        tls, server_name, accepted_names = None, "", origin.allowed_certificate_names
         if address.scheme == "https":
             tls = client_context(
                 protocols,
                 verified=not address.any_certificate,
                 certificate=self.destinations.certificate_for(origin),
             )
-        host = _host_name(request.host)
-        server_name = origin.server_name or host
+            host = _host_name(request.host)
+            server_name = origin.server_name or host
+            # CFF-ORG-03 does not say whether the names that a function allows are the only ones:
+            # they are.
+            accepted_names = accepted_names or (origin.domain_name, host, server_name)
         return await self._connections.open(
             address,
             tls=tls,
             server_name=server_name,
-            # CFF-ORG-03 does not say whether the names that a function allows are the only ones:
-            # they are.
-            accepted_names=origin.allowed_certificate_names
-            or dict.fromkeys((origin.domain_name, host, server_name)),
+            accepted_names=accepted_names,
             timeout_s=origin.connection_timeout_s,
             keepalive_s=keepalive_s if may_reuse else None,
         )

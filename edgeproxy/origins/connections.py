@@ -1,23 +1,22 @@
-"""Connections to origins: opened, kept alive between requests, and counted byte by byte.
+"""Connections to origins: opened, and kept alive between requests.
 
-aiohttp's connector does the work: name lookup, happy eyeballs, TLS, the pool of idle connections
-and the parser. Its ``ClientSession`` is left out on purpose: it drops bytes of a head that are
-not UTF-8 and a bare ``?``, repeats requests on its own, and does not tell a connection that was
-idle in the pool from a new one.
+aiohttp's connector opens them: name lookup, happy eyeballs, TLS. What is idle is kept here. Its
+``ClientSession`` is left out on purpose: it drops bytes of a head that are not UTF-8 and a bare
+``?``, repeats requests on its own, does not tell a connection that was idle in the pool from a
+new one, and costs more than all the rest.
 """
 
 import asyncio
 import ssl
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache, partial
-from typing import Any, Final
+from itertools import chain
+from typing import Any, TypeAlias, cast
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.helpers import is_ip_address
-from aiohttp.http import HttpProcessingError, RawResponseMessage, StreamWriter
-from aiohttp.streams import StreamReader
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from edgeproxy.clock import Clock
@@ -25,142 +24,57 @@ from edgeproxy.distribution.quotas import MAX_HEAD_BYTES
 from edgeproxy.origins.destinations import Address
 from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
 from edgeproxy.origins.names import Names, timed_look_ups
+from edgeproxy.origins.protocol import Answer, HeadTooLarge, OriginProtocol
 from edgeproxy.origins.tls import certificate_names, is_for, is_server_name
 
 __all__ = ["Connections", "OriginConnection", "StaleConnection"]
 
-_READ_BUFFER_BYTES: Final = 2**16
-_END_OF_HEAD: Final = b"\r\n\r\n"
+_Key: TypeAlias = tuple[str, str, int, ssl.SSLContext | None, str, float | None]
+"""Scheme, host, port, TLS, the name that TLS asks for, and the keep-alive timeout: requests of
+which these are equal share connections."""
 
 
 class StaleConnection(Exception):
     """An idle connection turned out to be closed by the origin before it saw the request."""
 
 
-class _HeadTooLarge(HttpProcessingError):
-    """The head went past its limit before it was complete."""
-
-
-class _Protocol(ResponseHandler):
-    """aiohttp's side of a connection, which also counts the bytes of the head."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
-        self.uses = 0
-        self.head_bytes = 0
-        self._in_head = False
-        self.is_idle = False
-
-    def begin_request(self) -> None:
-        self.uses += 1
-        self.is_idle = False
-        self.head_bytes = 0
-        self._in_head = True
-
-    def data_received(self, data: bytes) -> None:
-        if self.is_idle:
-            # Nobody has asked for it, and the next request must not get it for an answer.
-            self.abort()
-            return
-        while self._in_head and self.exception() is None:
-            end = data.find(_END_OF_HEAD) + len(_END_OF_HEAD)
-            if not len(_END_OF_HEAD) <= end < len(data):
-                break
-            # By itself: aiohttp forgets a head when what comes with it is malformed.
-            self._receive(data[:end])
-            data = data[end:]
-        self._receive(data)
-
-    def _receive(self, data: bytes) -> None:
-        if self._in_head:
-            self.head_bytes += len(data)
-        super().data_received(data)
-        # Bytes of the body that came along do not count: the head has ended then.
-        is_too_large = self._in_head and self.head_bytes > MAX_HEAD_BYTES
-        if is_too_large and self.exception() is None:
-            self.set_exception(_HeadTooLarge())
-            if self.transport is not None:
-                self.transport.abort()
-        # aiohttp does not tell the reader of a body that its framing is broken.
-        payload = self._payload
-        if (error := self.exception()) is not None and payload is not None and not payload.is_eof():
-            payload.set_exception(error)
-
-    def close(self) -> None:
-        """Close it, with what an origin that does not read has still to be sent: it would stay."""
-        if self.transport is not None and self.transport.get_write_buffer_size():
-            self.abort()
-        else:
-            super().close()
-
-    def feed_data(self, data: Any, size: int = 0) -> None:
-        message: RawResponseMessage = data[0]
-        if message.code >= 200 or message.code == 101:
-            self._in_head = False
-        super().feed_data(data, size)
-
-
 class _Connector(aiohttp.TCPConnector):
-    """A pool without a limit; with ``keepalive_s`` None every connection serves one request."""
+    """Opens connections; each is closed when it is given back."""
 
-    def __init__(self, keepalive_s: float | None, names: Names) -> None:
-        if keepalive_s is None:
-            super().__init__(limit=0, resolver=names, use_dns_cache=False, force_close=True)
-        else:
-            super().__init__(
-                limit=0, resolver=names, use_dns_cache=False, keepalive_timeout=keepalive_s
-            )
-        self._factory = partial(_new_protocol)
-
-
-def _new_protocol() -> ResponseHandler:
-    return _Protocol(asyncio.get_running_loop())
+    def __init__(self, names: Names) -> None:
+        super().__init__(limit=0, resolver=names, use_dns_cache=False, force_close=True)
+        # The connector asks no more of a protocol than ours offers.
+        self._factory = cast(Any, partial(OriginProtocol, asyncio.get_running_loop()))
 
 
 class OriginConnection:
-    """One connection, for one request. ``is_reused``: it was idle in the pool before.
+    """One connection, for one request after the other.
 
-    ``look_up_s`` and ``connect_s`` are how long it took to have it.
+    ``look_up_s`` and ``connect_s`` are how long it took to have it. ``keep`` takes it when an
+    answer has been read; without one it serves one request.
     """
 
     def __init__(
-        self, connection: Connection, address: Address, look_up_s: float, connect_s: float
+        self,
+        connection: Connection,
+        address: Address,
+        look_up_s: float,
+        connect_s: float,
+        keep: "Callable[[OriginConnection], None] | None",
     ) -> None:
-        assert isinstance(connection.protocol, _Protocol)
         self._connection = connection
-        self.protocol = connection.protocol
+        self.protocol = cast(OriginProtocol, connection.protocol)
         self.address = address
-        self.is_reused = self.protocol.uses > 0
         self.look_up_s = look_up_s
         self.connect_s = connect_s
-        self.writer = StreamWriter(self.protocol, asyncio.get_running_loop())
+        self._keep = keep
 
-    def begin(
-        self, head: bytes, *, read_timeout_s: float, has_body: bool, is_chunked: bool
-    ) -> None:
-        """Write the request's head and get ready for an answer (``has_body`` False for HEAD)."""
-        self.protocol.begin_request()
-        self.protocol.set_response_params(
-            skip_payload=not has_body,
-            read_until_eof=True,
-            auto_decompress=False,
-            read_timeout=read_timeout_s,
-            read_bufsize=_READ_BUFFER_BYTES,
-            max_line_size=MAX_HEAD_BYTES,
-            max_field_size=MAX_HEAD_BYTES,
-            max_headers=MAX_HEAD_BYTES // len("a:\r\n"),
-        )
-        if is_chunked:
-            self.writer.enable_chunking()
-        transport = self.protocol.transport
-        if transport is not None:
-            transport.write(head)
+    @property
+    def is_reused(self) -> bool:
+        """Whether the request that it serves, or has served last, is not its first."""
+        return self.protocol.uses > 1
 
-    def request_sent(self) -> None:
-        """From now on the origin's silence counts (CDN-ORG-04)."""
-        self.protocol.start_timeout()
-
-    async def read_head(self) -> tuple[RawResponseMessage, StreamReader]:
+    async def read_head(self) -> Answer:
         """Head and body of the final answer; raises :class:`OriginFailure` by CDN-ERR-35 to 39.
 
         Raises :class:`StaleConnection` when a reused connection ended without a byte.
@@ -181,7 +95,8 @@ class OriginConnection:
         if isinstance(broken := payload.exception(), HttpProcessingError):
             raise self._judge(broken)
         head_bytes = len("HTTP/1.1 200 \r\n\r\n") + len(message.reason)
-        head_bytes += sum(len(name) + len(value) + 4 for name, value in message.raw_headers)
+        head_bytes += sum(map(len, chain.from_iterable(message.raw_headers)))
+        head_bytes += len(": \r\n") * len(message.raw_headers)
         if head_bytes > MAX_HEAD_BYTES:
             raise self._head_too_big()
         return message, payload
@@ -190,13 +105,13 @@ class OriginConnection:
         if isinstance(error, aiohttp.SocketTimeoutError):
             return self.failure(
                 OriginFailureKind.COMM,
-                f"sent nothing for {self.protocol.read_timeout:g} s (response timeout)",
+                f"sent nothing for {self.protocol.silence_s:g} s (response timeout)",
                 status=504,
                 timed_out=True,
             )
         if isinstance(error, HttpProcessingError):
             # aiohttp tells a line over its limit by this text alone.
-            if isinstance(error, _HeadTooLarge) or error.message.startswith("Got more than"):
+            if isinstance(error, HeadTooLarge) or error.message.startswith("Got more than"):
                 return self._head_too_big()
             what = error.message.splitlines()[0] if error.message else "not HTTP"
             return self.failure(
@@ -230,8 +145,10 @@ class OriginConnection:
 
     def release(self) -> None:
         """The answer is read to its end: the connection may serve another request."""
-        self.protocol.is_idle = True
-        self._connection.release()
+        if self._keep is None or self.protocol.should_close:
+            self.close()
+        else:
+            self._keep(self)
 
     def abort(self) -> None:
         """Drop the connection at once, with whatever is still to be written."""
@@ -239,7 +156,7 @@ class OriginConnection:
         self._connection.close()
 
     def close(self) -> None:
-        """Close the connection. May be called more than once, and after :meth:`release`."""
+        """Close the connection. May be called more than once."""
         self._connection.close()
 
 
@@ -248,7 +165,8 @@ class Connections:
 
     def __init__(self) -> None:
         self._names = Names()
-        self._connectors: dict[float | None, _Connector] = {}
+        self._connector: _Connector | None = None
+        self._idle: dict[_Key, list[OriginConnection]] = {}
         self._description = lru_cache(maxsize=256)(_describe)
 
     async def look_up(self, address: Address, timeout_s: float) -> None:
@@ -273,8 +191,9 @@ class Connections:
     ) -> OriginConnection:
         """One attempt to connect; with ``keepalive_s`` None always a new connection, used once.
 
-        ``server_name`` is sent as SNI; a certificate that ``tls`` verifies must be for one of
-        ``accepted_names``. Raises :class:`OriginFailure` by CDN-ERR-30 to 34.
+        ``server_name`` is sent as SNI, and empty without ``tls``; a certificate that ``tls``
+        verifies must be for one of ``accepted_names``. Raises :class:`OriginFailure` by CDN-ERR-30
+        to 34.
         """
         if tls is not None and not is_server_name(server_name):
             raise OriginFailure(
@@ -283,15 +202,35 @@ class Connections:
                 f"{address} cannot be asked for a certificate for {server_name!r}, which is no "
                 "host name (CDN-ORG-11)",
             )
-        connector = self._connectors.get(keepalive_s)
-        if connector is None:
-            connector = self._connectors[keepalive_s] = _Connector(keepalive_s, self._names)
-        description = self._description(address, tls, server_name if tls else "")
+        key = (address.scheme, address.host, address.port, tls, server_name, keepalive_s)
+        connection = None if keepalive_s is None else self._taken(key)
+        if connection is None:
+            connection = await self._connect(address, key, timeout_s)
+        if tls is not None and tls.verify_mode is ssl.CERT_REQUIRED:
+            shown = certificate_names(connection.protocol.transport)
+            if not is_for(shown, accepted_names):
+                connection.close()
+                accepted = " or ".join(dict.fromkeys(accepted_names))
+                raise OriginFailure(
+                    OriginFailureKind.CONNECT,
+                    502,
+                    f"{address} showed a certificate that is not accepted: it is for "
+                    f"{' and '.join(shown) or 'nobody'}, not for {accepted}",
+                )
+        return connection
+
+    async def _connect(self, address: Address, key: _Key, timeout_s: float) -> OriginConnection:
+        *_, tls, server_name, keepalive_s = key
+        if self._connector is None:  # It belongs to an event loop, so it is not made before.
+            self._connector = _Connector(self._names)
+        description = self._description(address, tls, server_name)
         began = Clock.monotonic()
         try:
             with timed_look_ups() as look_ups:
                 async with asyncio.timeout(timeout_s):
-                    connection = await connector.connect(description, [], aiohttp.ClientTimeout())
+                    connection = await self._connector.connect(
+                        description, [], aiohttp.ClientTimeout()
+                    )
         except TimeoutError as error:
             raise OriginFailure(
                 OriginFailureKind.CONNECT,
@@ -305,24 +244,44 @@ class Connections:
             raise OriginFailure(
                 OriginFailureKind.CONNECT, 502, f"{address} {_refusal(error)}"
             ) from error
-        if tls is not None and tls.verify_mode is ssl.CERT_REQUIRED:
-            shown = certificate_names(connection.transport)
-            if not is_for(shown, accepted_names):
-                connection.close()
-                raise OriginFailure(
-                    OriginFailureKind.CONNECT,
-                    502,
-                    f"{address} showed a certificate that is not accepted: it is for "
-                    f"{' and '.join(shown) or 'nobody'}, not for {' or '.join(accepted_names)}",
-                )
         look_up_s = sum(look_ups)
         connect_s = Clock.monotonic() - began - look_up_s
-        return OriginConnection(connection, address, look_up_s, connect_s)
+        keep = None if keepalive_s is None else partial(self._keep, key, keepalive_s)
+        return OriginConnection(connection, address, look_up_s, connect_s, keep)
+
+    def _keep(self, key: _Key, limit_s: float, connection: OriginConnection) -> None:
+        self._idle.setdefault(key, []).append(connection)
+        connection.protocol.rest(limit_s, partial(self._drop, key, connection))
+
+    def _drop(self, key: _Key, connection: OriginConnection) -> None:
+        """An idle connection is too old, or of no use any more."""
+        if (idle := self._idle.get(key)) is not None and connection in idle:
+            idle.remove(connection)
+            if not idle:
+                del self._idle[key]
+        connection.close()
+
+    def _taken(self, key: _Key) -> OriginConnection | None:
+        """The idle connection that was used last: the others then have time to grow old."""
+        while (idle := self._idle.get(key)) is not None:
+            connection = idle.pop()
+            if not idle:
+                del self._idle[key]
+            if connection.protocol.is_open:
+                return connection
+            connection.close()
+        return None
 
     async def close(self) -> None:
         """Close every connection, idle or not."""
-        for connector in self._connectors.values():
-            await connector.close()
+        idle = [connection for kept in self._idle.values() for connection in kept]
+        self._idle.clear()
+        ends = [end for connection in idle if (end := connection.protocol.closed) is not None]
+        for connection in idle:
+            connection.close()
+        if self._connector is not None:
+            await self._connector.close()
+        await asyncio.gather(*ends)
         await self._names.close()
 
 

@@ -14,9 +14,10 @@ import aiohttp
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
 
+from edgeproxy.clock import Clock
 from edgeproxy.http.body import EMPTY_BODY, Body, BytesBody, StreamBody
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Request, Response
+from edgeproxy.http.messages import Reached, Request, Response
 from edgeproxy.origins.connections import OriginConnection
 from edgeproxy.origins.destinations import Address
 from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
@@ -35,7 +36,12 @@ _FRAMING: Final = (
     "Transfer-Encoding",
     "Upgrade",
 )
-_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_ONE_WRITE_BYTES: Final = 2**15
+"""Up to this size a body leaves with its head. A new or idle connection takes that without a
+pause, however slow the origin is."""
+
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_FORBIDDEN_IN_LINE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/(?:[0-9]+|\*)")
 
 
@@ -70,15 +76,19 @@ class Transfer:
         """
         body = self._request.body
         connection = self._connection
+        began = Clock.monotonic()
         try:
-            connection.begin(
+            protocol = connection.protocol
+            is_whole = body.length == 0
+            if isinstance(body, BytesBody) and 0 < len(body.data) <= _ONE_WRITE_BYTES:
+                head, is_whole = head + body.data, True
+            protocol.begin(
                 head,
-                read_timeout_s=self._read_timeout_s,
                 has_body=self._request.method != "HEAD",
-                is_chunked=body.length is None,
+                silence_s=self._read_timeout_s,
             )
-            if body.length == 0:
-                connection.request_sent()
+            if is_whole:
+                protocol.expect_bytes()
             else:
                 self._upload = self._tasks.start(self._send(body), "request body to an origin")
             try:
@@ -87,7 +97,12 @@ class Transfer:
                 if self._upload_failure is None:
                     raise
                 raise self._upload_failure from failure
-            response = self._response(message, payload)
+            reached = Reached(
+                Clock.monotonic() - began,
+                connection.look_up_s,
+                None if connection.is_reused else connection.connect_s,
+            )
+            response = self._response(message, payload, reached)
         except BaseException:
             self.close()
             raise
@@ -102,10 +117,12 @@ class Transfer:
                 sent += len(chunk)
                 if body.length is not None and sent > body.length:
                     break
-                await self._write(chunk)
+                is_chunked = body.length is None
+                await self._write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if is_chunked else chunk)
             if body.length is None or sent == body.length:
-                await self._write(b"")
-                self._connection.request_sent()
+                if body.length is None:
+                    await self._write(b"0\r\n\r\n")
+                self._connection.protocol.expect_bytes()
                 is_settled = True
         except _OriginClosed:
             is_settled = True
@@ -121,15 +138,14 @@ class Transfer:
                 )
                 self._connection.abort()
 
-    async def _write(self, chunk: bytes) -> None:
-        """A chunk, or the end for an empty one.
+    async def _write(self, data: bytes) -> None:
+        """Bytes of the request.
 
         An origin that reads nothing for the response timeout is as dead as one that says nothing.
         """
-        writer = self._connection.writer
         try:
             async with asyncio.timeout(self._read_timeout_s):
-                await (writer.write(chunk) if chunk else writer.write_eof())
+                await self._connection.protocol.send(data)
         except TimeoutError as error:
             self._upload_failure = self._connection.failure(
                 OriginFailureKind.COMM,
@@ -146,9 +162,15 @@ class Transfer:
             )
             raise _OriginClosed from error
 
-    def _response(self, message: RawResponseMessage, payload: StreamReader) -> Response:
+    def _response(
+        self, message: RawResponseMessage, payload: StreamReader, reached: Reached
+    ) -> Response:
+        # The parser's own headers have lost the spelling of their names, its raw ones have not.
         headers = Headers(
-            (_text(name).strip(), _text(value)) for name, value in message.raw_headers
+            [
+                (raw[0].decode("utf-8", "surrogateescape").strip(), value)
+                for raw, value in zip(message.raw_headers, message.headers.values(), strict=True)
+            ]
         )
         connection = self._connection
         reason = message.reason
@@ -157,7 +179,8 @@ class Transfer:
                 raise connection.failure(
                     OriginFailureKind.INVALID_RESPONSE, "switched protocols without being asked"
                 )
-            return Response(101, headers, reason=reason, tunnel=OriginTunnel(connection))
+            tunnel = OriginTunnel(connection)
+            return Response(101, headers, reason=reason, tunnel=tunnel, reached=reached)
         length = None if message.chunked else _content_length(headers)
         if _contradicts_range(message.code, headers, length):
             raise connection.failure(
@@ -166,14 +189,14 @@ class Transfer:
             )
         if self._request.method == "HEAD" or message.code in (204, 304):
             self.finish()
-            return Response(message.code, headers, EMPTY_BODY, reason)
+            return Response(message.code, headers, EMPTY_BODY, reason, reached=reached)
         if length is not None and payload.is_eof() and payload.exception() is None:
             # It all came with the head: the connection is free before the body is looked at.
             data = payload.read_nowait()
             self.finish()
-            return Response(message.code, headers, BytesBody(data), reason)
+            return Response(message.code, headers, BytesBody(data), reason, reached=reached)
         body = StreamBody(_Download(self, connection, payload, self._deadline), length)
-        return Response(message.code, headers, body, reason)
+        return Response(message.code, headers, body, reason, reached=reached)
 
     def finish(self) -> None:
         """The answer is read to its end; an upload that still runs spoils the connection."""
@@ -217,11 +240,13 @@ class _Download:
 
     async def _read(self) -> bytes:
         try:
+            if self._deadline is None:
+                return await self._payload.readany()
             async with asyncio.timeout_at(self._deadline):
                 return await self._payload.readany()
         except aiohttp.SocketTimeoutError as error:
             raise self._broken(
-                f"sent nothing for {self._connection.protocol.read_timeout:g} s inside the body"
+                f"sent nothing for {self._connection.protocol.silence_s:g} s inside the body"
             ) from error
         except TimeoutError as error:
             raise self._broken(
@@ -254,19 +279,19 @@ def format_head(request: Request, address: Address) -> bytes:
         framing.append(("Content-Length", str(length)))
     lines = [f"{request.method} {address.base_path}{request.target} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in [*headers, *framing]]
-    for line in lines:
-        if _FORBIDDEN.search(line) or (line is lines[0] and line.count(" ") != 2):
-            raise OriginFailure(
-                OriginFailureKind.WRITE,
-                502,
-                f"the request cannot be sent to {address}: {line!r} holds a character that HTTP "
-                "does not allow there",
-            )
+    text = "\n".join(lines)
+    is_line_wrong = lines[0].count(" ") != 2
+    if is_line_wrong or _FORBIDDEN.search(text) or text.count("\n") >= len(lines):
+        wrong = lines[0]
+        if not is_line_wrong:
+            wrong = next(line for line in lines if _FORBIDDEN_IN_LINE.search(line))
+        raise OriginFailure(
+            OriginFailureKind.WRITE,
+            502,
+            f"the request cannot be sent to {address}: {wrong!r} holds a character that HTTP "
+            "does not allow there",
+        )
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
 
 
 def _content_length(headers: Headers) -> int | None:

@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgeproxy.awslambda.event_sources.registry import KeptMapping
 from edgeproxy.awslambda.model import FunctionDefinition, FunctionUrl
 from edgeproxy.distribution.deployment import ContinuousDeploymentPolicy
 from edgeproxy.distribution.functions import CloudFrontFunction, KeyValueStore
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.errors import Place
-from edgeproxy.loadbalancing.model import LoadBalancer
+
+if TYPE_CHECKING:
+    from edgeproxy.awslambda.event_sources.registry import KeptMapping
+    from edgeproxy.loadbalancing.model import LoadBalancer
 
 __all__ = ["Project", "Report", "ReportLine", "Treatment"]
 
@@ -56,8 +59,8 @@ class Project:
     connection_functions: Mapping[str, CloudFrontFunction] = field(default_factory=dict)
     key_value_stores: Mapping[str, KeyValueStore] = field(default_factory=dict)
     function_urls: Mapping[str, FunctionUrl] = field(default_factory=dict)
-    load_balancers: Mapping[str, LoadBalancer] = field(default_factory=dict)
-    event_source_mappings: tuple[KeptMapping, ...] = ()
+    load_balancers: "Mapping[str, LoadBalancer]" = field(default_factory=dict)
+    event_source_mappings: "tuple[KeptMapping, ...]" = ()
     report: Report = Report()
     sources: tuple[Path, ...] = ()
     """The files the definition was read from; a change of one means a reload."""

@@ -242,21 +242,22 @@ class Environment:
         if run.stream is not None:
             run.stream.close()
         self._settle()
-        request_id = run.invocation.request_id
+        now, request_id = self._clock.monotonic(), run.invocation.request_id
         if run.answered is not None:
-            run.invocation.extensions_took((self._clock.monotonic() - run.answered) * 1000)
+            run.invocation.extensions_took((now - run.answered) * 1000)
         if answer.status is Status.TIMEOUT:
             duration_ms = run.timeout_s * 1000  # as recent reports show it (LR-257)
         else:
-            duration_ms = (self._clock.monotonic() - run.started) * 1000
+            duration_ms = (now - run.started) * 1000
+        memory_mb = self._memory_mb
         how = (answer.status, answer.error_type, answer.handled, run.invocation.trace_id)
-        self._log.tell(Ended(request_id, duration_ms, self._memory_mb, self._init_ms, *how))
-        facts = self._facts(run, duration_ms)
+        self._log.tell(Ended(request_id, duration_ms, memory_mb, self._init_ms, *how))
+        facts = self._facts(run, duration_ms, memory_mb)
         self._init_ms = None
         # What the function writes between two invocations belongs to the one before.
         self._log = self._new_log(request_id)
         self._run = None
-        self.idle_since = self._clock.monotonic()
+        self.idle_since = now
         result = answer.ending(**facts)
         self._freed(self, result)
         if not run.result.done():
@@ -270,15 +271,15 @@ class Environment:
             return
         self._sandbox.drain()
         duration_ms = (self._clock.monotonic() - run.started) * 1000
-        run.result.set_result(run.answer.ending(**self._facts(run, duration_ms)))
+        run.result.set_result(run.answer.ending(**self._facts(run, duration_ms, self._memory_mb)))
 
-    def _facts(self, run: Run, duration_ms: float) -> dict[str, Any]:
+    def _facts(self, run: Run, duration_ms: float, memory_mb: int) -> dict[str, Any]:
         """What every result tells."""
         return {
             "request_id": run.invocation.request_id,
             "duration_ms": duration_ms,
             "init_ms": self._init_ms,
-            "memory_mb": self._memory_mb,
+            "memory_mb": memory_mb,
             "log": self._earlier + self._log.records(),
             "version": self.spec.version,
             "trace_id": run.invocation.trace_id,

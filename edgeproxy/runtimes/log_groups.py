@@ -1,7 +1,8 @@
 """The newest lines of the log, by log group, as CloudWatch Logs would have them.
 
-Memory is bounded: a group keeps its newest 1000 lines, and fewer when they are long (4 MB). There
-are as many groups as functions and distributions.
+Memory is bounded: a group keeps its newest 1000 lines, and fewer when they are long (4 MB; whether
+they are is looked at with every further one). There are as many groups as functions and
+distributions.
 """
 
 from collections import deque
@@ -14,23 +15,31 @@ __all__ = ["LINES_KEPT", "LogGroups", "NewestLines"]
 
 LINES_KEPT: Final = 1000
 _CHARACTERS_KEPT: Final = 4 * 1024 * 1024
+_CHARACTERS_UNSEEN: Final = _CHARACTERS_KEPT // 4
 
 
 class NewestLines:
     """Lines in the order of arrival; the oldest make room."""
 
     def __init__(self) -> None:
-        self._lines: deque[LogRecord] = deque()
-        self._size = 0
+        self._lines: deque[LogRecord] = deque(maxlen=LINES_KEPT)
+        self._unseen = 0
 
     def add(self, line: LogRecord) -> None:
         self._lines.append(line)
-        self._size += len(line.message)
-        while len(self._lines) > LINES_KEPT or self._size > _CHARACTERS_KEPT:
-            self._size -= len(self._lines.popleft().message)
+        self._unseen += len(line.message)
+        if self._unseen > _CHARACTERS_UNSEEN:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        self._unseen = 0
+        size = sum(len(line.message) for line in self._lines)
+        while size > _CHARACTERS_KEPT:
+            size -= len(self._lines.popleft().message)
 
     def newest(self, limit: int) -> list[LogRecord]:
         """The newest ``limit`` lines, oldest first."""
+        self._make_room()
         return list(self._lines)[-limit:] if limit > 0 else []
 
 

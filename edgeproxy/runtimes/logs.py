@@ -17,10 +17,17 @@ LARGEST_LOG: Final = 256 * 1024
 """Bytes of output kept for one invocation; also the longest line (LR-264)."""
 _LAST: Final = 4096
 """Bytes kept of the end of each stream, which callers may have asked for (LI-042)."""
+_STREAMS: Final = ("stdout", "stderr")
 
 
 class InvocationLog:
     """The lines of one invocation, or of one init, in order. ``sink`` sees each at once."""
+
+    # Every invocation has two, and most of them hold no more than what the platform tells.
+    __slots__ = (
+        "_clock", "_ends", "_log_stream", "_pending", "_records", "_request_id", "_room", "_sink",
+        "_spec",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -36,16 +43,16 @@ class InvocationLog:
         self._log_stream = log_stream
         self._request_id = request_id
         self._records: list[LogRecord] = []
-        self._pending = {"stdout": b"", "stderr": b""}
-        self._ends = {"stdout": b"", "stderr": b""}
+        self._pending: dict[str, bytes] = {}
+        self._ends: dict[str, bytes] = {}
         self._room = LARGEST_LOG
 
     def feed(self, stream: str, data: bytes) -> None:
         """Take output of the function as it comes, in pieces of any size."""
         if self._room < 0:
-            self._ends[stream] = (self._ends[stream] + data)[-_LAST:]
+            self._ends[stream] = (self._ends.get(stream, b"") + data)[-_LAST:]
             return
-        data, dropped = self._pending[stream] + data, b""
+        data, dropped = self._pending.get(stream, b"") + data, b""
         if len(data) > self._room:
             data, dropped = data[: self._room], data[self._room :]
             self._room = -1
@@ -54,7 +61,7 @@ class InvocationLog:
             self._line(stream, line)
         if self._room < 0:
             self._line(stream, rest)
-            self._pending = {"stdout": b"", "stderr": b""}
+            self._pending = {}
             self.explain(f"output dropped: one invocation may write {LARGEST_LOG} bytes")
             self._ends[stream] = dropped[-_LAST:]
         else:
@@ -63,17 +70,20 @@ class InvocationLog:
     def _line(self, stream: str, line: bytes) -> None:
         if self._room >= 0:
             self._room -= len(line) + 1
-        self._add(stream, line.decode("utf-8", "replace"))
+        self._add(stream, line.decode("utf-8", "replace"), self._clock.now())
 
     def platform(self, message: str) -> None:
         """Add a line of the platform's own. Output without a line end stands before it."""
         self.flush()
-        self._add("platform", message)
+        self._add("platform", message, self._clock.now())
 
     def tell(self, event: PlatformEvent) -> None:
         """Add what the function's log has of a platform event, in the function's log format."""
-        for line in lines_of(event, self._spec, self._clock.now()):
-            self.platform(line)
+        now = self._clock.now()
+        if texts := lines_of(event, self._spec, now):
+            self.flush()
+            for text in texts:
+                self._add("platform", text, now)
 
     def explain(self, message: str) -> None:
         """Add what AWS does not tell, where its own line leaves people guessing.
@@ -81,24 +91,23 @@ class InvocationLog:
         It stands with the function's output, so that it is seen where platform lines are not.
         """
         self.flush()
-        self._add("stderr", f"edgeproxy: {message}")
+        self._add("stderr", f"edgeproxy: {message}", self._clock.now())
 
-    def _add(self, stream: str, message: str) -> None:
-        line = LogRecord(self._clock.now(), self._request_id, stream, message, self._log_stream)
+    def _add(self, stream: str, message: str, time_s: float) -> None:
+        line = LogRecord(time_s, self._request_id, stream, message, self._log_stream)
         self._records.append(line)
         self._sink(line)
 
     def flush(self) -> None:
         """End the lines that the function left open."""
-        for stream, rest in self._pending.items():
-            if rest:
-                self._pending[stream] = b""
+        for stream in _STREAMS if self._pending else ():
+            if rest := self._pending.pop(stream, b""):
                 self._line(stream, rest)
-        for stream, end in self._ends.items():
-            self._ends[stream] = b""
-            lines = end.removesuffix(b"\n").split(b"\n")
-            for line in lines[len(end) == _LAST :] if end else ():  # a full end cuts its first line
-                self._line(stream, line)
+        for stream in _STREAMS if self._ends else ():
+            if end := self._ends.pop(stream, b""):
+                lines = end.removesuffix(b"\n").split(b"\n")
+                for line in lines[len(end) == _LAST :]:  # a full end cuts its first line
+                    self._line(stream, line)
 
     def records(self) -> tuple[LogRecord, ...]:
         """All lines so far."""

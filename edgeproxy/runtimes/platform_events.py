@@ -8,7 +8,7 @@ of its own with a level, and those below the function's ``SystemLogLevel`` are l
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -100,7 +100,7 @@ class Ended:
 PlatformEvent: TypeAlias = InitStarted | InitEnded | ExtensionStarted | Started | Exited | Ended
 
 
-def lines_of(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> Iterable[str]:
+def lines_of(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> Sequence[str]:
     """The lines of the log that tell ``event``; ``time_s`` is the edge's time."""
     if spec.log.format is LogFormat.TEXT:
         return _text(event, spec, time_s)
@@ -166,6 +166,8 @@ def _report(event: Ended, spec: FunctionSpec) -> str:
 
 def _sampled(trace_id: str) -> Mapping[str, str]:
     """The fields of a trace header that is sampled, else none."""
+    if "Sampled=1" not in trace_id:
+        return {}  # as in almost every invocation
     fields = dict(field.partition("=")[::2] for field in trace_id.split(";"))
     return fields if fields.get("Sampled") == "1" else {}
 

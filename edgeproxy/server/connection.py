@@ -13,25 +13,23 @@ aiohttp parses and buffers. Its rules:
 import asyncio
 import math
 import re
-import socket
-import struct
 from typing import Final
 
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
-from edgeproxy.http.messages import Viewer
-from edgeproxy.server.client_hello import client_hello
+from edgeproxy.http.messages import Asked, Repeated, Viewer
+from edgeproxy.server.hits import Hits
 from edgeproxy.server.limits import Limits
-from edgeproxy.server.reading import Refused, head_too_long
+from edgeproxy.server.reading import Refused, connected_viewer, head_too_long
 from edgeproxy.server.websocket import FromViewer
+from edgeproxy.server.writing import ONE_WRITE_BYTES, reset
 
 __all__ = ["Connection"]
 
 _READ_BYTES = 64 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _BEYOND_ASCII: Final = re.compile(rb"([A-Z]+ )([!-~]*[\x80-\xff][!-\xff]*)(?= HTTP/1\.[01]\r\n)")
 _TO_ASCII: Final = bytes(range(128)) + b"x" * 128
 
@@ -41,14 +39,17 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_armed_for",
+        "_at_work",
         "_body",
         "_continue_due",
         "_deadline",
         "_deaf",
         "_done",
         "_end_of_life",
+        "_head",
         "_head_bytes",
         "_held",
+        "_hits",
         "_last",
         "_limits",
         "_measures_heads",
@@ -56,6 +57,7 @@ class Connection(web.RequestHandler):
         "_served",
         "_target",
         "_timer",
+        "_undelivered",
         "_unsent",
         "_viewer",
     )
@@ -74,6 +76,13 @@ class Connection(web.RequestHandler):
         )
         self._limits = limits
         self._body: StreamReader = EMPTY_PAYLOAD
+        self._hits: Hits | None = None
+        """What can be answered at once; None at a door where nothing can."""
+        self._at_work = False
+        self._head = b""
+        """Of the request that comes next, when it came by itself and in one piece."""
+        self._undelivered: tuple[Repeated, int] | None = None
+        """An answer that waits for the viewer to read, and its size."""
         self._head_bytes = 0
         self._measures_heads = False
         self._held = b""
@@ -93,10 +102,11 @@ class Connection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._viewer = _viewer_of(transport)
+        self._viewer = connected_viewer(transport)
         self._allow(self._limits.head_timeout_s)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._settle(aborted=True)
         lost = ConnectionResetError("the viewer has left")
         if not self._body.is_eof():
             self._body.set_exception(lost)
@@ -161,6 +171,8 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser head by head, so that what follows a good request cannot spoil it."""
+        if self._hits is not None and self._is_idle() and not (data := self._answered(data)):
+            return
         if self._held:
             data, self._held = self._held + data, b""
         start = 0
@@ -175,6 +187,68 @@ class Connection(web.RequestHandler):
             start = end
         if not self._deaf:
             self._feed(data[start:] if start else data)
+
+    def _is_idle(self) -> bool:
+        """Whether no request is being answered, and nothing of one has come."""
+        return not (self._at_work or self._messages or self._head_bytes or self._held) and not (
+            self._paused or self._upgraded or self._deaf or self._last
+        )
+
+    def _answered(self, data: bytes) -> bytes:
+        """``data`` without the requests at its beginning that can be answered at once."""
+        start = 0
+        while (end := data.find(b"\r\n\r\n", start) + 4) >= 4:
+            head = data if end - start == len(data) else data[start:end]
+            if not self._repeat(head):
+                self._head = head if end == len(data) else b""
+                break
+            start = end
+            if self._paused:
+                break
+        return data[start:] if start else data
+
+    def _repeat(self, head: bytes) -> bool:
+        """Answer the request with this head as one before it, if that is known."""
+        transport, hits = self.transport, self._hits
+        if hits is None or transport is None or transport.is_closing():
+            return False
+        repeat = hits.find(head)
+        if repeat is None:
+            return False
+        answer = repeat.answer(self._asked(head))
+        if answer is None:
+            return False
+        head, body = answer.head, answer.body
+        if len(body) <= ONE_WRITE_BYTES:
+            transport.write(b"".join((head, body)))
+        else:
+            transport.write(head)
+            transport.write(body)
+        self._served = True
+        size = len(head) + len(body)
+        if self._paused:
+            self._undelivered = answer, size
+            self._allow(self._limits.write_stall_s)
+        else:
+            answer.delivered(size)
+            self._allow(self._limits.keep_alive_s)
+        return True
+
+    def _asked(self, head: bytes) -> Asked:
+        """The request with this head, to be read when somebody wants it."""
+        raise NotImplementedError
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._settle(aborted=False)
+        if not (self._at_work or self._messages):
+            self._allow(self._limits.keep_alive_s)
+
+    def _settle(self, *, aborted: bool) -> None:
+        """Tell how an answer has ended for which the viewer was too slow."""
+        if self._undelivered is not None:
+            (answer, size), self._undelivered = self._undelivered, None
+            answer.delivered(size, aborted=aborted)
 
     def _between_messages(self) -> bool:
         """Whether the next byte begins or continues a head."""
@@ -267,10 +341,7 @@ class Connection(web.RequestHandler):
         if self.transport is None:
             return
         if end_is_framing:
-            # An orderly end of the connection would be the end of the body.
-            connection = self.transport.get_extra_info("socket")
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            self.transport.abort()
+            reset(self.transport)  # An orderly end would be the end of the body.
         else:
             self.transport.close()
             self._allow(self._limits.linger_s)
@@ -286,20 +357,3 @@ class Connection(web.RequestHandler):
         else:
             transport.close()
         self._allow(self._limits.linger_s)
-
-
-def _viewer_of(transport: asyncio.BaseTransport) -> Viewer:
-    # A viewer that has left already has no address any more.
-    ip, port = (transport.get_extra_info("peername") or ("", 0))[:2]
-    tls = transport.get_extra_info("ssl_object")
-    if tls is None:
-        return Viewer(ip, port)
-    return Viewer(
-        ip,
-        port,
-        "https",
-        tls_protocol=tls.version(),
-        tls_cipher=tls.cipher()[0],
-        tls_handshake="sessionResumed" if tls.session_reused else "fullHandshake",
-        client_hello=client_hello(tls),
-    )

@@ -18,6 +18,7 @@ from aiohttp.web_protocol import _ErrInfo
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer, reason_phrase
 from edgeproxy.server.connection import Connection
+from edgeproxy.server.hits import PlainRequest
 from edgeproxy.server.reading import (
     BodyStopped,
     Refused,
@@ -25,12 +26,21 @@ from edgeproxy.server.reading import (
     head_too_long,
     read_request,
     refusal,
+    told_viewer,
 )
 from edgeproxy.server.websocket import FromViewer, relay
-from edgeproxy.server.writing import Framed, Framing, IllegalHead, frame, write_body
+from edgeproxy.server.writing import (
+    Framed,
+    Framing,
+    IllegalHead,
+    frame,
+    frame_answer,
+    may_switch,
+    write_body,
+)
 
 if TYPE_CHECKING:
-    from edgeproxy.server.listener import Door
+    from edgeproxy.server.door import Door
 
 __all__ = ["ViewerConnection"]
 
@@ -40,11 +50,12 @@ _log = logging.getLogger("edgeproxy")
 class ViewerConnection(Connection):
     """A connection of a :class:`Door`."""
 
-    __slots__ = ("_door",)
+    __slots__ = ("_asked_with", "_door")
 
     def __init__(self, door: "Door", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(door, loop, door.limits)
         self._door = door
+        self._asked_with = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -57,6 +68,8 @@ class ViewerConnection(Connection):
                 self.cut()
             else:
                 self._viewer = admitted
+        if self._limits.lifetime_s == math.inf and self._viewer.mutual_tls is None:
+            self._hits = self._door.hits(self._viewer)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._door.closed(self)
@@ -91,6 +104,7 @@ class ViewerConnection(Connection):
             self._door.in_flight -= 1
 
     async def _next(self) -> tuple[RawRequestMessage | _ErrInfo, StreamReader]:
+        self._at_work = False
         if self._upgraded and not self._messages:
             self._decline_upgrade()
         if not self._messages:
@@ -103,7 +117,8 @@ class ViewerConnection(Connection):
             finally:
                 self._waiter = None
         self._deadline = math.inf
-        self._served = True
+        self._served = self._at_work = True
+        self._asked_with, self._head = self._head, b""
         message, payload = self._messages.popleft()
         if self._parser is not None:
             self._parser.message_consumed()
@@ -122,19 +137,25 @@ class ViewerConnection(Connection):
         response = await self._answer(request, payload)
         if response is None:
             return False
-        if not _may_switch(request, response):
+        if not may_switch(request, response):
             _log.error("%s %s: 101 needs an upgrade and a tunnel", request.method, request.path)
             response = await self._instead_of(response, "the answer cannot be sent")
         # A body that is still on its way belongs to nobody now; the connection ends with it.
         is_last = message.should_close or self._last or self._loop.time() > self._end_of_life
         keep_alive = payload.is_eof() and not is_last
         try:
-            framed = _frame(response, request, keep_alive)
+            framed = frame_answer(response, request, keep_alive)
         except IllegalHead as error:
             _log.error("%s %s: %s", request.method, request.path, error)
             response = await self._instead_of(response, str(error))
-            framed = _frame(response, request, keep_alive)
-        return await self._deliver(response, framed, payload)
+            framed = frame_answer(response, request, keep_alive)
+        goes_on = await self._deliver(response, framed, payload)
+        if goes_on and response.repeat is not None and self._hits is not None and self._asked_with:
+            self._hits.learn(self._asked_with, response.repeat)
+        return goes_on
+
+    def _asked(self, head: bytes) -> PlainRequest:
+        return PlainRequest(head, self._take_viewer(), self._door.viewer)
 
     async def _answer(self, request: Request, payload: StreamReader) -> Response | None:
         """What the handler says, or an error page in its place; None for a viewer who has left."""
@@ -214,26 +235,11 @@ class ViewerConnection(Connection):
             self._resume_reading_if_drained()
 
     def _who(self, headers: Headers) -> Viewer:
+        return told_viewer(self._take_viewer(), self._door.viewer, headers)
+
+    def _take_viewer(self) -> Viewer:
+        """Who is at the other end; the next request reuses the connection."""
         viewer = self._viewer
         if viewer.tls_protocol and viewer.tls_handshake != "connectionReused":
             self._viewer = dataclasses.replace(viewer, tls_handshake="connectionReused")
-        if self._door.viewer is None:
-            return viewer
-        told = self._door.viewer(viewer.ip, viewer.port, headers)
-        if not viewer.tls_protocol:
-            return told
-        return dataclasses.replace(viewer, ip=told.ip, country=told.country, location=told.location)
-
-
-def _may_switch(request: Request, response: Response) -> bool:
-    if response.tunnel is None:
-        return response.status != 101
-    return response.status == 101 and request.upgrade != ""
-
-
-def _frame(response: Response, request: Request, keep_alive: bool) -> Framed:
-    if response.tunnel is not None:
-        headers = response.headers.with_default("Upgrade", request.upgrade)
-        response = dataclasses.replace(response, headers=headers)
-        keep_alive = False
-    return frame(response, method=request.method, version=request.version, keep_alive=keep_alive)
+        return viewer

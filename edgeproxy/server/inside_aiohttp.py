@@ -2,17 +2,15 @@
 
 aiohttp offers no public way to answer a request without its own response classes, so
 :mod:`edgeproxy.server.http1` replaces the loop of its per-connection class. Everything private
-that this uses is listed here and nowhere else; pyproject.toml pins the minor version.
+that this uses is listed here and nowhere else; pyproject.toml pins the minor version. Where
+something is missing, :mod:`edgeproxy.server.plain` serves instead.
 """
 
 from typing import Final
 
-import aiohttp
 from aiohttp import http_parser, web, web_protocol
 
-from edgeproxy.errors import UsageError
-
-__all__ = ["CONNECTION_NAMES", "MODULE_NAMES", "check_aiohttp"]
+__all__ = ["CONNECTION_NAMES", "MODULE_NAMES", "missing_from_aiohttp"]
 
 CONNECTION_NAMES: Final = (
     "_buffer_paused",
@@ -35,21 +33,14 @@ MODULE_NAMES: Final = ("_ErrInfo",)
 """Names in ``aiohttp.web_protocol``."""
 
 
-def check_aiohttp() -> None:
-    """Raise :class:`UsageError` when this aiohttp is not one the listener can be built on.
+def missing_from_aiohttp() -> tuple[str, ...]:
+    """What this aiohttp lacks of that the fast connections are built on; empty: nothing.
 
     Its parser in C is needed too: the refusal of ambiguous messages was proven with it, and the
     one in Python, which stands in where no compiler was at hand, draws other lines.
     """
     missing = [name for name in CONNECTION_NAMES if not hasattr(web.RequestHandler, name)]
     missing += [name for name in MODULE_NAMES if not hasattr(web_protocol, name)]
-    if missing:
-        raise UsageError(
-            f"aiohttp {aiohttp.__version__} has no {', '.join(missing)}",
-            remedy="install the aiohttp version that edgeproxy asks for",
-        )
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
-        raise UsageError(
-            f"aiohttp {aiohttp.__version__} runs without its parser in C",
-            remedy="install aiohttp from a wheel, and leave AIOHTTP_NO_EXTENSIONS unset",
-        )
+        missing.append("its parser in C")
+    return tuple(missing)

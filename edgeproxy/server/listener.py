@@ -4,95 +4,27 @@ import asyncio
 import errno
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
-from typing import NoReturn, TypeAlias
-
-from aiohttp import web
+from typing import TYPE_CHECKING, TypeAlias
 
 from edgeproxy.errors import PortInUse, UsageError
-from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Handler, Response, Viewer
-from edgeproxy.server.http1 import ViewerConnection
-from edgeproxy.server.inside_aiohttp import check_aiohttp
+from edgeproxy.server.inside_aiohttp import missing_from_aiohttp
 from edgeproxy.server.limits import Limits
+from edgeproxy.server.reading import ViewerFrom
 
-__all__ = ["Admit", "Door", "Listener", "Refuse", "ViewerFrom"]
+if TYPE_CHECKING:
+    from edgeproxy.server.door import Door
+    from edgeproxy.server.plain import PlainDoor
+
+__all__ = ["Admit", "Listener", "Refuse", "ViewerFrom"]
 
 Admit: TypeAlias = Callable[[ssl.SSLObject, Viewer], Viewer | None]
 """The viewer of a new TLS connection with what its certificate tells; None to turn it away."""
 
 Refuse: TypeAlias = Callable[[int, str, str], Response]
 """Builds the error page for a request that never becomes one: status, reason phrase, detail."""
-ViewerFrom: TypeAlias = Callable[[str, int, Headers], Viewer]
-"""Who the viewer is, from the address and port of the connection and the request's headers."""
 
 _BACKLOG = 1024
-
-
-async def _unused(request: web.BaseRequest) -> NoReturn:
-    raise AssertionError(f"aiohttp's own loop answered {request!r}")
-
-
-class Door(web.Server):
-    """What the connections of one listener share; makes a connection when called."""
-
-    def __init__(
-        self,
-        handler: Handler,
-        refuse: Refuse,
-        viewer: ViewerFrom | None,
-        limits: Limits,
-        admit: Admit | None,
-    ) -> None:
-        super().__init__(_unused)
-        self.handler = handler
-        self.refuse = refuse
-        self.viewer = viewer
-        self.limits = limits
-        self.admit = admit
-        self.in_flight = 0
-        self._open: set[ViewerConnection] = set()
-        self._running: set[asyncio.Task[None]] = set()
-        self._changed = asyncio.Event()
-
-    def __call__(self) -> ViewerConnection:
-        return ViewerConnection(self, self._loop)
-
-    def opened(self, connection: ViewerConnection) -> None:
-        """A viewer has connected."""
-        self._open.add(connection)
-
-    def closed(self, connection: ViewerConnection) -> None:
-        """The connection is gone; its handler may still be at work."""
-        self._open.discard(connection)
-        self._changed.set()
-
-    def runs(self, loop_of_connection: "asyncio.Task[None]") -> None:
-        """A connection's loop has begun."""
-        self._running.add(loop_of_connection)
-        loop_of_connection.add_done_callback(self._ended)
-
-    def _ended(self, loop_of_connection: "asyncio.Task[None]") -> None:
-        self._running.discard(loop_of_connection)
-        self._changed.set()
-
-    async def close(self, grace_s: float) -> None:
-        """Let requests in flight finish for up to ``grace_s``, then cut every connection."""
-        for connection in list(self._open):
-            connection.retire()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
-                await self._all_gone()
-        for connection in list(self._open):
-            connection.cut()
-        for task in list(self._running):
-            task.cancel()
-        await self._all_gone()
-
-    async def _all_gone(self) -> None:
-        while self._open or self._running:
-            self._changed.clear()
-            await self._changed.wait()
 
 
 class Listener:
@@ -120,7 +52,7 @@ class Listener:
         self._ssl_context = ssl_context
         self._admit = admit
         self._name = name
-        self._door: Door | None = None
+        self._door: Door | PlainDoor | None = None
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -128,8 +60,7 @@ class Listener:
 
         Raises :class:`PortInUse`, and :class:`UsageError` when the address cannot be listened on.
         """
-        check_aiohttp()
-        door = Door(self._handler, self._refuse, self._viewer, self._limits, self._admit)
+        door = self._door_for_this_aiohttp()
         try:
             self._server = await asyncio.get_running_loop().create_server(
                 door, self._host, self._port, ssl=self._ssl_context, backlog=_BACKLOG
@@ -137,6 +68,16 @@ class Listener:
         except OSError as error:
             raise self._cannot_listen(error) from error
         self._door = door
+
+    def _door_for_this_aiohttp(self) -> "Door | PlainDoor":
+        shared = self._handler, self._refuse, self._viewer, self._limits, self._admit
+        if missing_from_aiohttp():
+            from edgeproxy.server.plain import PlainDoor
+
+            return PlainDoor(*shared)
+        from edgeproxy.server.door import Door
+
+        return Door(*shared)
 
     def _cannot_listen(self, error: OSError) -> UsageError | PortInUse:
         who = f"{self._name}: " if self._name else ""
@@ -165,6 +106,11 @@ class Listener:
         scheme = "http" if self._ssl_context is None else "https"
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{scheme}://{host}:{self.port}"
+
+    def forget(self) -> None:
+        """The handler answers otherwise from now on: nothing is answered without it."""
+        if self._door is not None:
+            self._door.forget()
 
     @property
     def in_flight(self) -> int:

@@ -7,6 +7,7 @@ pass, and two readers could still understand differently, is refused here (CDN-R
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Final, Protocol, TypeAlias
 
 from aiohttp.http import HttpVersion10, HttpVersion11, RawRequestMessage
@@ -17,19 +18,25 @@ from aiohttp.web_protocol import RequestPayloadError
 from edgeproxy.http.body import EMPTY_BODY, Body, StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Viewer
+from edgeproxy.server.client_hello import client_hello
 from edgeproxy.server.limits import MAX_BODY_BYTES, Limits
 
 __all__ = [
     "BodyStopped",
     "Refused",
+    "ViewerFrom",
     "ViewerOf",
+    "connected_viewer",
     "head_size",
     "head_too_long",
     "read_request",
     "refusal",
+    "told_viewer",
 ]
 
 ViewerOf: TypeAlias = Callable[[Headers], Viewer]
+ViewerFrom: TypeAlias = Callable[[str, int, Headers], Viewer]
+"""Who the viewer is, from the address and port of the connection and the request's headers."""
 
 # What may stand in a Host header: a name, an address, a port. No list, no path, no user.
 _HOST: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
@@ -119,13 +126,41 @@ def read_request(
         method=message.method,
         path=path,
         query=query,
-        version="1.1" if message.version is HttpVersion11 else "1.0",
+        version="1.1" if message.version == HttpVersion11 else "1.0",
         headers=headers,
         body=body,
         viewer=viewer_of(headers),
         upgrade=_upgrade(message, headers, body),
         has_left=source.has_left,
     )
+
+
+def connected_viewer(transport: asyncio.BaseTransport) -> Viewer:
+    """Who is at the other end of a new connection."""
+    # A viewer that has left already has no address any more.
+    ip, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+    tls = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return Viewer(ip, port)
+    return Viewer(
+        ip,
+        port,
+        "https",
+        tls_protocol=tls.version(),
+        tls_cipher=tls.cipher()[0],
+        tls_handshake="sessionResumed" if tls.session_reused else "fullHandshake",
+        client_hello=client_hello(tls),
+    )
+
+
+def told_viewer(viewer: Viewer, tell: ViewerFrom | None, headers: Headers) -> Viewer:
+    """The ``viewer`` of a connection as ``tell`` sees who sends ``headers``."""
+    if tell is None:
+        return viewer
+    told = tell(viewer.ip, viewer.port, headers)
+    if not viewer.tls_protocol:
+        return told
+    return replace(viewer, ip=told.ip, country=told.country, location=told.location)
 
 
 def _unknown_version() -> Refused:
@@ -163,7 +198,7 @@ def _body(
         codings = headers.get_all("Transfer-Encoding")
         if [coding.lower() for coding in codings] != ["chunked"]:
             raise _unknown_coding()
-        if "Content-Length" in headers or message.version is HttpVersion10:
+        if "Content-Length" in headers or message.version == HttpVersion10:
             raise Refused(400, "Transfer-Encoding where a reader may not understand it")
     elif "Content-Length" in headers:
         values = headers.get_all("Content-Length")
@@ -199,7 +234,7 @@ async def _chunks(payload: StreamReader, source: BodySource) -> AsyncIterator[by
 
 def _upgrade(message: RawRequestMessage, headers: Headers, body: Body) -> str:
     """The protocol of a valid upgrade handshake (CDN-WS-01), else an empty string."""
-    if not message.upgrade or message.method != "GET" or message.version is HttpVersion10:
+    if not message.upgrade or message.method != "GET" or message.version == HttpVersion10:
         return ""
     if body is not EMPTY_BODY:
         return ""

@@ -4,17 +4,32 @@ Framing is decided here (RFC 9112, 6): the length when the body knows it, chunke
 viewer when it does not, the end of the connection for an HTTP/1.0 viewer (CDN-VER-04).
 """
 
-from dataclasses import dataclass
+import asyncio
+import socket
+import struct
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, assert_never
 
 from edgeproxy.http.body import Body, BytesBody
-from edgeproxy.http.messages import Response, reason_phrase
+from edgeproxy.http.messages import Request, Response, reason_phrase
 
-__all__ = ["Framed", "Framing", "IllegalHead", "Wire", "frame", "write_body"]
+__all__ = [
+    "ONE_WRITE_BYTES",
+    "Framed",
+    "Framing",
+    "IllegalHead",
+    "Wire",
+    "frame",
+    "frame_answer",
+    "may_switch",
+    "reset",
+    "write_body",
+]
 
 # Up to this size head and body leave in one piece; beyond it the copy costs more than the call.
-_ONE_WRITE_BYTES = 64 * 1024
+ONE_WRITE_BYTES = 64 * 1024
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Wire(Protocol):
@@ -94,6 +109,22 @@ def frame(response: Response, *, method: str, version: str, keep_alive: bool) ->
     return Framed(_join(lines), framing, keep_alive)
 
 
+def may_switch(request: Request, response: Response) -> bool:
+    """Whether ``response`` leaves HTTP only where ``request`` has asked for it."""
+    if response.tunnel is None:
+        return response.status != 101
+    return response.status == 101 and request.upgrade != ""
+
+
+def frame_answer(response: Response, request: Request, keep_alive: bool) -> Framed:
+    """The head of the answer to ``request``. Raises :class:`IllegalHead`."""
+    if response.tunnel is not None:
+        headers = response.headers.with_default("Upgrade", request.upgrade)
+        response = replace(response, headers=headers)
+        keep_alive = False
+    return frame(response, method=request.method, version=request.version, keep_alive=keep_alive)
+
+
 def _join(lines: list[str]) -> bytes:
     text = "\r\n".join(lines)
     breaks = len(lines) - 1
@@ -108,7 +139,7 @@ async def write_body(wire: Wire, framed: Framed, body: Body) -> None:
         case Framing.NONE:
             wire.write(framed.head)
         case Framing.LENGTH if isinstance(body, BytesBody):
-            if len(body.data) <= _ONE_WRITE_BYTES:
+            if len(body.data) <= ONE_WRITE_BYTES:
                 wire.write(framed.head + body.data)
             else:
                 wire.write(framed.head)
@@ -143,3 +174,10 @@ async def _write_stream(wire: Wire, framing: Framing, body: Body) -> None:
         raise BodyMismatch(f"the body ended {left} bytes before its length")
     if framing is Framing.CHUNKED:
         wire.write(b"0\r\n\r\n")
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection so that the viewer sees an error, not an orderly end."""
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()

@@ -1,8 +1,14 @@
+"""Every wire test runs over both event loops that the program may run on."""
+
+import asyncio
 import ssl
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from edgeproxy.app.running import loop_factory
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +23,15 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.S
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     return server, ssl.create_default_context(cafile=str(folder / "cert.pem"))
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Each test over both event loops that the program may run on."""
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
+        "asyncio": asyncio.new_event_loop
+    }
+    if uvloop := loop_factory():
+        factories["uvloop"] = uvloop
+    return factories

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
 
 import pytest
 
@@ -144,17 +145,17 @@ async def test_who_the_viewer_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("response", "wire"),
+    ("make", "wire"),
     [
         (
-            Response(200, Headers([("b", "1"), ("A", "2"), ("b", "3")]), BytesBody(b"hi")),
+            lambda: Response(200, Headers([("b", "1"), ("A", "2"), ("b", "3")]), BytesBody(b"hi")),
             (
                 "HTTP/1.1 200 OK\r\nb: 1\r\nA: 2\r\nb: 3\r\n"
                 "Content-Length: 2\r\nConnection: keep-alive\r\n\r\nhi"
             ),
         ),
         (
-            Response(
+            lambda: Response(
                 418,
                 Headers([("content-length", "9"), ("Connection", "x"), ("Z", "\udcff")]),
                 BytesBody(b"hi"),
@@ -163,7 +164,7 @@ async def test_who_the_viewer_is() -> None:
             "HTTP/1.1 418 Tea\r\nContent-Length: 2\r\nConnection: keep-alive\r\nZ: \xff\r\n\r\nhi",
         ),
         (
-            Response(
+            lambda: Response(
                 200, Headers([("Transfer-Encoding", "gzip")]), StreamBody(chunks(b"a", b"bc"))
             ),
             (
@@ -172,40 +173,42 @@ async def test_who_the_viewer_is() -> None:
             ),
         ),
         (
-            Response(200, body=StreamBody(chunks(b"a", b"bc"), 3)),
+            lambda: Response(200, body=StreamBody(chunks(b"a", b"bc"), 3)),
             "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\nabc",
         ),
         (
-            Response(204, Headers([("Content-Length", "5")]), BytesBody(b"no")),
+            lambda: Response(204, Headers([("Content-Length", "5")]), BytesBody(b"no")),
             "HTTP/1.1 204 No Content\r\nConnection: keep-alive\r\n\r\n",
         ),
         (
-            Response(304, Headers([("Content-Length", "5")]), StreamBody(chunks(b"no"))),
+            lambda: Response(304, Headers([("Content-Length", "5")]), StreamBody(chunks(b"no"))),
             "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n",
         ),
         (
-            Response(999, body=BytesBody(b"")),
+            lambda: Response(999, body=BytesBody(b"")),
             "HTTP/1.1 999 \r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n",
         ),
     ],
 )
-async def test_nothing_but_the_response_and_its_framing(response: Response, wire: str) -> None:
-    async with door(Site(response)) as listener, connect(listener) as viewer:
+async def test_nothing_but_the_response_and_its_framing(
+    make: Callable[[], Response], wire: str
+) -> None:
+    async with door(Site(make())) as listener, connect(listener) as viewer:
         await viewer.send(GET)
         assert await viewer.read(len(wire)) == wire.encode("latin-1")
         assert (await viewer.ask(GET)).body == b"ok"
 
 
 @pytest.mark.parametrize(
-    ("response", "length"),
+    ("make", "length"),
     [
-        (Response(200, Headers([("Content-Length", "5")])), "5"),
-        (Response(200, body=BytesBody(b"four")), "4"),
-        (Response(200, body=StreamBody(chunks(b"x"))), None),
+        (lambda: Response(200, Headers([("Content-Length", "5")])), "5"),
+        (lambda: Response(200, body=BytesBody(b"four")), "4"),
+        (lambda: Response(200, body=StreamBody(chunks(b"x"))), None),
     ],
 )
-async def test_head_has_no_body(response: Response, length: str | None) -> None:
-    async with door(Site(response)) as listener, connect(listener) as viewer:
+async def test_head_has_no_body(make: Callable[[], Response], length: str | None) -> None:
+    async with door(Site(make())) as listener, connect(listener) as viewer:
         answer = await viewer.ask("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD")
         assert answer.header("Content-Length") == length
         assert answer.header("Transfer-Encoding") is None

@@ -65,6 +65,10 @@ class Store(Protocol):
         """The object under ``digest``, or None."""
         ...
 
+    def at_hand(self, digest: bytes) -> Entry | None:
+        """The object if it can be had without waiting; None does not say that there is none."""
+        ...
+
     async def put(self, digest: bytes, entry: Entry) -> None:
         """Keep ``entry``, in place of what was there. One too large for the store is not kept."""
         ...

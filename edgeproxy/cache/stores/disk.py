@@ -79,6 +79,9 @@ class DiskStore:
     async def get(self, digest: bytes) -> Entry | None:
         return await self.run(lambda: self._get(digest))
 
+    def at_hand(self, digest: bytes) -> None:
+        return None
+
     async def put(self, digest: bytes, entry: Entry) -> None:
         await self.run(lambda: self._put(digest, entry))
 

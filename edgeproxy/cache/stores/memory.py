@@ -95,6 +95,9 @@ class MemoryStore:
         """No other edge has this memory."""
 
     async def get(self, digest: bytes) -> Entry | None:
+        return self.at_hand(digest)
+
+    def at_hand(self, digest: bytes) -> Entry | None:
         kept = self._entries.get(digest)
         if kept is None or kept[1].is_gone:
             return None

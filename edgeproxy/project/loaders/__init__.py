@@ -7,21 +7,8 @@ it cannot use is a :class:`DefinitionError` with place and remedy, what AWS woul
 
 from pathlib import Path
 
-from edgeproxy.errors import DefinitionError, Place, UsageError
-from edgeproxy.project.loaders.cdk import is_assembly, read_assembly, read_assets_beside
-from edgeproxy.project.loaders.cloudformation import load_templates
-from edgeproxy.project.loaders.distribution_config import (
-    is_distribution_config,
-    load_distribution_config,
-)
-from edgeproxy.project.loaders.doors import with_doors
-from edgeproxy.project.loaders.languages import (
-    is_serverless,
-    is_show_json,
-    not_show_json,
-    packaged_assets,
-    refuse_program,
-)
+from edgeproxy.errors import UsageError
+from edgeproxy.project.loaders.languages import CDK_SYNTH, is_assembly, not_show_json
 from edgeproxy.project.loaders.options import (
     FunctionFile,
     Loaded,
@@ -29,16 +16,11 @@ from edgeproxy.project.loaders.options import (
     parse_function_file,
 )
 from edgeproxy.project.loaders.target import is_url, load_folder, load_url
-from edgeproxy.project.loaders.template import Template
-from edgeproxy.project.loaders.yaml_source import Table, read_source
 from edgeproxy.project.model import Project
-from edgeproxy.project.report import Notes
 
 __all__ = ["FunctionFile", "LoadOptions", "Loaded", "load", "parse_function_file"]
 
 _DEFAULT_TARGETS = ("edgeproxy.yaml", "template.yaml", "template.yml", "cdk.out")
-_CODE = (".py", ".js", ".mjs", ".cjs")
-_CDK_SYNTH = "run cdk synth, which writes cdk.out, and give that"
 
 
 def load(target: str | Path | None, options: LoadOptions | None = None) -> Loaded:
@@ -58,7 +40,11 @@ def load(target: str | Path | None, options: LoadOptions | None = None) -> Loade
         loaded = load_url(str(target), options)
     else:
         loaded = _load_path(Path(target), options)
-    return with_doors(loaded, options)
+    if options.function_urls or options.load_balancers:
+        from edgeproxy.project.loaders.doors import with_doors
+
+        loaded = with_doors(loaded, options)
+    return loaded
 
 
 def _default_target(options: LoadOptions) -> Path | None:
@@ -68,7 +54,7 @@ def _default_target(options: LoadOptions) -> Path | None:
             return Path(name)
     if options.function_urls or options.load_balancers:
         return None
-    remedy = _CDK_SYNTH if Path("cdk.json").exists() else "give a URL, a folder or a file as TARGET"
+    remedy = CDK_SYNTH if Path("cdk.json").exists() else "give a URL, a folder or a file as TARGET"
     raise UsageError(
         "there is nothing to run here: looked for " + ", ".join(_DEFAULT_TARGETS),
         rule="CDN-CFG-309" if Path("cdk.json").exists() else "",
@@ -84,35 +70,10 @@ def _load_path(path: Path, options: LoadOptions) -> Loaded:
     if path.is_dir() and not is_assembly(path):
         return load_folder(path, options)
     _refuse_target_options(options)
-    notes = Notes()
-    if path.is_dir():
-        return load_templates(read_assembly(path, notes, options), notes, options)
-    if (error := refuse_program(path)) is not None:
-        raise error
-    _refuse_code(path)
-    table = read_source(path)
-    if is_distribution_config(table):
-        return load_distribution_config(path, table, notes, options)
-    if is_show_json(table):
-        from edgeproxy.project.loaders.terraform import read_terraform
+    # Most of the loaders, which a URL or a folder does not need.
+    from edgeproxy.project.loaders.definitions import load_definition
 
-        template = read_terraform(path, table, notes, options)
-        return load_templates([template], notes, options)
-    if is_serverless(table):
-        from edgeproxy.project.loaders.serverless import read_serverless
-
-        template = read_serverless(path, table, notes, options)
-        return load_templates([template], notes, options)
-    _require_template(path, table)
-    template = Template(
-        path,
-        table,
-        notes,
-        identity=options.identity,
-        parameters=options.parameters,
-        assets={**read_assets_beside(path), **packaged_assets(path, table)},
-    )
-    return load_templates([template], notes, options)
+    return load_definition(path, options)
 
 
 def _refuse_target_options(options: LoadOptions) -> None:
@@ -126,30 +87,3 @@ def _refuse_target_options(options: LoadOptions) -> None:
         raise UsageError(
             f"{given[0]} is for a URL or a folder as TARGET", remedy="write it into the definition"
         )
-
-
-def _refuse_code(path: Path) -> None:
-    if path.suffix in _CODE:
-        raise UsageError(
-            f"{path} is a function, not a definition",
-            remedy=f"edgeproxy dev|check FOLDER_OR_URL --viewer-request {path}",
-        )
-
-
-def _require_template(path: Path, table: Table) -> None:
-    if "Resources" in table:
-        return
-    if (error := not_show_json(path, table)) is not None:
-        raise error
-    if path.name == "cdk.json":
-        raise DefinitionError(
-            "cdk.json names the app, not what it declares",
-            place=Place(path),
-            rule="CDN-CFG-309",
-            remedy=_CDK_SYNTH,
-        )
-    raise DefinitionError(
-        "is neither a CloudFormation template nor a DistributionConfig",
-        place=Place(path, 1),
-        remedy="a template has Resources, a DistributionConfig Origins and DefaultCacheBehavior",
-    )

@@ -11,15 +11,9 @@ from edgeproxy.project.loaders.template import Template
 from edgeproxy.project.loaders.yaml_source import read_source
 from edgeproxy.project.report import Notes
 
-__all__ = ["is_assembly", "read_assembly", "read_assets", "read_assets_beside"]
+__all__ = ["read_assembly", "read_assets", "read_assets_beside"]
 
 _MANIFEST = "manifest.json"
-
-
-def is_assembly(folder: Path) -> bool:
-    """Whether ``folder`` is a ``cdk.out``; a web site may have a ``manifest.json`` as well."""
-    file = folder / _MANIFEST
-    return file.is_file() and (folder / "cdk.out").is_file()
 
 
 def read_assembly(folder: Path, notes: Notes, options: LoadOptions) -> list[Template]:

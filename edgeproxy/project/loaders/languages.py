@@ -5,18 +5,25 @@ Apart from the loaders, so that only that of the language at hand is imported.
 
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from edgeproxy.errors import DefinitionError, Place
-from edgeproxy.project.loaders.template import Assets
-from edgeproxy.project.loaders.yaml_source import Table, Value
+
+if TYPE_CHECKING:
+    from edgeproxy.project.loaders.template import Assets
+    from edgeproxy.project.loaders.yaml_source import Table, Value
 
 __all__ = [
+    "CDK_SYNTH",
+    "is_assembly",
     "is_serverless",
     "is_show_json",
     "not_show_json",
     "packaged_assets",
     "refuse_program",
 ]
+
+CDK_SYNTH: Final = "run cdk synth, which writes cdk.out, and give that"
 
 _COMMANDS = (
     "terraform plan -out plan.tfplan && terraform show -json plan.tfplan > plan.json, and give "
@@ -25,7 +32,12 @@ _COMMANDS = (
 _SOURCES = (".tf", ".tf.json", ".tofu", ".tofu.json")
 
 
-def is_show_json(table: Table) -> bool:
+def is_assembly(folder: Path) -> bool:
+    """Whether ``folder`` is a ``cdk.out``; a web site may have a ``manifest.json`` as well."""
+    return (folder / "manifest.json").is_file() and (folder / "cdk.out").is_file()
+
+
+def is_show_json(table: "Table") -> bool:
     """Whether it is a plan or a state as ``show -json`` prints it."""
     return "format_version" in table and ("planned_values" in table or "values" in table)
 
@@ -37,7 +49,7 @@ def _is_terraform_source(path: Path) -> bool:
     return path.name.endswith(_SOURCES)
 
 
-def not_show_json(path: Path, table: Table | None = None) -> DefinitionError | None:
+def not_show_json(path: Path, table: "Table | None" = None) -> DefinitionError | None:
     """The error for what belongs to Terraform and is not what ``show -json`` prints."""
     if _is_terraform_source(path):
         what = "Terraform's own language is not read: its plan has every value resolved"
@@ -68,7 +80,7 @@ def _is_saved_plan(path: Path) -> bool:
         return "tfplan" in archive.namelist()
 
 
-def is_serverless(table: Table) -> bool:
+def is_serverless(table: "Table") -> bool:
     """Whether it is a service of the Serverless Framework."""
     return "service" in table and ("functions" in table or "provider" in table)
 
@@ -85,10 +97,12 @@ def refuse_program(path: Path) -> DefinitionError | None:
     )
 
 
-def packaged_assets(file: Path, table: Table) -> Assets:
+def packaged_assets(file: Path, table: "Table") -> "Assets":
     """The zip files that ``sls package`` wrote beside its template (CDN-CFG-370)."""
     if not file.name.startswith("cloudformation-template-"):
         return {}
+    from edgeproxy.project.loaders.yaml_source import Table
+
     assets = {}
     resources = table.get("Resources")
     for each in resources.values() if isinstance(resources, Table) else ():

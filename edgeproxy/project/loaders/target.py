@@ -22,7 +22,6 @@ from edgeproxy.errors import Place, UsageError
 from edgeproxy.project.checks.distribution import check_behavior
 from edgeproxy.project.checks.functions import check_cloudfront_function
 from edgeproxy.project.identifiers import distribution_domain_name, distribution_id, hex_id
-from edgeproxy.project.loaders.edge_resources import read_key_value_data
 from edgeproxy.project.loaders.files import FunctionFiles, read_code_file
 from edgeproxy.project.loaders.options import Loaded, LoadOptions
 from edgeproxy.project.model import Project
@@ -172,6 +171,10 @@ def _unknown(option: str, name: str) -> UsageError:
 
 
 def _stores(files: Mapping[str, Path]) -> dict[str, KeyValueStore]:
+    if not files:
+        return {}
+    from edgeproxy.project.loaders.edge_resources import read_key_value_data
+
     return {
         name: KeyValueStore(name, read_key_value_data(file), source=file)
         for name, file in files.items()

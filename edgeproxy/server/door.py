@@ -1,0 +1,60 @@
+"""What the connections of one listener share, where :mod:`edgeproxy.server.http1` serves them."""
+
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from aiohttp import web
+
+from edgeproxy.http.messages import Handler, Viewer
+from edgeproxy.server.hits import Hits
+from edgeproxy.server.http1 import ViewerConnection
+from edgeproxy.server.limits import Limits
+from edgeproxy.server.open_connections import OpenConnections
+from edgeproxy.server.reading import ViewerFrom
+
+if TYPE_CHECKING:
+    from edgeproxy.server.listener import Admit, Refuse
+
+__all__ = ["Door"]
+
+_MOST_VIEWERS: Final = 100
+
+
+async def _unused(request: web.BaseRequest) -> NoReturn:
+    raise AssertionError(f"aiohttp's own loop answered {request!r}")
+
+
+class Door(OpenConnections, web.Server):
+    """Makes a connection when called."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        refuse: "Refuse",
+        viewer: ViewerFrom | None,
+        limits: Limits,
+        admit: "Admit | None",
+    ) -> None:
+        OpenConnections.__init__(self)
+        web.Server.__init__(self, _unused)
+        self.handler = handler
+        self.refuse = refuse
+        self.viewer = viewer
+        self.limits = limits
+        self.admit = admit
+        self.in_flight = 0
+        self._hits: dict[tuple[str, str], Hits] = {}
+
+    def __call__(self) -> ViewerConnection:
+        return ViewerConnection(self, self._loop)
+
+    def hits(self, viewer: Viewer) -> Hits:
+        """What can be answered at once to a viewer of this address and protocol."""
+        who = viewer.ip, viewer.scheme
+        if who not in self._hits and len(self._hits) >= _MOST_VIEWERS:
+            self._hits.clear()
+        return self._hits.setdefault(who, Hits())
+
+    def forget(self) -> None:
+        """From now on every request goes to the handler first."""
+        for hits in self._hits.values():
+            hits.clear()

@@ -1,0 +1,120 @@
+"""Every hit of every test is answered a second time, by the way that repeated requests take.
+
+The answer and its record have to be the same as those of the ordinary way.
+"""
+
+import dataclasses
+import re
+
+from edgeproxy.edge import location
+from edgeproxy.edge.repeats import RepeatableHit, RepeatedAnswer
+from edgeproxy.exchange.model import Exchange, HitRecorder, RepeatedHit
+from edgeproxy.http.body import BytesBody
+from edgeproxy.http.messages import Request, Response
+from edgeproxy.observe.log_fields import REALTIME_VALUES, STANDARD_VALUES, LogSource
+from edgeproxy.server.writing import frame
+
+__all__ = ["checked_twice", "told_twice"]
+
+told_twice: list[str] = []
+"""The request IDs of hits that were compared."""
+
+_ordinary = location.record_delivery
+_AGE = re.compile(rb"\r\nAge: (\d+)")
+
+
+def checked_twice(exchange: Exchange, response: Response, recorder: HitRecorder) -> Response:
+    """In place of ``record_delivery``: the same, and compares what ``response.repeat`` says."""
+    response = _ordinary(exchange, response, recorder)
+    if isinstance(response.repeat, RepeatableHit):
+        _compare(exchange, response, response.repeat)
+    return response
+
+
+def _compare(exchange: Exchange, response: Response, repeat: RepeatableHit) -> None:
+    chance = repeat._services.chance._random
+    drawn = chance.getstate()
+    answer = repeat.answer(_Asked(exchange.request))
+    chance.setstate(drawn)
+    if answer is None:
+        return  # It has just expired, lies in no memory, or is sent in many parts.
+    assert isinstance(response.body, BytesBody)
+    request = exchange.request
+    framed = frame(response, method=request.method, version="1.1", keep_alive=True)
+    head = answer.head.replace(answer.id.encode(), exchange.id.encode())
+    ours, theirs = _AGE.search(head), _AGE.search(framed.head)
+    # The second may have changed between the two.
+    if ours is not None and theirs is not None and int(ours[1]) - int(theirs[1]) == 1:
+        head = head.replace(ours[0], theirs[0])
+    if abs(answer.started - exchange.started) < 1:
+        assert _undated(head) == _undated(framed.head)
+    assert bytes(answer.body) == response.body.data
+    hit = _delivered(repeat, answer)
+    assert _told(hit.exchange) == _told(exchange)
+    for _ in range(2):  # The second is made of the first.
+        assert _logged(hit.summary) == _logged(hit.exchange)
+    told_twice.append(exchange.id)
+
+
+def _undated(head: bytes) -> bytes:
+    return re.sub(rb"(\r\nDate: [^\r]*:)\d\d GMT", rb"\1", head)
+
+
+def _delivered(repeat: RepeatableHit, answer: RepeatedAnswer) -> RepeatedHit:
+    recorder = _Kept()
+    services = repeat._services
+    repeat._services = dataclasses.replace(services, recorder=recorder)
+    answer.delivered(1)
+    repeat._services = services
+    return recorder.hit
+
+
+def _logged(exchange: Exchange) -> dict[str, str]:
+    """What logs tell of it."""
+    record = LogSource(lambda logical_id: None, "POP").record(exchange, with_cookies=True)
+    tables = (STANDARD_VALUES, REALTIME_VALUES)
+    return {name: value(record) for table in tables for name, value in table.items()}
+
+
+class _Kept:
+    hit: RepeatedHit
+
+    def ended(self, exchange: Exchange) -> None:
+        raise AssertionError("it is a repeated hit")
+
+    def repeated(self, hit: RepeatedHit) -> None:
+        self.hit = hit
+
+
+def _told(exchange: Exchange) -> dict[str, object]:
+    """What a record says, but for times and sizes."""
+    assert exchange.response is not None
+    left_out = {
+        "id", "started", "stopwatch", "response", "steps", "duration_s", "first_byte_s",
+        "bytes_sent", "bytes_received", "_begun",
+    }  # fmt: skip
+    told = {
+        field.name: getattr(exchange, field.name)
+        for field in dataclasses.fields(exchange)
+        if field.name not in left_out
+    }
+    steps = []
+    for step in exchange.steps:
+        decision = step.decision
+        assert decision is not None
+        facts = {name: value for name, value in decision.facts.items() if name != "age_s"}
+        why = re.sub(r"fresh for \d+ s", "fresh", decision.why)
+        steps.append((step.name, decision.kind, why, facts, step.before))
+    return {**told, "steps": steps, "status": exchange.response.status}
+
+
+class _Asked:
+    """A request that somebody has read already."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.viewer = request.viewer
+        self.head = b""
+
+    def request(self) -> Request:
+        return self._request
