@@ -6,13 +6,18 @@ from itertools import chain
 
 from edgeproxy.exchange.model import Exchange, Recorder
 from edgeproxy.http.body import Body, BytesBody
-from edgeproxy.http.messages import Delivered, Request, Response
+from edgeproxy.http.messages import Delivered, Repeat, Request, Response
 
 __all__ = ["complete", "record_delivery", "record_end", "timed"]
 
 
-def record_delivery(exchange: Exchange, response: Response, recorder: Recorder) -> Response:
-    """``response``, whose delivery completes the exchange and hands it to ``recorder``."""
+def record_delivery(
+    exchange: Exchange, response: Response, recorder: Recorder, repeat: Repeat | None = None
+) -> Response:
+    """``response``, whose delivery completes the exchange and hands it to ``recorder``.
+
+    ``repeat`` is how it can be repeated.
+    """
     exchange.response = response
     exchange.first_byte_s = exchange.elapsed()
     earlier = response.on_delivered
@@ -31,7 +36,7 @@ def record_delivery(exchange: Exchange, response: Response, recorder: Recorder) 
         ended,
         response.why,
         response.reached,
-        response.repeat,
+        repeat,
     )
 
 
