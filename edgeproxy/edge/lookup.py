@@ -71,7 +71,8 @@ def found(
     step.decision = Decision(obtained.outcome, obtained.lookup.why, facts)
     response = shape(request, obtained, now)
     step.after = response
-    is_stored = obtained.entry is not None and isinstance(obtained.lookup, Hit)
+    looked_up = obtained.lookup
+    is_stored = isinstance(looked_up, Hit) and not looked_up.collapsed and obtained.entry
     is_plain = is_stored and response.status < 400
     return Verdict(
         response,
