@@ -4,6 +4,8 @@ It opens the record of each request, takes out what is meant for the local edge 
 :mod:`edgeproxy.edge.pipeline` tell the story, and puts CloudFront's own headers on the answer.
 """
 
+from dataclasses import replace
+
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge import pipeline
 from edgeproxy.edge.admission import HTTPS_PORT
@@ -59,18 +61,19 @@ class EdgeLocation:
             record_end(exchange, Delivered(0, aborted=True), services.recorder)
             raise
         response = sealed(distribution, exchange, verdict, services.identity, services.clock.now())
-        repeat = None
         if choice is None and not explain:
             repeat = repeat_of(self, distribution, services, request, verdict)
+            if repeat is not None:
+                response = replace(response, repeat=repeat)
         if choice is not None and choice.set_cookie:
             headers = response.headers.with_added("Set-Cookie", choice.set_cookie)
-            response = response.with_headers(headers)
+            response = replace(response, headers=headers)
         if explain:
             why = verdict.why
             if choice is not None:
                 why = f"{distribution.logical_id} serves: {choice.why}; {why}"
             response = explained(response, exchange.id, why)
-        return record_delivery(exchange, response, services.recorder, repeat)
+        return record_delivery(exchange, response, services.recorder)
 
 
 def _note_choice(exchange: Exchange, choice: Choice) -> None:

@@ -6,18 +6,13 @@ from itertools import chain
 
 from edgeproxy.exchange.model import Exchange, Recorder
 from edgeproxy.http.body import Body, BytesBody
-from edgeproxy.http.messages import Delivered, Repeat, Request, Response
+from edgeproxy.http.messages import Delivered, Request, Response
 
 __all__ = ["complete", "record_delivery", "record_end", "timed"]
 
 
-def record_delivery(
-    exchange: Exchange, response: Response, recorder: Recorder, repeat: Repeat | None = None
-) -> Response:
-    """``response``, whose delivery completes the exchange and hands it to ``recorder``.
-
-    ``repeat`` is how it can be repeated.
-    """
+def record_delivery(exchange: Exchange, response: Response, recorder: Recorder) -> Response:
+    """``response``, whose delivery completes the exchange and hands it to ``recorder``."""
     exchange.response = response
     exchange.first_byte_s = exchange.elapsed()
     earlier = response.on_delivered
@@ -36,7 +31,7 @@ def record_delivery(
         ended,
         response.why,
         response.reached,
-        repeat,
+        response.repeat,
     )
 
 
