@@ -59,6 +59,8 @@ def _filled(known: Mapping[str, str], more: Mapping[str, str]) -> dict[str, str]
 def _own(headers: Headers) -> dict[str, str]:
     """What the request says of its viewer: location details, ``ip`` and ``country``."""
     own: dict[str, str] = {}
+    if not headers.names_with(_PREFIX):
+        return own
     for line, value in headers:
         name = line.lower()
         if not (value and name.startswith(_PREFIX)):

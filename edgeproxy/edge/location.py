@@ -61,10 +61,10 @@ class EdgeLocation:
             record_end(exchange, Delivered(0, aborted=True), services.recorder)
             raise
         response = sealed(distribution, exchange, verdict, services.identity, services.clock.now())
-        repeat = None
         if choice is None and not explain:
             repeat = repeat_of(self, distribution, services, request, verdict)
-        response = replace(response, repeat=repeat)
+            if repeat is not None:
+                response = replace(response, repeat=repeat)
         if choice is not None and choice.set_cookie:
             headers = response.headers.with_added("Set-Cookie", choice.set_cookie)
             response = replace(response, headers=headers)

@@ -88,6 +88,8 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
     changed = await passage.services.hooks.viewer_response(scene, request, verdict.response)
     match changed:
         case Changed():
+            if changed.response is verdict.response:
+                return verdict
             return replace(verdict, response=changed.response)
         case Failed():
             verdict = Verdict(changed.response, changed.result_type, reason=changed.why)

@@ -1,6 +1,5 @@
 """The end of a request at an edge location: its result in the record and on the answer."""
 
-from dataclasses import replace
 from typing import Final
 
 from edgeproxy.distribution.model import Distribution
@@ -34,5 +33,5 @@ def sealed(
         exchange.layer = verdict.layer
     response = signed(verdict.response, verdict.result_type, identity, now, exchange.id)
     if distribution.http_version in _WITH_HTTP_3:
-        response = replace(response, headers=response.headers.with_set("Alt-Svc", _ALT_SVC))
+        response = response.with_headers(response.headers.with_set("Alt-Svc", _ALT_SVC))
     return response

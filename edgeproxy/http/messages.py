@@ -210,7 +210,10 @@ class Response:
     """For the listener that the request came in by."""
 
     def with_headers(self, headers: Headers) -> "Response":
-        """It with ``headers`` in place of its own, in half the time that ``replace`` takes."""
+        """It with ``headers`` in place of its own, in half the time that ``replace`` takes.
+
+        What a repetition would send is another answer than this one: ``repeat`` is not kept.
+        """
         return Response(
             self.status,
             headers,

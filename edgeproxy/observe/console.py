@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -116,14 +117,13 @@ class Console:
         response = exchange.response
         status = response.status if response is not None else 0
         status_text = "left" if exchange.aborted and not exchange.bytes_sent else str(status)
-        clock = datetime.fromtimestamp(exchange.started).strftime("%H:%M:%S")
         method = visible(exchange.request.method)
         target = _shortened(visible(exchange.request.target), 48)
         what = visible(exchange.result_type or exchange.door)
         if exchange.layer not in ("", "EDGE"):
             what += f" {exchange.layer}"
         parts = [
-            paint.dim(clock),
+            paint.dim(_time_of_day(int(exchange.started))),
             f"{method:<8}{target:<48}",
             self._coloured_status(status_text, status),
             self._coloured_result(f"{what:<24}", exchange.result_type),
@@ -218,6 +218,11 @@ class Console:
             # What is still in the stream's buffer goes nowhere, too, and not to the end's report.
             with Path(os.devnull).open("w") as nowhere:
                 os.dup2(nowhere.fileno(), self._stream.fileno())
+
+
+@lru_cache(1)  # Of many requests in a second.
+def _time_of_day(second: int) -> str:
+    return datetime.fromtimestamp(second).strftime("%H:%M:%S")
 
 
 def _shortened(text: str, width: int) -> str:

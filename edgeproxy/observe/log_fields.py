@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
@@ -16,7 +17,15 @@ from edgeproxy.distribution.model import Behavior, Distribution
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.messages import Response
 
-__all__ = ["REALTIME_VALUES", "STANDARD_VALUES", "LogSource", "Record", "Value", "behavior_of"]
+__all__ = [
+    "NEVER_ENCODED",
+    "REALTIME_VALUES",
+    "STANDARD_VALUES",
+    "LogSource",
+    "Record",
+    "Value",
+    "behavior_of",
+]
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/")
 _CMCD_HEADERS: Final = ("CMCD-Object", "CMCD-Request", "CMCD-Session", "CMCD-Status")
@@ -73,11 +82,17 @@ def behavior_of(distribution: Distribution, exchange: Exchange) -> Behavior:
 
 
 def _date(record: Record) -> str:
-    return f"{datetime.fromtimestamp(record.finished, UTC):%Y-%m-%d}"
+    return _date_and_time(int(record.finished))[0]
 
 
 def _time(record: Record) -> str:
-    return f"{datetime.fromtimestamp(record.finished, UTC):%H:%M:%S}"
+    return _date_and_time(int(record.finished))[1]
+
+
+@lru_cache(16)  # Many records end in the same second.
+def _date_and_time(second: int) -> tuple[str, str]:
+    moment = datetime.fromtimestamp(second, UTC)
+    return f"{moment:%Y-%m-%d}", f"{moment:%H:%M:%S}"
 
 
 def _status(record: Record) -> str:
@@ -310,3 +325,35 @@ REALTIME_VALUES: Final[Mapping[str, Value]] = {
     "x-edge-mqcs": _none,
 }
 """The fields of real-time logs."""
+
+NEVER_ENCODED: Final = frozenset(
+    {
+        "c-ip-version",
+        "c-port",
+        "cs-bytes",
+        "cs-headers-count",
+        "cs-protocol",
+        "cs-protocol-version",
+        "date",
+        "fle-encrypted-fields",
+        "origin-fbl",
+        "origin-lbl",
+        "sc-bytes",
+        "sc-range-end",
+        "sc-range-start",
+        "sc-status",
+        "time",
+        "time-taken",
+        "time-to-first-byte",
+        "timestamp",
+        "timestamp(ms)",
+        "viewer-request-log-data",
+        "viewer-response-log-data",
+        "x-edge-detailed-result-type",
+        "x-edge-mqcs",
+        "x-edge-request-id",
+        "x-edge-response-result-type",
+        "x-edge-result-type",
+    }
+)
+"""What is made here of visible ASCII, or is encoded already."""

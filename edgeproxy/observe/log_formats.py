@@ -6,20 +6,27 @@ can break a line apart.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 from edgeproxy.distribution.logs import REALTIME_FIELDS, LogDelivery, LogFormat
-from edgeproxy.observe.log_fields import REALTIME_VALUES, STANDARD_VALUES, Record
+from edgeproxy.distribution.prepared import PreparedOnce
+from edgeproxy.observe.log_fields import (
+    NEVER_ENCODED,
+    REALTIME_VALUES,
+    STANDARD_VALUES,
+    Record,
+    Value,
+)
 
 __all__ = ["Layout", "delivered", "escape_field", "real_time"]
 
 _ENCODED: Final = re.compile(r"[^!$&()*+,\-./0-9:;=?@A-Z_a-z]")
+_ENCODED_BESIDES_BLANKS: Final = re.compile(r"[^ !$&()*+,\-./0-9:;=?@A-Z_a-z]")
 _LONGEST: Final = 800
 _CUT: Final = frozenset({"cs-cookie", "cs-headers", "cs-header-names"})
 """Fields of real-time logs that end after 800 bytes (CDN-RTL-03)."""
-_ENCODED_ALREADY: Final = frozenset({"viewer-request-log-data", "viewer-response-log-data"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +47,7 @@ class Layout:
 
     def row(self, record: Record) -> list[str]:
         """The values, encoded; ``-`` for those that the request does not have."""
-        values = REALTIME_VALUES if self.is_real_time else STANDARD_VALUES
-        row = []
-        for name in self.fields:
-            text = values[name](record)
-            if name not in _ENCODED_ALREADY:
-                text = escape_field(text)
-            if self.is_real_time and name in _CUT:
-                text = _cut(text)
-            row.append(text or "-")
-        return row
+        return [encode(value(record)) or "-" for value, encode in _columns(self)]
 
     def text(self, records: Sequence[Record]) -> str:
         """A line for each record."""
@@ -71,6 +69,19 @@ class Layout:
         return "".join(f"{line}\n" for line in lines)
 
 
+@PreparedOnce
+def _columns(layout: Layout) -> list[tuple[Value, Callable[[str], str]]]:
+    """For each field where its value comes from, and how that is encoded."""
+    values = REALTIME_VALUES if layout.is_real_time else STANDARD_VALUES
+    columns: list[tuple[Value, Callable[[str], str]]] = []
+    for name in layout.fields:
+        encode: Callable[[str], str] = str if name in NEVER_ENCODED else escape_field
+        if layout.is_real_time and name in _CUT:
+            encode = _cut
+        columns.append((values[name], encode))
+    return columns
+
+
 def delivered(delivery: LogDelivery) -> Layout:
     """The layout of a standard log."""
     return Layout(delivery.fields, delivery.format, delivery.delimiter)
@@ -84,14 +95,15 @@ def real_time(fields: Sequence[str]) -> Layout:
 
 def escape_field(value: str) -> str:
     """``value`` with the bytes percent-encoded that must not stand in a log field (CDN-LOG-03)."""
-    if _ENCODED.search(value) is None:
-        return value
+    if _ENCODED_BESIDES_BLANKS.search(value) is None:
+        return value.replace(" ", "%20")  # A browser's name is full of them.
     text = value.encode("utf-8", "surrogateescape").decode("latin-1")
     return _ENCODED.sub(lambda found: f"%{ord(found[0]):02X}", text)
 
 
 def _cut(value: str) -> str:
-    """The first 800 bytes, without a half escape at their end."""
+    """The first 800 bytes of the encoded value, without a half escape at their end."""
+    value = escape_field(value)
     if len(value) <= _LONGEST:
         return value
     return re.sub(r"%[0-9A-F]?\Z", "", value[:_LONGEST])

@@ -5,8 +5,9 @@ the behavior's settings name. With policies nothing else goes; legacy settings l
 pass (CDN-HDR-02). Framing (Connection, chunking) is the origin client's business.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from edgeproxy.distribution.forwarded import (
@@ -18,6 +19,7 @@ from edgeproxy.distribution.forwarded import (
     taken_query,
 )
 from edgeproxy.distribution.model import Behavior, CustomOrigin, Origin
+from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.distribution.viewer_headers import CANONICAL_NAMES, DEVICE_NAMES, GENERATED_NAMES
 from edgeproxy.http.cookies import format_cookies
 from edgeproxy.http.headers import Headers
@@ -101,6 +103,7 @@ _MADE_HERE: Final = frozenset(
 _HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "trailer", "upgrade"})
 _PROXY_PREFIX: Final = "proxy-"
 _ALWAYS_IN_VARY: Final = frozenset({"*", "accept-encoding", "cookie"})
+_NAMES_KEPT: Final = 256
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -119,14 +122,14 @@ def origin_request(
     The path is without the origin path, and the origin's custom headers are not in yet
     (LE-EVT-20): see :func:`with_custom_headers`.
     """
-    plan = plan_of(behavior)
+    plan, passes = plan_of(behavior), _passing(behavior)
     lines: dict[str, tuple[str, str]] = {"host": ("Host", _host(request, origin, plan))}
     for name, value in request.headers:
         lower = name.lower()
         if lower in _MADE_HERE:
             continue
         is_hash = lower == _BODY_HASH and origin.is_signed_function_url
-        if not (is_hash or _ruling(lower, request.method, behavior, plan).passes):
+        if not (is_hash or passes(lower, request.method)):
             continue
         earlier = lines.get(lower)
         # CDN-HDR-18 (U): several lines of one name become one.
@@ -142,7 +145,9 @@ def origin_request(
         headers.append((name, ", ".join([*request.headers.get_all(name), own])))
     headers.append(("X-Amz-Cf-Id", request_id))
     headers += [(name, generated[name]) for name in plan.generated if name in generated]
-    return replace(request, query=taken_query(plan.query, request), headers=Headers(headers))
+    outgoing = request.with_headers(Headers(headers))
+    query = taken_query(plan.query, request)
+    return outgoing if query == request.query else replace(outgoing, query=query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,18 @@ _OPTIONS: Final = Ruling(False, "not sent with OPTIONS where OPTIONS is cached (
 def ruling(name: str, method: str, behavior: Behavior) -> Ruling:
     """What becomes of the viewer's header ``name``, which CloudFront does not compose itself."""
     return _ruling(name.lower(), method, behavior, plan_of(behavior))
+
+
+@PreparedOnce
+def _passing(behavior: Behavior) -> Callable[[str, str], bool]:
+    """Says whether a header of that lower-case name goes on with that method."""
+    plan = plan_of(behavior)
+
+    @lru_cache(_NAMES_KEPT)  # Viewers send the same few names all the time.
+    def passes(name: str, method: str) -> bool:
+        return _ruling(name, method, behavior, plan).passes
+
+    return passes
 
 
 def _ruling(name: str, method: str, behavior: Behavior, plan: Plan) -> Ruling:
@@ -226,19 +243,17 @@ def from_origin(response: Response, behavior: Behavior) -> Response:
     if response.status == 101:
         return response
     headers = response.headers
-    unwanted = {
-        name for name in headers.names() if name in _HOP_BY_HOP or name.startswith(_PROXY_PREFIX)
-    }
+    unwanted = [*_HOP_BY_HOP, *headers.names_with(_PROXY_PREFIX)]
     if not forwards_cookies(behavior):
-        unwanted.add("set-cookie")
+        unwanted.append("set-cookie")
     headers = _with_filtered_vary(headers.without(*unwanted), plan_of(behavior), behavior)
-    return response if headers is response.headers else replace(response, headers=headers)
+    return response if headers is response.headers else response.with_headers(headers)
 
 
 def without_framing(response: Response) -> Response:
     """``response`` without Transfer-Encoding, once no function needs to see it any more."""
     headers = response.headers.without("Transfer-Encoding")
-    return response if headers is response.headers else replace(response, headers=headers)
+    return response if headers is response.headers else response.with_headers(headers)
 
 
 def _with_filtered_vary(headers: Headers, plan: Plan, behavior: Behavior) -> Headers:
