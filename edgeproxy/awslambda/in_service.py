@@ -299,10 +299,12 @@ class InService:
 
             from edgeproxy.runtimes.sandbox import Surroundings
             from edgeproxy.runtimes.warden import Warden
+            from edgeproxy.runtimes.zygotes import Zygotes
 
             folder = Path(tempfile.mkdtemp(prefix="edgeproxy-"))
+            warden = Warden(folder)
             self._surroundings = Surroundings(
-                self._clock, self._chance, Warden(folder), folder, self._terminal
+                self._clock, self._chance, warden, folder, self._terminal, Zygotes(warden)
             )
             _ = self._tasks.start(self._end_idle(), "end idle environments")
         return self._surroundings
@@ -357,6 +359,8 @@ class InService:
         self.functions = {}
         await asyncio.gather(*(pool.close() for pool in (*pools, *self._retired)))
         if self._surroundings is not None:
+            if self._surroundings.zygotes is not None:
+                self._surroundings.zygotes.close()
             self._surroundings.warden.close()
 
 

@@ -1,8 +1,6 @@
 """A worker process: started, fed, listened to, ended; always as a whole process group.
 
-The worker is the leader of a session of its own, so signals of the terminal do not reach it and
-its children die with it. It gets one end of a socket pair as file descriptor 3, and pipes as
-stdout and stderr. It inherits nothing else.
+It gets one end of a socket pair as file descriptor 3, and pipes as stdout and stderr.
 """
 
 import asyncio
@@ -10,23 +8,16 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from edgeproxy.runtimes.framing import BrokenFrame, FrameReader, Kind
-from edgeproxy.runtimes.warden import MARK, Warden
+from edgeproxy.runtimes.launching import launch
+from edgeproxy.runtimes.warden import Warden
+from edgeproxy.runtimes.zygotes import Zygotes
 
 __all__ = ["Worker", "WorkerOwner"]
-
-_LAUNCH: Final = (
-    f'ulimit -c 0; ulimit -n 1024; exec 3<&0 0</dev/null; export {MARK}="$1/$$/"; shift; exec "$@"'
-)
-"""No core files in the user's folders; AWS's limit on open files (LR-192); the channel as 3."""
-
-_LAUNCH_FREE: Final = _LAUNCH.replace("exec 3<&0 0</dev/null", "exec 0</dev/null")
-"""The same for programs that speak the Runtime API: they have no channel."""
 
 _PIECE: Final = 65536
 _DRAIN_LIMIT: Final = 64
@@ -57,25 +48,22 @@ class Worker:
         warden: Warden,
         *,
         framed: bool = True,
+        zygotes: Zygotes | None = None,
     ) -> None:
-        """``framed``: it is one of our bootstraps, which answers in frames."""
+        """``framed``: it is one of our bootstraps, which answers in frames.
+
+        ``zygotes`` are for a bootstrap that knows them.
+        """
         self._owner: WorkerOwner | None = owner
         self._warden = warden
         self._loop = asyncio.get_running_loop()
         self._frames = FrameReader()
         self._unsent = b""
-        launch = _LAUNCH if framed else _LAUNCH_FREE
         self._channel, theirs = socket.socketpair()
         try:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", launch, "sh", str(warden.folder), *command],
-                stdin=theirs.fileno(),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                cwd=folder,
-                env=environ,
-                start_new_session=True,
+            forked = zygotes and zygotes.fork(command, folder, environ, theirs.fileno())
+            self._process = forked or launch(
+                command, folder, environ, warden, theirs.fileno(), framed=framed
             )
         except OSError:
             self._channel.close()

@@ -30,6 +30,7 @@ from edgeproxy.runtimes.process import Worker, WorkerOwner
 from edgeproxy.runtimes.terminal import NO_TERMINAL, Terminal
 from edgeproxy.runtimes.variables import for_extensions, variables, wrapped
 from edgeproxy.runtimes.warden import Warden
+from edgeproxy.runtimes.zygotes import Zygotes
 
 __all__ = ["Sandbox", "SandboxOwner", "Surroundings"]
 
@@ -43,6 +44,7 @@ class Surroundings:
     warden: Warden
     folder: Path
     terminal: Terminal = NO_TERMINAL
+    zygotes: Zygotes | None = None
 
 
 _EXTERNAL_GRACE_S: Final = 2.0
@@ -77,6 +79,7 @@ class Sandbox:
         if self._custom or self._extensions:
             self._api = EnvironmentApi(spec, surroundings.chance, owner)
         self._warden = surroundings.warden
+        self._zygotes = surroundings.zygotes
         self._log_stream = log_stream
         self._owner = owner
         self._loop = asyncio.get_running_loop()
@@ -151,6 +154,7 @@ class Sandbox:
     def launch_runtime(self) -> None:
         """Start the process itself. Raises ``EdgeproxyError`` and ``OSError``."""
         spec, environ = self._spec, self._variables()
+        zygotes = None
         if self._custom:
             command = custom_command(spec)
         else:
@@ -160,8 +164,17 @@ class Sandbox:
                 command = debugged(interpreter, spec.runtime, spec.debug_port)
             command = without_disabled(command, environ.get("NODE_OPTIONS", ""))
             command = tuple(wrapped(command, environ, spec.code_root))
+            # Whatever stands around our bootstrap for Python wants a process of its own.
+            if spec.runtime.startswith("python") and command == interpreter.command:
+                zygotes = self._zygotes
         self._worker = Worker(
-            self._owner, command, spec.code_root, environ, self._warden, framed=not self._custom
+            self._owner,
+            command,
+            spec.code_root,
+            environ,
+            self._warden,
+            framed=not self._custom,
+            zygotes=zygotes,
         )
         self.watch()
 

@@ -14,6 +14,7 @@ from tests.unit.runtimes.account import (
     NODE_22,
     NODE_24,
     PYTHON,
+    STARTS,
     Account,
     document_of,
     messages,
@@ -125,9 +126,11 @@ exports.handler = async (event) => DO[event]();
 CODE = {PYTHON: PYTHON_CODE, NODE_22: NODE_CODE, NODE_24: NODE_CODE}
 
 
-@pytest.fixture
-async def account(tmp_path: Path) -> AsyncIterator[Account]:
+@pytest.fixture(params=STARTS)
+async def account(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Account]:
     async with Account(tmp_path) as account:
+        if request.param == "forked":
+            await account.have_zygote()
         yield account
 
 

@@ -16,6 +16,7 @@ from edgeproxy.runtimes.invocation import InitFailed, Returned, Throttled, Timed
 from tests.unit.runtimes.account import (
     NODE_22,
     PYTHON,
+    STARTS,
     Account,
     document_of,
     messages,
@@ -44,9 +45,11 @@ def handler(event, context):
 """
 
 
-@pytest.fixture
-async def account(tmp_path: Path) -> AsyncIterator[Account]:
+@pytest.fixture(params=STARTS)
+async def account(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Account]:
     async with Account(tmp_path) as account:
+        if request.param == "forked":
+            await account.have_zygote()
         yield account
 
 
@@ -309,14 +312,13 @@ async def test_the_last_good_environments_serve_although_new_ones_cannot_start(
 
 
 @rule("LR-186", "LR-190")
-async def test_idle_environments_are_ended(
-    account: Account, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_idle_environments_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgeproxy.awslambda.in_service._IDLE_CHECK_S", 0.02)
     monkeypatch.setattr("edgeproxy.awslambda.in_service._IDLE_LIMIT_S", 0.1)
-    pid = value_of(await account.run(PID[PYTHON]))
-    await until(lambda: not account.service.describe()[0].idle)
-    assert value_of(await account.call()) != pid
+    async with Account(tmp_path) as account:
+        pid = value_of(await account.run(PID[PYTHON]))
+        await until(lambda: not account.service.describe()[0].idle)
+        assert value_of(await account.call()) != pid
 
 
 async def test_an_environment_that_dies_while_idle_is_replaced(account: Account) -> None:

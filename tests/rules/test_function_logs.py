@@ -10,16 +10,18 @@ import pytest
 
 from edgeproxy.runtimes.invocation import FunctionError, InvocationResult, Returned
 from edgeproxy.runtimes.log_settings import LogFormat, LogSettings
-from tests.unit.runtimes.account import NODE_22, NODE_24, PYTHON, Account, messages, until
+from tests.unit.runtimes.account import NODE_22, NODE_24, PYTHON, STARTS, Account, messages, until
 
 rule = pytest.mark.rule
 
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 
 
-@pytest.fixture
-async def account(tmp_path: Path) -> AsyncIterator[Account]:
+@pytest.fixture(params=STARTS)
+async def account(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Account]:
     async with Account(tmp_path) as account:
+        if request.param == "forked":
+            await account.have_zygote()
         yield account
 
 

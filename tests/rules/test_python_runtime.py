@@ -9,14 +9,16 @@ from textwrap import dedent
 import pytest
 
 from edgeproxy.runtimes.invocation import FunctionError, InitFailed, Returned
-from tests.unit.runtimes.account import ARN, Account, document_of, messages, value_of
+from tests.unit.runtimes.account import ARN, STARTS, Account, document_of, messages, value_of
 
 rule = pytest.mark.rule
 
 
-@pytest.fixture
-async def account(tmp_path: Path) -> AsyncIterator[Account]:
+@pytest.fixture(params=STARTS)
+async def account(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Account]:
     async with Account(tmp_path) as account:
+        if request.param == "forked":
+            await account.have_zygote()
         yield account
 
 

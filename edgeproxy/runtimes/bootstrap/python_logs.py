@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-AS_JSON = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
 WARNING = "LAMBDA_WARNING: Unhandled exception. The function's code could not be loaded."
 
 # Attributes of a log record that are not the function's own.
@@ -29,8 +28,10 @@ OF_EVERY_RECORD = frozenset(
 
 
 class Moment:
-    """What log records need to know of the invocation at hand."""
+    """What is to be known of the process, and of the invocation at hand."""
 
+    pid = 0
+    as_json = False
     request_id = ""
     clock_offset_s = 0.0
 
@@ -59,7 +60,7 @@ def stamp(seconds: float) -> str:
 def write_warning(dumps: Callable[[Any], str]) -> None:
     """That the code could not be loaded, as a record of the root logger (LR-012)."""
     now = time.time()
-    if AS_JSON:
+    if Moment.as_json:
         record = {
             "timestamp": stamp(now),
             "level": "WARNING",
@@ -74,7 +75,7 @@ def write_warning(dumps: Callable[[Any], str]) -> None:
 
 
 def write_error(document: dict[str, Any], dumps: Callable[[Any], str]) -> None:
-    if AS_JSON:
+    if Moment.as_json:
         head = {"timestamp": stamp(time.time()), "level": "ERROR"}
         write_out(dumps({**head, **document}) + "\n")
         return
@@ -123,11 +124,11 @@ def set_up_logging(logging: Any) -> None:
         return True
 
     handler = Handler()
-    handler.setFormatter(json_formatter(logging) if AS_JSON else text_formatter(logging))
+    handler.setFormatter(json_formatter(logging) if Moment.as_json else text_formatter(logging))
     handler.addFilter(add_request_id)
     root = logging.getLogger()
     root.addHandler(handler)
-    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "") if AS_JSON else ""
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "") if Moment.as_json else ""
     if level:
         root.setLevel("DEBUG" if level == "TRACE" else level)
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 CHANNEL = 3
-PID = os.getpid()
 FOLDER = __file__.removesuffix("python_runtime.py")
 LARGEST_RESULT = 6291556
 
@@ -77,7 +76,7 @@ def receive() -> tuple[str, bytearray]:
 
 
 def send(kind: bytes, body: bytes) -> None:
-    if os.getpid() != PID:
+    if os.getpid() != Moment.pid:
         os._exit(0)  # a child that the function forked came back: its parent answers
     if len(body) > LARGEST_RESULT:
         kind, body = b"L", b"%d" % len(body)
@@ -358,6 +357,8 @@ def answer(
 
 def main() -> None:
     root = os.environ["LAMBDA_TASK_ROOT"]
+    Moment.pid = os.getpid()
+    Moment.as_json = os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
     os.set_inheritable(CHANNEL, False)
     site.setquit()
     for name in (__name__, make_loads.__module__, Moment.__module__):

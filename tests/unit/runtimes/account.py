@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +13,7 @@ from edgeproxy.awslambda.model import FunctionDefinition
 from edgeproxy.awslambda.service import Deployed, DeployFailed, LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.runtimes.interpreters import BOOTSTRAP, find_interpreter
 from edgeproxy.runtimes.invocation import (
     FunctionError,
     FunctionSpec,
@@ -19,11 +22,15 @@ from edgeproxy.runtimes.invocation import (
     Returned,
     TimedOut,
 )
+from edgeproxy.runtimes.variables import variables
 from edgeproxy.tasks import Tasks
 
 PYTHON = "python3.12"
 NODE_22 = "nodejs22.x"
 NODE_24 = "nodejs24.x"
+
+STARTS = ["started", "forked"] if sys.platform == "linux" else ["started"]
+"""How a process of Python may begin."""
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 
@@ -46,6 +53,17 @@ class Account:
 
     async def __aenter__(self) -> Self:
         return self
+
+    async def have_zygote(self) -> None:
+        """Have functions in Python forked from now on."""
+        around = self.service._in_service._around()
+        assert around.zygotes is not None
+        spec = FunctionSpec("f", PYTHON, "app.handler", self.folder, ARN + "f")
+        environ = variables(spec, "", BOOTSTRAP, "", os.environ)
+        started = around.zygotes.fork(find_interpreter(PYTHON).command, self.folder, environ, -1)
+        assert started is None
+        (zygote,) = around.zygotes._by_kind.values()
+        await until(lambda: zygote.is_ready)
 
     async def __aexit__(
         self,

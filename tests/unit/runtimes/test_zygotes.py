@@ -1,0 +1,172 @@
+import logging
+import os
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeproxy.runtimes.warden import Warden
+from edgeproxy.runtimes.zygotes import Zygotes
+from tests.unit.runtimes.account import Account, until, value_of
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has what it takes")
+
+SEEN = """
+import os, signal, sys
+from pathlib import Path
+
+def handler(event, context):
+    status = Path("/proc/self/status").read_text().splitlines()
+    shown = Path("/proc/self/environ").read_text().split(chr(0))
+    return {
+        "parent": os.getppid(),
+        "pid": os.getpid(),
+        "modules": sorted(sys.modules),
+        "main": sorted(vars(sys.modules["__main__"])),
+        "path": sys.path,
+        "command": Path("/proc/self/cmdline").read_text(),
+        "flags": repr(sys.flags),
+        "variables": dict(os.environ),
+        "shown": sorted(line for line in shown if line),
+        "folder": os.getcwd(),
+        "leads": os.getsid(0) == os.getpgid(0) == os.getpid(),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "limits": Path("/proc/self/limits").read_text(),
+        "status": [line for line in status if line.startswith(("Sig", "Shd", "Umask", "Threads"))],
+        "encoding": [sys.stdout.encoding, sys.stderr.errors, sys.stdin.read()],
+    }
+"""
+
+
+@pytest.fixture
+async def account(tmp_path: Path) -> AsyncIterator[Account]:
+    async with Account(tmp_path) as account:
+        yield account
+
+
+def zygote_of(account: Account) -> Any:
+    around = account.service._in_service._surroundings
+    assert around is not None
+    assert around.zygotes is not None
+    (zygote,) = around.zygotes._by_kind.values()
+    return zygote
+
+
+async def seen(account: Account, **settings: Any) -> dict[str, Any]:
+    found: dict[str, Any] = value_of(await account.run(SEEN, **settings))
+    return found
+
+
+async def test_a_forked_worker_is_as_one_that_was_started(account: Account) -> None:
+    started = await seen(account)
+    assert started["parent"] == os.getpid()
+    await until(lambda: zygote_of(account).is_ready)
+    forked = await seen(account)
+    assert forked["parent"] == zygote_of(account)._process.pid
+    for each in (started, forked):
+        pid = str(each.pop("pid"))
+        del each["parent"]
+        del each["variables"]["_X_AMZN_TRACE_ID"]
+        shown = [line for line in each["shown"] if not line.startswith("PWD=")]
+        variables = [f"{name}={value}" for name, value in each.pop("variables").items()]
+        assert shown == sorted(line for line in variables if not line.startswith("PWD="))
+        each["shown"] = [
+            re.sub(r"^(TMPDIR|AWS_LAMBDA_LOG_STREAM_NAME)=.*", r"\1", line).replace(pid, "PID")
+            for line in shown
+        ]
+    assert forked == started
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"environment": (("PYTHONHASHSEED", "1"),)}, id="read at the start"),
+        pytest.param({"environment": (("LC_ALL", "C"),)}, id="locale"),
+        pytest.param({"environment": (("BIG", "x" * 20_000),)}, id="more than there is room for"),
+    ],
+)
+async def test_what_a_zygote_cannot_give_comes_from_an_ordinary_start(
+    account: Account, settings: dict[str, Any]
+) -> None:
+    await account.have_zygote()
+    found = await seen(account, **settings)
+    assert found["parent"] == os.getpid()
+    assert found["variables"].items() >= dict(settings["environment"]).items()
+
+
+async def test_a_zygote_that_dies_is_told_of_and_replaced(
+    account: Account, caplog: pytest.LogCaptureFixture
+) -> None:
+    await account.have_zygote()
+    first = zygote_of(account)
+    assert (await seen(account))["parent"] == first._process.pid
+    first._process.kill()
+    first._process.wait()
+    assert value_of(await account.call())["pid"]  # its workers go on
+    assert (await seen(account, name="g"))["parent"] == os.getpid()
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "starts functions more slowly until there is another" in record.message
+    second = zygote_of(account)
+    assert second is not first
+    await until(lambda: second.is_ready)
+    assert (await seen(account, name="h"))["parent"] == second._process.pid
+    await account.service.remove("f")  # whose status nobody knows
+
+
+@pytest.fixture
+def warden(tmp_path: Path) -> Iterator[Warden]:
+    warden = Warden(tmp_path / "scratch")
+    yield warden
+    warden.close()
+
+
+async def test_a_zygote_that_cannot_start_is_told_of_once(
+    tmp_path: Path, warden: Warden, caplog: pytest.LogCaptureFixture
+) -> None:
+    zygotes = Zygotes(warden)
+    for _ in range(3):
+        assert zygotes.fork(["/bin/false"], tmp_path, {}, -1) is None
+        (zygote,) = zygotes._by_kind.values()
+        await until(lambda: zygote.is_ready or zygote._has_ended)  # noqa: B023
+    (record,) = caplog.records
+    assert record.message.startswith("false starts functions more slowly as long as edgeproxy runs")
+    zygotes.close()
+
+
+async def test_only_so_many_kinds_have_a_zygote(tmp_path: Path, warden: Warden) -> None:
+    zygotes = Zygotes(warden)
+    for number in range(10):
+        assert zygotes.fork(["/bin/cat"], tmp_path, {"LANG": str(number)}, -1) is None
+    assert len(zygotes._by_kind) == 8
+    zygotes.close()
+
+
+async def test_a_zygote_that_hangs_is_given_up(
+    account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edgeproxy.runtimes.zygotes._PATIENCE_MS", 50)
+    await account.have_zygote()
+    os.kill(zygote_of(account)._process.pid, 19)  # SIGSTOP
+    assert (await seen(account))["parent"] == os.getpid()
+    assert "has ended" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["folder", "null byte"])
+async def test_a_worker_that_cannot_be_is_explained_by_the_ordinary_start(
+    account: Account, how: str
+) -> None:
+    await account.have_zygote()
+    zygote = zygote_of(account)
+    channel, theirs = socket.socketpair()
+    with channel, theirs:
+        folder = account.folder / "missing" if how == "folder" else account.folder
+        environ = {"NAME": "\0"} if how == "null byte" else {}
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        assert zygote.fork(folder, environ, theirs.fileno()) is None
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert zygote.is_ready
