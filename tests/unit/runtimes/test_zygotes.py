@@ -36,7 +36,7 @@ def handler(event, context):
         "leads": os.getsid(0) == os.getpgid(0) == os.getpid(),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "limits": Path("/proc/self/limits").read_text(),
-        "status": [line for line in status if line.startswith(("Sig", "Shd", "Umask", "Threads"))],
+        "status": [line for line in status if line[:4] in ("SigB", "SigC", "SigI", "Umas", "Thre")],
         "encoding": [sys.stdout.encoding, sys.stderr.errors, sys.stdin.read()],
     }
 """
@@ -79,6 +79,59 @@ async def test_a_forked_worker_is_as_one_that_was_started(account: Account) -> N
             for line in shown
         ]
     assert forked == started
+
+
+IMPORTS = """
+import base64, dataclasses, datetime, hashlib, importlib.util, json, logging, random, re, string
+import threading, traceback, types, typing, urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+before, spec, text = json, importlib.util.find_spec("string"), string.Template
+importlib.reload(string)
+del sys.modules["json"]
+import json
+LOADED = {
+    "specs": sorted(
+        [name, repr(getattr(module, "__spec__", None)).partition(" object")[0]]
+        for name, module in sys.modules.items()
+        if name != "_distutils_hack"  # of site, for which the zygote has no use
+    ),
+    "another": json is not before,
+    "reloaded": string.Template is not text,
+    "source": spec.loader.get_source("string"),
+    "scanned": re.findall("[a-z]", "a1b"),
+    "main": threading.current_thread() is threading.main_thread(),
+    "thread": ThreadPoolExecutor().submit(lambda: json.loads("[1]")).result(),
+}
+"""
+
+
+async def test_a_forked_worker_imports_as_one_that_was_started(account: Account) -> None:
+    code = f"import sys\n{IMPORTS}\nhandler = lambda event, context: LOADED"
+    started = value_of(await account.run(code))
+    assert started["another"]
+    assert started["reloaded"]
+    assert started["main"]
+    await until(lambda: zygote_of(account).is_ready)
+    assert value_of(await account.run(code)) == started
+
+
+@pytest.mark.parametrize("name", ["base64", "json", "logging", "re", "string", "struct", "token"])
+async def test_modules_of_the_function_come_first(account: Account, name: str) -> None:
+    own = {f"{name}.py": "MARK = 'own'\nfrom os import path as Template"}
+    code = f"""
+import base64
+try:
+    import json, logging
+    FAILED = None
+except Exception as error:
+    FAILED = repr(error)
+import {name}
+handler = lambda event, context: [FAILED, getattr({name}, "MARK", "")]
+"""
+    started = await account.run({"app.py": code, **own})
+    await until(lambda: zygote_of(account).is_ready)
+    forked = await account.run({"app.py": code, **own})
+    assert value_of(forked) == value_of(started)
 
 
 @pytest.mark.parametrize(
