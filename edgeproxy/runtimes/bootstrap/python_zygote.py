@@ -73,9 +73,11 @@ def serve() -> None:
             worker = os.fork()
         except OSError as error:
             proxy.send(b"failed %d" % (error.errno or errno.EIO))
-            worker = -1
-        if worker == 0:
-            break
+        else:
+            if worker == 0:
+                break
+            # Not by the worker, which may have to wait for its turn on a busy machine.
+            proxy.send(b"forked %d" % worker)
         for descriptor in given:
             os.close(descriptor)
     os.setsid()
@@ -86,8 +88,6 @@ def serve() -> None:
     for line in filter(None, marked.split(b"\0")):
         name, _, value = line.partition(b"=")
         os.environb[name] = value
-    # Only now: from here on it can be found, and ended, by all that know it.
-    proxy.send(b"forked %d" % pid)
     proxy.detach()
     channel, stdout, stderr = given
     for descriptor, number in ((channel, 3), (stdout, 1), (stderr, 2)):

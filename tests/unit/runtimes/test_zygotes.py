@@ -1,7 +1,6 @@
 import logging
 import os
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -183,7 +182,7 @@ async def test_a_zygote_that_cannot_start_is_told_of_once(
 ) -> None:
     zygotes = Zygotes(warden)
     for _ in range(3):
-        assert zygotes.fork(["/bin/false"], tmp_path, {}, -1) is None
+        assert zygotes.fork(["/bin/false"], tmp_path, {}) is None
         (zygote,) = zygotes._by_kind.values()
         await until(lambda: zygote.is_ready or zygote._has_ended)  # noqa: B023
     (record,) = caplog.records
@@ -194,7 +193,7 @@ async def test_a_zygote_that_cannot_start_is_told_of_once(
 async def test_only_so_many_kinds_have_a_zygote(tmp_path: Path, warden: Warden) -> None:
     zygotes = Zygotes(warden)
     for number in range(10):
-        assert zygotes.fork(["/bin/cat"], tmp_path, {"LANG": str(number)}, -1) is None
+        assert zygotes.fork(["/bin/cat"], tmp_path, {"LANG": str(number)}) is None
     assert len(zygotes._by_kind) == 8
     zygotes.close()
 
@@ -215,11 +214,9 @@ async def test_a_worker_that_cannot_be_is_explained_by_the_ordinary_start(
 ) -> None:
     await account.have_zygote()
     zygote = zygote_of(account)
-    channel, theirs = socket.socketpair()
-    with channel, theirs:
-        folder = account.folder / "missing" if how == "folder" else account.folder
-        environ = {"NAME": "\0"} if how == "null byte" else {}
-        before = len(list(Path("/proc/self/fd").iterdir()))
-        assert zygote.fork(folder, environ, theirs.fileno()) is None
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    folder = account.folder / "missing" if how == "folder" else account.folder
+    environ = {"NAME": "\0"} if how == "null byte" else {}
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert zygote.fork(folder, environ) is None
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert zygote.is_ready
