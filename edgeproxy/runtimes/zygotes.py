@@ -31,12 +31,14 @@ __all__ = ["Forked", "Zygotes"]
 
 _log = logging.getLogger("edgeproxy")
 
-_READ_AT_START: Final = re.compile(r"PYTHON|LD_|LC_|LANG|LOCPATH|TZ\Z|MALLOC_|GLIBC_|GCONV_")
-"""Names of variables that an interpreter, its C library and its loader read once and for all."""
+_READ_AT_START: Final = re.compile(
+    r"PYTHON|LD_|LC_|LANG|LOCPATH|TZ\Z|MALLOC_|GLIBC_|GCONV_|OPENSSL_"
+)
+"""Names of variables that an interpreter and the libraries under it read once and for all."""
 
 _ROOM: Final = "_EDGEPROXY_ZYGOTE"
 _ROOM_BYTES: Final = 16 * 1024
-"""For the variables of workers: AWS lets a function have 4 KB of its own (LR-168)."""
+"""For the variables of workers: AWS lets a function have 4 KB of its own (LR-169)."""
 
 _MOST: Final = 8
 """Kinds of workers that have a zygote, each of which takes some 10 MB."""
@@ -123,7 +125,7 @@ class _Zygote:
                 socket.send_fds(self._socket, [request], given)
                 forked.pid = self._wait_for_fork()
             except OSError:
-                pass  # the zygote's end, or variables without end
+                pass  # It has ended, or the request is too long.
         if forked.pid:
             return forked
         for ours in (channel, forked.stdout, forked.stderr):
