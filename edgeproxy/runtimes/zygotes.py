@@ -69,7 +69,8 @@ class Zygotes:
         if zygote is not None and zygote.is_ready:
             return zygote.fork(folder, environ)
         if (zygote is None and len(self._by_kind) < _MOST) or (zygote and zygote.was_ready):
-            self._by_kind[kind] = _Zygote(command, at_start, self._warden)
+            with contextlib.suppress(OSError):  # of which the ordinary start will tell
+                self._by_kind[kind] = _Zygote(command, at_start, self._warden)
         return None
 
     def close(self) -> None:
@@ -90,7 +91,7 @@ class _Zygote:
         self._has_ended = False
         self._forked: list[int] = []
         self._statuses: dict[int, int] = {}
-        with theirs:
+        try:
             self._process = launch(
                 command,
                 warden.folder.parent,
@@ -99,6 +100,11 @@ class _Zygote:
                 theirs.fileno(),
                 subprocess.DEVNULL,
             )
+        except OSError:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
         warden.watch(self._process.pid)
 
     @property

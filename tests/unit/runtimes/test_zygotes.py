@@ -190,6 +190,19 @@ async def test_a_zygote_that_cannot_start_is_told_of_once(
     zygotes.close()
 
 
+async def test_where_no_process_can_be_started_the_worker_says_so(
+    tmp_path: Path, warden: Warden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: object) -> None:
+        raise BlockingIOError("too many processes")
+
+    monkeypatch.setattr("edgeproxy.runtimes.zygotes.launch", refused)
+    zygotes = Zygotes(warden)
+    assert zygotes.fork(["/bin/cat"], tmp_path, {}) is None
+    assert not zygotes._by_kind
+    zygotes.close()
+
+
 async def test_only_so_many_kinds_have_a_zygote(tmp_path: Path, warden: Warden) -> None:
     zygotes = Zygotes(warden)
     for number in range(10):
