@@ -234,7 +234,7 @@ class Cache:
             if bring is None:
                 self._aloft.discard(flight)
         if bring is not None:
-            _ = self._tasks.start(self._bring(flight, bring), f"body of {flight.errand.key.path}")
+            _ = self._tasks.start(self._bring(flight, bring), f"fetch of {flight.errand.key.path}")
         return leader.result()
 
     async def _bring(self, flight: Flight, bring: Bring) -> None:

@@ -73,6 +73,7 @@ class OriginProtocol(BaseProtocol):
         """Whether no other request may follow: the connection is in no state that it could."""
         return (
             self._is_last
+            or not self.is_open
             or self._upgraded
             or bool(self._answers)
             or self._failure is not None

@@ -18,7 +18,19 @@ from edgeproxy.cache.stores.memory import MemoryStore
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.tasks import Tasks
-from tests.unit.cache.scenes import FLEXIBLE, Edge, ScriptedOrigin, answer, key, read, stream, text
+from tests.unit.cache.scenes import (
+    FLEXIBLE,
+    Edge,
+    ManualBody,
+    ScriptedOrigin,
+    answer,
+    key,
+    read,
+    stream,
+    text,
+)
+
+UNSHARED = replace(FLEXIBLE, forwards_cookies=True)
 
 
 def test_an_uncached_answer() -> None:
@@ -38,6 +50,26 @@ async def test_a_hit_starts_no_task() -> None:
         obtaining.send(None)
     assert ended.value.value.outcome == "Hit"
     assert asyncio.all_tasks() == before
+
+
+async def test_a_miss_that_nobody_may_wait_for_starts_no_task() -> None:
+    edge, origin = Edge(), ScriptedOrigin(answer(cache_control="max-age=60"))
+    obtaining = edge.cache.obtain(key(), UNSHARED, origin)
+    with pytest.raises(StopIteration) as ended:
+        obtaining.send(None)
+    assert ended.value.value.outcome == "Miss"
+    assert len(edge.store) == 1
+
+
+async def test_a_body_that_only_one_viewer_gets_is_stored_when_that_viewer_has_left() -> None:
+    edge, body = Edge(), ManualBody(4)
+    origin = ScriptedOrigin(answer(body=body, cache_control="max-age=60"))
+    obtained = await edge.cache.obtain(key(), UNSHARED, origin)
+    await obtained.response.body.close()
+    body.give(b"ab", b"cd", None)
+    await edge.settle()
+    assert text(await edge.get(origin, UNSHARED)) == b"abcd"
+    assert origin.count == 1
 
 
 async def test_an_object_without_announced_length_is_stored_up_to_its_own_limit() -> None:
