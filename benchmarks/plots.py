@@ -18,13 +18,18 @@ def draw(
     loads: Mapping[Load, Mapping[str, Figures]],
     curves: Mapping[Curve, Sequence[Point]],
     folder: Path,
-) -> None:
+) -> list[Path]:
+    """The files that have been written."""
     # The same figures make the same file.
     mpl.rcParams["svg.hashsalt"] = "edgeproxy"
+    drawn = []
     if loads:
-        _draw_loads(loads, folder / "loads.svg")
+        drawn.append(folder / "loads.svg")
+        _draw_loads(loads, drawn[-1])
     for curve, points in curves.items():
-        _draw_curve(curve, points, folder / f"{curve.name}.svg")
+        drawn.append(folder / f"{curve.name}.svg")
+        _draw_curve(curve, points, drawn[-1])
+    return drawn
 
 
 def _draw_loads(loads: Mapping[Load, Mapping[str, Figures]], file: Path) -> None:
@@ -41,10 +46,12 @@ def _draw_loads(loads: Mapping[Load, Mapping[str, Figures]], file: Path) -> None
         place += 1
     axes.set_yticks(ticks, [load.name for load in loads])
     axes.invert_yaxis()
+    axes.margins(y=0.01)
     axes.set_xscale("log")
+    axes.set_xlim(left=1)
     axes.set_xlabel("CPU time a request, µs (less is better)")
     patches = [pyplot.Rectangle((0, 0), 1, 1, color=f"C{index}") for index in range(len(names))]
-    axes.legend(patches, names, fontsize="small")
+    axes.legend(patches, names, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     _save(figure, file)
 
 
@@ -55,7 +62,7 @@ def _draw_curve(curve: Curve, points: Sequence[Point], file: Path) -> None:
     drawn = asked or [(point.x, point.memory_mb) for point in points]
     axes.plot(*zip(*drawn, strict=True), marker="o")
     axes.set_xscale("log")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.2 * max(y for _, y in drawn))
     axes.set_xlabel(curve.title)
     axes.set_ylabel("CPU time a request, µs" if asked else "memory, MB")
     _save(figure, file)

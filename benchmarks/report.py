@@ -59,13 +59,15 @@ def _ratios(name: str, all_of_them: dict[str, Figures]) -> tuple[float, float] |
 def write(results: Results, folder: Path) -> None:
     """`README.md` and the plots; the latter need matplotlib (`pip install 'edgeproxy[bench]'`)."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "README.md").write_text("\n".join(_page(results)) + "\n")
+    page = list(_page(results))
     try:
         from plots import draw
     except ImportError as error:
         print(f"no plots: {error}; pip install 'edgeproxy[bench]'")
     else:
-        draw(results.loads, results.curves, folder)
+        drawn = draw(results.loads, results.curves, folder)
+        page += ["## Plots\n", *(f"![{file.stem}]({file.name})" for file in drawn)]
+    (folder / "README.md").write_text("\n".join(page) + "\n")
     print(f"\nwritten to {folder}")
 
 
