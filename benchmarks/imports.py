@@ -12,7 +12,7 @@ from collections import defaultdict
 from typing import Final
 
 _PROFILE: Final = """
-import gc, os, signal, sys, time
+import os, signal, sys, time
 from importlib import _bootstrap
 own, inside, find = {}, [0], _bootstrap._find_and_load
 def timed(name, import_):
@@ -21,23 +21,24 @@ def timed(name, import_):
     inside.append(0)
     started = time.process_time_ns()
     try:
-        return find(name, import_)
+        found = find(name, import_)
     finally:
         took = time.process_time_ns() - started
         own[name] = took - inside.pop()
         inside[-1] += took
+    if name == "edgeproxy.app.running":
+        tell_when_ready(found.Running)
+    return found
+def tell_when_ready(running):
+    enter = running.__aenter__
+    async def entered(self):
+        await enter(self)
+        for name, took in own.items():
+            print("#", name, took)
+        os.kill(os.getpid(), signal.SIGTERM)
+    running.__aenter__ = entered
 _bootstrap._find_and_load = timed
 from edgeproxy.cli.main import main
-gc.disable()
-from edgeproxy.app.running import Running
-gc.enable()
-enter = Running.__aenter__
-async def entered(self):
-    await enter(self)
-    for name, took in own.items():
-        print("#", name, took)
-    os.kill(os.getpid(), signal.SIGTERM)
-Running.__aenter__ = entered
 sys.exit(main(["dev", "--quiet", "--port", "0", "--control-port", "0", *sys.argv[1:]]))
 """
 

@@ -24,7 +24,8 @@ class Load:
     """What is asked for, over how many connections, and of whom. A number follows ``path``.
 
     ``kind`` is one of `requests.lua`. ``objects`` is 0 when each request asks for a new one.
-    ``goal`` is what this project wants to reach.
+    If it ``is_counted``, each of them is asked for once, and not all of them for some time.
+    A quick run leaves out what ``is_long``. ``goal`` is what this project wants to reach.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Load:
     connections: int = 32
     servers: tuple[str, ...] = _PEERS
     door: str = "viewer"
+    is_counted: bool = False
+    is_long: bool = False
     goal: str = ""
 
     def url(self, server: Server) -> str:
@@ -58,11 +61,18 @@ LOADS: Final = (
         "the same over 1 connection",
         "/hit/1024/",
         connections=1,
+        is_long=True,
         goal="median at most 1.2 times nginx's",
     ),
-    Load("hit-256-connections", "the same over 256 connections", "/hit/1024/", connections=256),
+    Load(
+        "hit-256-connections",
+        "the same over 256 connections",
+        "/hit/1024/",
+        connections=256,
+        is_long=True,
+    ),
     Load("hit-64kb", "one hit of 64 KB, repeated", "/hit/65536/", goal="nginx's rate"),
-    Load("hit-1mb", "one hit of 1 MB, repeated", "/hit/1048576/"),
+    Load("hit-1mb", "one hit of 1 MB, repeated", "/hit/1048576/", is_long=True),
     Load("hit-distinct", "hits of 5,000 URLs in turn", "/hit/1024/", "cycle", 5_000),
     Load(
         "hit-all-different",
@@ -86,6 +96,19 @@ LOADS: Final = (
         "cycle",
         10_000,
         servers=(NGINX, "Varnish", EDGE),
+        is_counted=True,
+    ),
+    Load(
+        "stream",
+        "100 MB that are not cached, one after the other",
+        "/pass/104857600/",
+        "cycle",
+        10,
+        connections=1,
+        servers=(NGINX, "Varnish", EDGE),
+        is_counted=True,
+        is_long=True,
+        goal="no more CPU time than nginx",
     ),
     _hook("no-hook", "a hit beside functions, none of them called", "/hit/1024/"),
     _hook(
@@ -127,7 +150,8 @@ class Figures:
 
 def warm(load: Load, server: Server, objects: int) -> None:
     """Bring the load's objects into the cache, start its functions, and look at an answer."""
-    fill(load.url(server), objects if load.kind in {"cycle", "zipf"} else 1)
+    is_cached = load.kind in {"cycle", "zipf"} and not load.path.startswith("/pass/")
+    fill(load.url(server), objects if is_cached else 1, connections=load.connections)
     _inspect(load, server)
 
 
@@ -162,15 +186,16 @@ def measure(load: Load, server: Server, servers: Servers, objects: int, seconds:
 
 
 def _burst(load: Load, server: Server, objects: int, seconds: float) -> Asked:
-    once_each = load.name == "revalidation"
+    # Thousands of connections are not made in a moment.
+    seconds = max(seconds, load.connections / 2_000)
     return ask(
         load.url(server) + ("0" if load.kind == "same" else ""),
         load=load.kind,
         objects=objects or _NEVER_AGAIN,
         first=0 if objects else time.time_ns() // 1000,
         connections=load.connections,
-        seconds=0 if once_each else seconds,
-        limit=objects if once_each else 0,
+        seconds=0 if load.is_counted else seconds,
+        limit=objects + 1 if load.is_counted else 0,
     )
 
 

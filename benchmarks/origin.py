@@ -68,7 +68,12 @@ class Origin(asyncio.Protocol):
 
     def _write(self, answer: str, body: bytes = b"") -> None:
         date = formatdate(int(time.time()), usegmt=True)
-        self._transport.write(f"{answer}Date: {date}\r\n\r\n".encode() + body)
+        head = f"{answer}Date: {date}\r\n\r\n".encode()
+        if len(body) < 1_000_000:
+            self._transport.write(head + body)
+        else:
+            self._transport.write(head)
+            self._transport.write(body)
 
 
 async def serve() -> None:

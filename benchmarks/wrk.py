@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from machine import tool
 __all__ = ["Asked", "ask"]
 
 _SCRIPT = Path(__file__).with_name("requests.lua")
-_LONGEST_S = 1200
+_LONGEST_S = 3600
+_PATIENCE_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +48,20 @@ def ask(
         [*command, "--latency", "-s", str(_SCRIPT), url],
         env=os.environ | {name: str(value) for name, value in environ.items()},
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_deaf,
     )
-    try:
-        said, _ = running.communicate(timeout=seconds or _LONGEST_S)
-    except subprocess.TimeoutExpired:
-        # Its own -d knows whole seconds only; this ends it in the same way.
-        running.send_signal(signal.SIGINT)
-        said, _ = running.communicate()
+    if limit and running.stderr is not None:
+        running.stderr.readline()
+    else:
+        time.sleep(seconds)
+    said = _ended(running)
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", said)
     if found is None:
         raise SystemExit(f"wrk failed at {url}:\n{said}")
     requests, duration_us, p50_us, p99_us, refused, broken = map(int, found.groups())
-    if not requests and seconds and seconds < _LONGEST_S:
+    if not requests and 0 < seconds < _PATIENCE_S:
         return ask(
             url,
             load=load,
@@ -72,3 +75,18 @@ def ask(
     if refused:
         raise SystemExit(f"{refused} of {requests} answers of {url} have a status of 400 or more")
     return Asked(requests, duration_us / 1e6, p50_us, p99_us, broken)
+
+
+def _deaf() -> None:
+    # Until wrk handles the signal that ends it, it shall do nothing.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _ended(running: "subprocess.Popen[str]") -> str:
+    """What wrk said. It knows whole seconds only, and how to stop earlier, once it is under way."""
+    while True:
+        running.send_signal(signal.SIGINT)
+        try:
+            return "".join(running.communicate(timeout=0.02))
+        except subprocess.TimeoutExpired:
+            continue

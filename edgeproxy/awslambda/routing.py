@@ -39,6 +39,8 @@ def choose_version(
     Raises :class:`FunctionNotFound`.
     """
     version = find_version(definition, qualifier)
+    if not definition.weights:
+        return version
     for other, weight in definition.weights.get(qualifier, {}).items():
         arn = qualified_arn(definition.spec.arn, qualifier)
         if (fraction_of(arn, sticky) if sticky else chance.fraction()) < weight:

@@ -36,7 +36,7 @@ class Tracing:
             sampled = "1" if active and self._samples() else "0"
         fields.pop("Parent", None)
         ours = f"Root={root};Parent={self._chance.hex(16)};Sampled={sampled}"
-        return ";".join((ours, *(f"{name}={value}" for name, value in fields.items())))
+        return ";".join([ours, *[f"{name}={value}" for name, value in fields.items()]])
 
     def _new_root(self) -> str:
         return f"1-{int(self._clock.now()):08x}-{self._chance.hex(24)}"

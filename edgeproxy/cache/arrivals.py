@@ -1,7 +1,8 @@
 """What becomes of an origin's answer: it is handed to all who wait, and stored if it may be."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from edgeproxy.cache.collecting import CollectingBody
@@ -25,7 +26,10 @@ from edgeproxy.clock import Clock
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.messages import Response
 
-__all__ = ["Arrivals", "served"]
+__all__ = ["Arrivals", "Bring", "served"]
+
+Bring: TypeAlias = Callable[[], Awaitable[object]]
+"""Brings a body, piece by piece, to all who have its head."""
 
 _Dress: TypeAlias = Callable[[Response], Response]
 
@@ -53,18 +57,18 @@ class Arrivals:
         self._max_object_bytes = max_object_bytes
         self._max_unannounced_bytes = min(max_unannounced_bytes, max_object_bytes)
 
-    async def land(self, flight: Flight, fetched: Fetched) -> None:
-        """Hand the answer out, and store it if it may be."""
+    async def land(self, flight: Flight, fetched: Fetched) -> Bring | None:
+        """Hand the answer out, and store it if it may be; what is left to do after that."""
         errand, response = flight.errand, fetched.response
         is_deserted = flight.is_deserted
         if is_deserted and not flight.waiting:
             await response.body.close()
-            return
+            return None
         settled = await self._settle_stale(errand, fetched)
         if settled is not None:
             shared = settled.stored is None or _shares(settled.stored)
             flight.hand_out(lambda: settled, (lambda: _collapsed(settled)) if shared else None)
-            return
+            return None
         now = self._clock.now() if fetched.received_at is None else fetched.received_at
         if errand.table is not None and is_other_version(table_of(errand.table), response):
             await self._keeping.forget(errand.key, errand.table)
@@ -86,11 +90,12 @@ class Arrivals:
             join = self._joiner(obtained, dress, now) if shared and flight.waiters else None
             flight.hand_out(lambda: _dressed(obtained, dress), join)
         elif isinstance(decision, Storable) or (shared and flight.waiters):
-            await self._stream(flight, fetched, obtained, part, shared, now)
+            return self._stream(flight, fetched, obtained, part, shared, now)
         else:
             if flight.leader is None or flight.leader.done():
                 await response.body.close()
             flight.hand_out(lambda: _dressed(obtained, dress), None)
+        return None
 
     async def give_to_one(self, errand: Errand, fetched: Fetched) -> Obtained:
         """The answer for one caller: nothing is shared, no new object is stored."""
@@ -117,7 +122,7 @@ class Arrivals:
             received_at=received_at,
         )
 
-    async def _stream(
+    def _stream(
         self,
         flight: Flight,
         fetched: Fetched,
@@ -125,7 +130,7 @@ class Arrivals:
         part: ArrivedPart | None,
         shared: bool,
         now: float,
-    ) -> None:
+    ) -> Bring:
         """Stream the body to all viewers, and store it once it is complete."""
         source = fetched.response.body
         storable = obtained.stored if isinstance(obtained.stored, Storable) else None
@@ -148,7 +153,7 @@ class Arrivals:
             if storable is not None:
                 await self._put(flight, body, fetched, part, storable, now)
 
-        await collecting.pump(keep)
+        return partial(collecting.pump, keep)
 
     def _joiner(
         self,

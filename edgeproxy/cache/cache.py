@@ -1,9 +1,10 @@
 """The cache of an edge location: looks objects up, and has them fetched once for all who wait.
 
 A fresh object costs one look into the store. For anything else the origin is asked by a
-*flight*: a task of its own that fills the store and hands its answer to the viewer who set it
-off and to all who wait for the same key (CDN-COL-01), and for the same range unless the whole is
-on its way. A viewer who leaves changes nothing for the others; the flight goes on (CDN-VAL-22).
+*flight*, which fills the store and hands its answer to the viewer who set it off and to all who
+wait for the same key (CDN-COL-01), and for the same range unless the whole is on its way. A
+flight that others may wait for is a task of its own: a viewer who leaves changes nothing for
+them; the flight goes on (CDN-VAL-22).
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Final, TypeAlias
 
 from cachetools import LRUCache
 
-from edgeproxy.cache.arrivals import Arrivals, served
+from edgeproxy.cache.arrivals import Arrivals, Bring, served
 from edgeproxy.cache.entry import Entry, Hit, Lookup, Miss, Stale
 from edgeproxy.cache.fetched import Fetched
 from edgeproxy.cache.flight import Errand, Flight, Landing, Obtained, landed
@@ -210,10 +211,37 @@ class Cache:
         leader: Landing = asyncio.get_running_loop().create_future()
         flight = Flight(errand, leader)
         flight.have_left.append(has_left)
-        self._launch(flight, fill, joinable=errand.rules.may_collapse)
-        obtained = await landed(leader)
+        if errand.rules.may_collapse:
+            self._launch(flight, fill, joinable=True)
+            obtained = await landed(leader)
+        else:
+            # Nobody else may wait for it: it needs no task until there is a body to bring.
+            obtained = await self._fly_alone(flight, leader, fill)
         assert obtained is not None, "the leader is always served"
         return obtained
+
+    async def _fly_alone(self, flight: Flight, leader: Landing, fill: Fill) -> Obtained | None:
+        self._aloft.add(flight)
+        bring = None
+        try:
+            fetched = await self._fetch(flight, fill)
+            try:
+                bring = await self._arrivals.land(flight, fetched)
+            except asyncio.CancelledError:
+                await fetched.response.body.close()
+                raise
+        finally:
+            if bring is None:
+                self._aloft.discard(flight)
+        if bring is not None:
+            _ = self._tasks.start(self._bring(flight, bring), f"body of {flight.errand.key.path}")
+        return leader.result()
+
+    async def _bring(self, flight: Flight, bring: Bring) -> None:
+        try:
+            await bring()
+        finally:
+            self._aloft.discard(flight)
 
     def _launch(self, flight: Flight, fill: Fill, *, joinable: bool) -> None:
         self._aloft.add(flight)
@@ -233,7 +261,9 @@ class Cache:
 
     async def _run(self, flight: Flight, fill: Fill) -> None:
         try:
-            await self._arrivals.land(flight, await self._fetch(flight, fill))
+            bring = await self._arrivals.land(flight, await self._fetch(flight, fill))
+            if bring is not None:
+                await bring()
         except Exception as error:
             waiting = flight.waiting
             for landing in waiting:

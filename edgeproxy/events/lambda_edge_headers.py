@@ -51,14 +51,17 @@ def shown(text: str) -> str:
         return raw.decode("iso-8859-1")
 
 
-# Each is needed twice, for the event and to see what the function has changed; and viewers repeat
-# themselves.
+# Needed twice: for the event, and to see what the function has changed.
 @partial(PreparedOnce, limit=32)
-@lru_cache(32)
 def header_map(headers: Headers) -> HeaderMap:
     """The header map of ``headers``, without the disallowed ones (LE-EVT-11); only for reading."""
+    return _map_of(tuple(headers))
+
+
+@lru_cache(32)  # since viewers repeat themselves
+def _map_of(sent: tuple[tuple[str, str], ...]) -> HeaderMap:
     lines: HeaderMap = {}
-    for name, value in headers:
+    for name, value in sent:
         folded = _shown_name(name)
         if not folded:
             continue

@@ -119,6 +119,10 @@ def _uri(
 ) -> tuple[str, str | None]:
     """Path and query; the very objects of ``request`` where they are unchanged."""
     uri, querystring = result["uri"], result.get("querystring", "")  # LE-RET-09, UNSURE
+    same_path = uri == shown(request.path)
+    same_query = querystring == shown(request.query or "")
+    if same_path and same_query:
+        return request.path, request.query
     for name, value in (("uri", uri), ("querystring", querystring)):
         if not isinstance(value, str):
             raise Refused(
@@ -127,10 +131,6 @@ def _uri(
                 f"request.{name} must be a string, not {json_type(value)}",
                 f"return the {name} of the event, or text",
             )
-    same_path = uri == shown(request.path)
-    same_query = querystring == shown(request.query or "")
-    if same_path and same_query:
-        return request.path, request.query
     if not same_path:
         _judge_uri(uri, notes, strict=strict)
     if not same_query and (bad := _NOT_IN_URLS.search(querystring)):

@@ -83,6 +83,7 @@ class Environment:
         self._ready = False
         self._init: Start | None = None
         self._run: Run | None = None
+        self._limit = Deadline(None, self._time_is_up)
         self._log = self._new_log()
         self._init_ms: float | None = None
         self._earlier: tuple[LogRecord, ...] = ()
@@ -113,6 +114,7 @@ class Environment:
         timeout_s = _LONGEST_S if debugged else self.spec.timeout_s
         if invocation.timeout_s is not None and not debugged:
             timeout_s = min(timeout_s, invocation.timeout_s)
+        self._limit.start(None if debugged else timeout_s)
         run = self._run = Run(
             invocation,
             self._loop.create_future(),
@@ -120,7 +122,7 @@ class Environment:
             timeout_s,
             # The function compares its deadline with real time.
             int((clock.now() - clock.offset_s + timeout_s) * 1000),
-            Deadline(None if debugged else timeout_s, self._time_is_up),
+            self._limit,
         )
         self._log.flush()
         # Shown with this result: init, or the late end of what the function did not wait for.
@@ -137,6 +139,7 @@ class Environment:
         """End the process and remove its temporary files. A running invocation fails."""
         self._abandon(ShutdownReason.SPINDOWN)
         self._fail(exited(self._request_id(), _KILLED), "Runtime.ExitError")
+        self._limit.close()
         await self._sandbox.close()
 
     # Init
@@ -177,7 +180,7 @@ class Environment:
     def _init_ended(self, init: Start) -> float:
         self._init = None
         if init.deadline is not None:
-            init.deadline.cancel()
+            init.deadline.close()
         for extension in self._sandbox.extensions():
             self._log.tell(extension)
         return (self._clock.monotonic() - init.started) * 1000

@@ -87,9 +87,11 @@ class ResponseSink(Protocol):
         """The response is complete."""
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """One event for a function. ``payload`` is the event as JSON text in UTF-8."""
+class Invocation(NamedTuple):
+    """One event for a function. ``payload`` is the event as JSON text in UTF-8.
+
+    A tuple, since one is made for every event.
+    """
 
     request_id: str
     payload: bytes

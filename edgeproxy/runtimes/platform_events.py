@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from edgeproxy.runtimes.documents import exit_message
 from edgeproxy.runtimes.invocation import FunctionSpec, initialization_type
@@ -66,9 +66,11 @@ class ExtensionStarted:
     events: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
-    """An invocation begins; ``trace_id`` is its trace header."""
+class Started(NamedTuple):
+    """An invocation begins; ``trace_id`` is its trace header.
+
+    A tuple, as is :class:`Ended`, since every invocation makes both.
+    """
 
     request_id: str
     trace_id: str = ""
@@ -83,8 +85,7 @@ class Exited:
     error_type: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """An invocation is over. ``handled``: the runtime itself reported the error and lives on."""
 
     request_id: str
@@ -103,7 +104,7 @@ PlatformEvent: TypeAlias = InitStarted | InitEnded | ExtensionStarted | Started 
 def lines_of(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> Sequence[str]:
     """The lines of the log that tell ``event``; ``time_s`` is the edge's time."""
     if spec.log.format is LogFormat.TEXT:
-        return _text(event, spec, time_s)
+        return _texts(event, spec, time_s)
     time = _iso(time_s)
     shown = LEVELS.index(spec.log.system_level)
     documents = [
@@ -114,10 +115,18 @@ def lines_of(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> Sequenc
     return [json.dumps(document, separators=(",", ":")) for document in documents]
 
 
-def _text(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> list[str]:
+def _texts(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> Sequence[str]:
     match event:
         case Started():
-            return [f"START RequestId: {event.request_id} Version: {spec.version}"]
+            return (f"START RequestId: {event.request_id} Version: {spec.version}",)
+        case Ended():
+            end, report = f"END RequestId: {event.request_id}", _report(event, spec)
+            if event.status is not Status.TIMEOUT:
+                return (end, report)
+            # Whether newer runtimes write it is open (LR-257): here it stands after REPORT.
+            time, seconds = _iso(time_s), f"{event.duration_ms / 1000:.2f}"
+            late = f"{time} {event.request_id} Task timed out after {seconds} seconds"
+            return (end, report, late)
         case InitStarted():
             version, arn = runtime_version(spec)
             return [f"INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}"]
@@ -130,13 +139,6 @@ def _text(event: PlatformEvent, spec: FunctionSpec, time_s: float) -> list[str]:
             return [line + _status(event.status, event.error_type)]
         case Exited():
             return [exit_message(event.request_id, event.code), event.error_type]
-        case Ended():
-            lines = [f"END RequestId: {event.request_id}", _report(event, spec)]
-            if event.status is Status.TIMEOUT:
-                # Whether newer runtimes write it is open (LR-257): here it stands after REPORT.
-                time, seconds = _iso(time_s), f"{event.duration_ms / 1000:.2f}"
-                lines.append(f"{time} {event.request_id} Task timed out after {seconds} seconds")
-            return lines
         case _:
             assert_never(event)
 

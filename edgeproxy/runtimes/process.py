@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import socket
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -16,7 +17,7 @@ from typing import Final, Protocol
 from edgeproxy.runtimes.framing import BrokenFrame, FrameReader, Kind
 from edgeproxy.runtimes.launching import launch
 from edgeproxy.runtimes.warden import Warden
-from edgeproxy.runtimes.zygotes import Zygotes
+from edgeproxy.runtimes.zygotes import Forked, Zygotes
 
 __all__ = ["Worker", "WorkerOwner"]
 
@@ -60,17 +61,19 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._frames = FrameReader()
         self._unsent = b""
-        self._channel, theirs = socket.socketpair()
-        try:
-            forked = zygotes and zygotes.fork(command, folder, environ, theirs.fileno())
-            self._process = forked or launch(
-                command, folder, environ, warden, theirs.fileno(), framed=framed
-            )
-        except OSError:
-            self._channel.close()
-            raise
-        finally:
-            theirs.close()
+        self._process: Forked | subprocess.Popen[bytes]
+        if zygotes is not None and (forked := zygotes.fork(command, folder, environ)) is not None:
+            self._process, self._channel = forked, forked.channel
+        else:
+            self._channel, theirs = socket.socketpair()
+            try:
+                channel = theirs.fileno()
+                self._process = launch(command, folder, environ, warden, channel, framed=framed)
+            except OSError:
+                self._channel.close()
+                raise
+            finally:
+                theirs.close()
         self.pid = self._process.pid
         warden.watch(self.pid)
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -203,8 +206,12 @@ class Worker:
         if self.ended.done():
             return
         # Harmless to an exit status: it is fixed before the channel closes.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(PermissionError):
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except ProcessLookupError:  # Just forked, it has no group of its own yet; or is gone.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pid, signal.SIGKILL)
         self._loop.remove_reader(self._channel)
         if self._descriptor is not None:
             self._loop.remove_reader(self._descriptor)

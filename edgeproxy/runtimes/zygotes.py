@@ -31,12 +31,14 @@ __all__ = ["Forked", "Zygotes"]
 
 _log = logging.getLogger("edgeproxy")
 
-_READ_AT_START: Final = re.compile(r"PYTHON|LD_|LC_|LANG|LOCPATH|TZ\Z|MALLOC_|GLIBC_|GCONV_")
-"""Names of variables that an interpreter, its C library and its loader read once and for all."""
+_READ_AT_START: Final = re.compile(
+    r"PYTHON|LD_|LC_|LANG|LOCPATH|TZ\Z|MALLOC_|GLIBC_|GCONV_|OPENSSL_"
+)
+"""Names of variables that an interpreter and the libraries under it read once and for all."""
 
 _ROOM: Final = "_EDGEPROXY_ZYGOTE"
 _ROOM_BYTES: Final = 16 * 1024
-"""For the variables of workers: AWS lets a function have 4 KB of its own (LR-168)."""
+"""For the variables of workers: AWS lets a function have 4 KB of its own (LR-169)."""
 
 _MOST: Final = 8
 """Kinds of workers that have a zygote, each of which takes some 10 MB."""
@@ -56,7 +58,7 @@ class Zygotes:
         self._by_kind: dict[_Kind, _Zygote] = {}
 
     def fork(
-        self, command: Sequence[str], folder: Path, environ: Mapping[str, str], channel: int
+        self, command: Sequence[str], folder: Path, environ: Mapping[str, str]
     ) -> "Forked | None":
         """A worker with ``command``; None when it has to be started in the ordinary way."""
         if sys.platform != "linux":
@@ -65,7 +67,7 @@ class Zygotes:
         kind = (tuple(command), tuple(sorted(at_start.items())))
         zygote = self._by_kind.get(kind)
         if zygote is not None and zygote.is_ready:
-            return zygote.fork(folder, environ, channel)
+            return zygote.fork(folder, environ)
         if (zygote is None and len(self._by_kind) < _MOST) or (zygote and zygote.was_ready):
             self._by_kind[kind] = _Zygote(command, at_start, self._warden)
         return None
@@ -109,25 +111,26 @@ class _Zygote:
         """Whether it has ended, and another would be of use for a time as well."""
         return self._said_ready and self._has_ended
 
-    def fork(self, folder: Path, environ: Mapping[str, str], channel: int) -> "Forked | None":
+    def fork(self, folder: Path, environ: Mapping[str, str]) -> "Forked | None":
         lines = [str(folder), *(f"{name}={value}" for name, value in environ.items())]
         if any("\0" in line for line in lines):
             return None  # which the ordinary start explains
+        channel, its_channel = socket.socketpair()
         (stdout, its_stdout), (stderr, its_stderr) = os.pipe(), os.pipe()
-        try:
-            request = b"\0".join(map(os.fsencode, lines))
-            socket.send_fds(self._socket, [request], [channel, its_stdout, its_stderr])
-            pid = self._wait_for_fork()
-        except OSError:
-            pid = 0
-        finally:
-            os.close(its_stdout)
-            os.close(its_stderr)
-        if not pid:
-            os.close(stdout)
-            os.close(stderr)
-            return None
-        return Forked(pid, FileIO(stdout), FileIO(stderr), self)
+        forked = Forked(0, channel, FileIO(stdout), FileIO(stderr), self)
+        with its_channel, FileIO(its_stdout, "w"), FileIO(its_stderr, "w"):
+            try:
+                request = b"\0".join(map(os.fsencode, lines))
+                given = [its_channel.fileno(), its_stdout, its_stderr]
+                socket.send_fds(self._socket, [request], given)
+                forked.pid = self._wait_for_fork()
+            except OSError:
+                pass  # It has ended, or the request is too long.
+        if forked.pid:
+            return forked
+        for ours in (channel, forked.stdout, forked.stderr):
+            ours.close()
+        return None
 
     def _wait_for_fork(self) -> int:
         """The new worker's number, 0 if there is none. As short as the start of a process."""
@@ -196,11 +199,12 @@ class _Zygote:
             self._warden.forget(self._process.pid)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Forked:
     """A worker that a zygote has forked, with what :class:`subprocess.Popen` tells of its own."""
 
     pid: int
+    channel: socket.socket
     stdout: FileIO
     stderr: FileIO
     _zygote: _Zygote

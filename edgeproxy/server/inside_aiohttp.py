@@ -42,5 +42,5 @@ def missing_from_aiohttp() -> tuple[str, ...]:
     missing = [name for name in CONNECTION_NAMES if not hasattr(web.RequestHandler, name)]
     missing += [name for name in MODULE_NAMES if not hasattr(web_protocol, name)]
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
-        missing.append("its parser in C")
+        missing.append("parser in C")
     return tuple(missing)

@@ -80,15 +80,15 @@ class PlainConnection(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        assert isinstance(transport, asyncio.Transport)
-        transport.set_write_buffer_limits(0)  # So that whoever waits for the viewer sees all of it.
+        if self.transport is not None:
+            self.transport.set_write_buffer_limits(0)  # Who waits until all is out hears of it.
         self.door.opened(self)
         self.viewer = connected_viewer(transport)
         if self.door.admit is not None:
             admitted = self.door.admit(transport.get_extra_info("ssl_object"), self.viewer)
             if admitted is None:
                 self.deaf = True
-                transport.abort()
+                self.cut()
             else:
                 self.viewer = admitted
         self.allow(self.limits.head_timeout_s)

@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -93,6 +94,36 @@ def test_workers_do_not_outlive_a_killed_proxy(tmp_path: Path):
         deadline = time.monotonic() + 20
         while any(map(is_running, workers)):
             assert time.monotonic() < deadline, "a worker outlived its proxy"
+
+
+DYING = """
+import os
+def handler(event, context):
+    if event["Records"][0]["cf"]["request"]["uri"] == "/die":
+        os._exit(1)
+    return {"status": "200", "body": f"{os.getppid()} {os.getpid()}"}
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there are workers forked")
+@pytest.mark.parametrize("kills", [True, False])
+def test_forked_workers_do_not_outlive_the_proxy(tmp_path: Path, kills: bool):
+    (tmp_path / "hook.py").write_text(DYING)
+    (tmp_path / "site").mkdir()
+    with dev("site", "--viewer-request", "hook.py", cwd=tmp_path) as command:
+        deadline, parent = time.monotonic() + 20, command.process.pid
+        while parent == command.process.pid:
+            assert time.monotonic() < deadline, "no worker was forked"
+            get(command.endpoints["viewer"] + "/die")
+            parent, worker = map(int, get(command.endpoints["viewer"] + "/")[1].split())
+        if kills:
+            command.process.kill()
+            command.process.wait(10)
+        else:
+            assert command.stop(signal.SIGTERM) == 0
+        while is_running(parent) or is_running(worker):
+            assert kills, "it was left behind"
+            assert time.monotonic() < deadline, "it outlived its proxy"
 
 
 def test_saving_a_function_takes_effect_and_a_broken_save_does_not(tmp_path: Path):

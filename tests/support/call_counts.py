@@ -14,8 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, Final
-from unittest.mock import patch
 from urllib.parse import urlsplit
+
+import pytest
 
 from edgeproxy.testing import Edge, Site
 from tests.support.scripted_origin import Connection, running_scripted_origin
@@ -70,7 +71,7 @@ def counted(path: str) -> int:
 def _site(path: str) -> Iterator[tuple[Edge, Site]]:
     with ExitStack() as held:
         # A loop written in C makes calls that nobody sees.
-        held.enter_context(patch.dict(sys.modules, {"uvloop": None}))
+        held.enter_context(pytest.MonkeyPatch.context()).setitem(sys.modules, "uvloop", None)
         folder = Path(held.enter_context(TemporaryDirectory()))
         origin = held.enter_context(running_scripted_origin(_answer))
         edge = held.enter_context(Edge())

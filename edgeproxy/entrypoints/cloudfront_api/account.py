@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from edgeproxy.distribution.deployment import ContinuousDeploymentPolicy
 from edgeproxy.distribution.functions import CloudFrontFunction, Stage, StagedFunction
 from edgeproxy.distribution.model import Distribution
-from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues
-from edgeproxy.runtimes.cloudfront_js.outcome import Outcome
+
+if TYPE_CHECKING:
+    from edgeproxy.runtimes.cloudfront_js.kvs import KeyValues
+    from edgeproxy.runtimes.cloudfront_js.outcome import Outcome
 
 __all__ = [
     "Account",
@@ -55,7 +57,7 @@ class Invalidation:
 class Store:
     """A key-value store as a resource; ``etag`` is the resource's, not that of the contents."""
 
-    values: KeyValues
+    values: "KeyValues"
     etag: str
     modified_s: float
     comment: str = ""
@@ -77,7 +79,7 @@ class Functions(Protocol):
 
     def delete(self, name: str) -> None: ...
 
-    def test(self, name: str, stage: Stage, event: bytes) -> Outcome:
+    def test(self, name: str, stage: Stage, event: bytes) -> "Outcome":
         """Run that stage once, without log or metrics."""
         ...
 

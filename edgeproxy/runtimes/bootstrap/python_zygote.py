@@ -15,6 +15,7 @@ import os
 import sys
 
 from python_json import make_loads  # type: ignore[import-not-found]
+from python_kept import keep  # type: ignore[import-not-found]
 
 __all__ = ["serve"]
 
@@ -53,6 +54,7 @@ def serve() -> None:
     shown = ShownVariables()
     shown.write(b"%s=%s%d/\0" % (MARK.encode(), mark, os.getpid()))
     make_loads()  # What it imports is there for everybody.
+    keep()
     proxy.send(b"ready")
     while True:
         request, ancillary, _, _ = proxy.recvmsg(LONGEST_REQUEST, _socket.CMSG_SPACE(3 * 4))
@@ -71,9 +73,11 @@ def serve() -> None:
             worker = os.fork()
         except OSError as error:
             proxy.send(b"failed %d" % (error.errno or errno.EIO))
-            worker = -1
-        if worker == 0:
-            break
+        else:
+            if worker == 0:
+                break
+            # Not by the worker, which may have to wait for its turn on a busy machine.
+            proxy.send(b"forked %d" % worker)
         for descriptor in given:
             os.close(descriptor)
     os.setsid()
@@ -84,14 +88,12 @@ def serve() -> None:
     for line in filter(None, marked.split(b"\0")):
         name, _, value = line.partition(b"=")
         os.environb[name] = value
-    # Only now: from here on it can be found, and ended, by all that know it.
-    proxy.send(b"forked %d" % pid)
     proxy.detach()
     channel, stdout, stderr = given
     for descriptor, number in ((channel, 3), (stdout, 1), (stderr, 2)):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    for module in (__name__, "_socket", "errno"):
+    for module in (__name__, "python_kept", "_socket", "errno"):
         del sys.modules[module]  # as if it had never been imported
 
 

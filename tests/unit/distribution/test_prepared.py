@@ -22,3 +22,16 @@ def test_results_stay_right_when_many_values_come_and_go() -> None:
         return numbers[0]
 
     assert [only([number]) for number in range(3000)] == list(range(3000))
+
+
+def test_no_more_results_are_kept_than_the_limit_says() -> None:
+    seen: list[list[int]] = []
+
+    def total(numbers: list[int]) -> int:
+        seen.append(numbers)
+        return sum(numbers)
+
+    prepared = PreparedOnce(total, limit=2)
+    first, second, third = [1], [2], [3]
+    assert [prepared(each) for each in (first, second, first, third, first)] == [1, 2, 1, 3, 1]
+    assert seen == [first, second, third, first]

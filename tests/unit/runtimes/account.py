@@ -60,7 +60,7 @@ class Account:
         assert around.zygotes is not None
         spec = FunctionSpec("f", PYTHON, "app.handler", self.folder, ARN + "f")
         environ = variables(spec, "", BOOTSTRAP, "", os.environ)
-        started = around.zygotes.fork(find_interpreter(PYTHON).command, self.folder, environ, -1)
+        started = around.zygotes.fork(find_interpreter(PYTHON).command, self.folder, environ)
         assert started is None
         (zygote,) = around.zygotes._by_kind.values()
         await until(lambda: zygote.is_ready)

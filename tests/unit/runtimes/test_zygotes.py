@@ -1,7 +1,6 @@
 import logging
 import os
 import re
-import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -36,7 +35,7 @@ def handler(event, context):
         "leads": os.getsid(0) == os.getpgid(0) == os.getpid(),
         "descriptors": len(os.listdir("/proc/self/fd")),
         "limits": Path("/proc/self/limits").read_text(),
-        "status": [line for line in status if line.startswith(("Sig", "Shd", "Umask", "Threads"))],
+        "status": [line for line in status if line[:4] in ("SigB", "SigC", "SigI", "Umas", "Thre")],
         "encoding": [sys.stdout.encoding, sys.stderr.errors, sys.stdin.read()],
     }
 """
@@ -79,6 +78,59 @@ async def test_a_forked_worker_is_as_one_that_was_started(account: Account) -> N
             for line in shown
         ]
     assert forked == started
+
+
+IMPORTS = """
+import base64, dataclasses, datetime, hashlib, importlib.util, json, logging, random, re, string
+import threading, traceback, types, typing, urllib.parse
+from concurrent.futures import ThreadPoolExecutor
+before, spec, text = json, importlib.util.find_spec("string"), string.Template
+importlib.reload(string)
+del sys.modules["json"]
+import json
+LOADED = {
+    "specs": sorted(
+        [name, repr(getattr(module, "__spec__", None)).partition(" object")[0]]
+        for name, module in sys.modules.items()
+        if name != "_distutils_hack"  # of site, for which the zygote has no use
+    ),
+    "another": json is not before,
+    "reloaded": string.Template is not text,
+    "source": spec.loader.get_source("string"),
+    "scanned": re.findall("[a-z]", "a1b"),
+    "main": threading.current_thread() is threading.main_thread(),
+    "thread": ThreadPoolExecutor().submit(lambda: json.loads("[1]")).result(),
+}
+"""
+
+
+async def test_a_forked_worker_imports_as_one_that_was_started(account: Account) -> None:
+    code = f"import sys\n{IMPORTS}\nhandler = lambda event, context: LOADED"
+    started = value_of(await account.run(code))
+    assert started["another"]
+    assert started["reloaded"]
+    assert started["main"]
+    await until(lambda: zygote_of(account).is_ready)
+    assert value_of(await account.run(code)) == started
+
+
+@pytest.mark.parametrize("name", ["base64", "json", "logging", "re", "string", "struct", "token"])
+async def test_modules_of_the_function_come_first(account: Account, name: str) -> None:
+    own = {f"{name}.py": "MARK = 'own'\nfrom os import path as Template"}
+    code = f"""
+import base64
+try:
+    import json, logging
+    FAILED = None
+except Exception as error:
+    FAILED = repr(error)
+import {name}
+handler = lambda event, context: [FAILED, getattr({name}, "MARK", "")]
+"""
+    started = await account.run({"app.py": code, **own})
+    await until(lambda: zygote_of(account).is_ready)
+    forked = await account.run({"app.py": code, **own})
+    assert value_of(forked) == value_of(started)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +182,7 @@ async def test_a_zygote_that_cannot_start_is_told_of_once(
 ) -> None:
     zygotes = Zygotes(warden)
     for _ in range(3):
-        assert zygotes.fork(["/bin/false"], tmp_path, {}, -1) is None
+        assert zygotes.fork(["/bin/false"], tmp_path, {}) is None
         (zygote,) = zygotes._by_kind.values()
         await until(lambda: zygote.is_ready or zygote._has_ended)  # noqa: B023
     (record,) = caplog.records
@@ -141,7 +193,7 @@ async def test_a_zygote_that_cannot_start_is_told_of_once(
 async def test_only_so_many_kinds_have_a_zygote(tmp_path: Path, warden: Warden) -> None:
     zygotes = Zygotes(warden)
     for number in range(10):
-        assert zygotes.fork(["/bin/cat"], tmp_path, {"LANG": str(number)}, -1) is None
+        assert zygotes.fork(["/bin/cat"], tmp_path, {"LANG": str(number)}) is None
     assert len(zygotes._by_kind) == 8
     zygotes.close()
 
@@ -162,11 +214,9 @@ async def test_a_worker_that_cannot_be_is_explained_by_the_ordinary_start(
 ) -> None:
     await account.have_zygote()
     zygote = zygote_of(account)
-    channel, theirs = socket.socketpair()
-    with channel, theirs:
-        folder = account.folder / "missing" if how == "folder" else account.folder
-        environ = {"NAME": "\0"} if how == "null byte" else {}
-        before = len(list(Path("/proc/self/fd").iterdir()))
-        assert zygote.fork(folder, environ, theirs.fileno()) is None
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+    folder = account.folder / "missing" if how == "folder" else account.folder
+    environ = {"NAME": "\0"} if how == "null byte" else {}
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert zygote.fork(folder, environ) is None
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert zygote.is_ready
