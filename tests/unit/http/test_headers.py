@@ -67,3 +67,15 @@ def test_equality_is_by_lines() -> None:
     assert Headers(LINES[::-1]) != HEADERS
     assert HEADERS != LINES
     assert Headers() == EMPTY_HEADERS
+
+
+def test_names_with_a_prefix() -> None:
+    headers = Headers([("X-One", "1"), ("x-one", "2"), ("x-t", ""), ("wo-x", ""), ("X-Two", "")])
+    assert headers.names_with("x-t") == ["x-t", "x-two"]
+    assert headers.names_with("x-") == ["x-one", "x-t", "x-two"]
+    assert headers.names_with("x-twowo") == []
+    assert Headers([("a", ""), ("b", "")]).names_with("ab") == []
+
+
+def test_a_multidict_is_adopted() -> None:
+    assert Headers.adopted(HEADERS.as_multidict()) == HEADERS

@@ -186,7 +186,7 @@ class TestFollowing:
         history = filled(3)
         following = history.follow("0")
         assert (await anext(following)).id == "1"
-        await following.aclose()  # type: ignore[attr-defined]
+        await following.aclose()
         assert not history._followers
 
 

@@ -20,8 +20,13 @@ from edgeproxy.http.headers import Headers
 from edgeproxy.http.location import Location
 from edgeproxy.http.messages import Delivered, MutualTls, Response, Viewer
 from edgeproxy.observe.hub import Hub
-from edgeproxy.observe.log_fields import REALTIME_VALUES, STANDARD_VALUES, LogSource
-from edgeproxy.observe.log_formats import Layout, real_time
+from edgeproxy.observe.log_fields import (
+    NEVER_ENCODED,
+    REALTIME_VALUES,
+    STANDARD_VALUES,
+    LogSource,
+)
+from edgeproxy.observe.log_formats import Layout, escape_field, real_time
 from tests.unit.exchange.records import exchange, ran
 from tests.unit.observe.distributions import DOMAIN, distribution
 
@@ -55,6 +60,17 @@ def aborted(done: Exchange, delivered: Delivered) -> Exchange:
 def test_there_is_a_value_for_each_field() -> None:
     assert STANDARD_VALUES.keys() == set(DELIVERY_FIELDS)
     assert REALTIME_VALUES.keys() == set(REALTIME_FIELDS)
+
+
+def test_what_is_never_encoded_would_not_change() -> None:
+    odd = Headers([("Range", "\n"), ("Content-Range", "bytes 1-2/\n"), ("Content-Length", "\n")])
+    response = Response(206, odd, BytesBody(b"ab"))
+    done = exchange(response=response, viewer=Viewer("a b", 1), headers=odd, path_pattern="\n")
+    record = LogSource({"Site": distribution()}.get, "\n").record(done)
+    values = {**STANDARD_VALUES, **REALTIME_VALUES}
+    assert values.keys() >= NEVER_ENCODED
+    for name in NEVER_ENCODED:
+        assert escape_field(values[name](record)) == values[name](record)
 
 
 @pytest.mark.rule("CDN-LOG-06")

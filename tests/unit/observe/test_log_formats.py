@@ -31,6 +31,8 @@ def test_which_bytes_are_encoded() -> None:
     ("value", "text"),
     [
         ("a b\tc\r\nd", "a%20b%09c%0D%0Ad"),
+        ("Mozilla/5.0 (X11; a) b", "Mozilla/5.0%20(X11;%20a)%20b"),
+        ("a %20b", "a%20%2520b"),
         ("%22", "%2522"),
         ("\x1b[31m", "%1B%5B31m"),
         ("\x7f", "%7F"),
