@@ -96,7 +96,8 @@ class OriginClient:
                 host = self.destinations.host_for(origin, destination)
                 if host is None:
                     host = request.host or origin.domain_name
-                if request.headers.get_all("Host") != [host]:
+                hosts = [line for line in request.headers if line[0].lower() == "host"]
+                if hosts != [("Host", host)]:
                     request = replace(request, headers=request.headers.with_set("Host", host))
                 # Without the user's credentials AWS itself could only refuse the signature.
                 if destination.host != origin.domain_name or not self._credentials.are_placeholders:

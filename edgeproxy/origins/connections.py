@@ -274,14 +274,11 @@ class Connections:
 
     async def close(self) -> None:
         """Close every connection, idle or not."""
-        idle = [connection for kept in self._idle.values() for connection in kept]
-        self._idle.clear()
-        ends = [end for connection in idle if (end := connection.protocol.closed) is not None]
-        for connection in idle:
-            connection.close()
         if self._connector is not None:
-            await self._connector.close()
-        await asyncio.gather(*ends)
+            await self._connector.close()  # It does not wait for TLS to say goodbye.
+        for connection in chain.from_iterable(self._idle.values()):
+            connection.close()
+        self._idle.clear()
         await self._names.close()
 
 

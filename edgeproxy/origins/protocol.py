@@ -49,6 +49,7 @@ class OriginProtocol(BaseProtocol):
         """How long the origin may say nothing."""
         self._in_head = False
         self._has_body = True
+        self._is_sent = False
         self._is_last = False
         self._answers: deque[Answer] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -96,6 +97,7 @@ class OriginProtocol(BaseProtocol):
         self.silence_s = silence_s
         self._in_head = True
         self._has_body = has_body
+        self._is_sent = False
         self._payload = self._on_idle_end = None
         self._deadline = math.inf
         if self.transport is None:
@@ -123,8 +125,9 @@ class OriginProtocol(BaseProtocol):
             await self._drain_helper()
 
     def expect_bytes(self) -> None:
-        """From now on the origin's silence counts."""
-        self._allow(self.silence_s)
+        """The request is out: from now on the origin's silence counts."""
+        self._is_sent = True
+        self._count_silence()
 
     async def read(self) -> Answer:
         """The next head and its body. Raises aiohttp's errors."""
@@ -149,8 +152,8 @@ class OriginProtocol(BaseProtocol):
         if self.transport is None:
             received.feed_eof()
         else:
-            self._tunnel = received
-            self._allow(silence_s)
+            self._tunnel, self._payload = received, None
+            self._count_silence()
         return received
 
     def rest(self, limit_s: float, on_end: Callable[[], None]) -> None:
@@ -229,10 +232,12 @@ class OriginProtocol(BaseProtocol):
 
     def _answered(self, message: RawResponseMessage, payload: StreamReader) -> None:
         self._is_last = self._is_last or message.should_close
-        is_final = message.code >= 200 or message.code == 101
+        is_final = not 100 <= message.code < 200 or message.code == 101
         if is_final:
             self._in_head = False
             self._payload = payload
+        elif not self._is_sent:
+            self._deadline = math.inf  # The origin waits for the rest of the request.
         if not is_final or not self._has_body or message.code in _WITHOUT_BODY:
             payload = EMPTY_PAYLOAD
         self._answers.append((message, payload))
@@ -261,9 +266,7 @@ class OriginProtocol(BaseProtocol):
         if not self._reading_paused:
             return  # The reader of a body calls for each of its pieces.
         super().resume_reading(resume_parser)
-        is_over = self._payload is not None and self._payload.is_eof()
-        if not self._reading_paused and not is_over:
-            self._allow(self.silence_s)
+        self._count_silence()
 
     def eof_received(self) -> None:
         """The origin has said all that it will: the transport closes, and tells of that."""
@@ -297,6 +300,11 @@ class OriginProtocol(BaseProtocol):
             on_end()
 
     # --- time ----------------------------------------------------------------------------------
+
+    def _count_silence(self) -> None:
+        is_over = self._payload is not None and self._payload.is_eof()
+        if not self._reading_paused and not is_over:
+            self._allow(self.silence_s)
 
     def _allow(self, seconds: float) -> None:
         """The origin has ``seconds`` from now on; arms the timer only if it would ring too late."""

@@ -97,11 +97,11 @@ class Transfer:
                 if self._upload_failure is None:
                     raise
                 raise self._upload_failure from failure
-            reached = Reached(
-                Clock.monotonic() - began,
-                connection.look_up_s,
-                None if connection.is_reused else connection.connect_s,
-            )
+            first_byte_s = Clock.monotonic() - began
+            if connection.is_reused:
+                reached = Reached(first_byte_s)
+            else:
+                reached = Reached(first_byte_s, connection.look_up_s, connection.connect_s)
             response = self._response(message, payload, reached)
         except BaseException:
             self.close()

@@ -90,3 +90,11 @@ async def test_replaced_destinations_hold_for_the_next_request() -> None:
         sender.destinations = Destinations({"web": origin.url}, handlers={})
         response = await sender.fetch(Request("GET", "/", headers=HOST), custom_origin())
         assert await fetched(response) == b"ok"
+
+
+@pytest.mark.parametrize("name", ["host", "HOST"])
+async def test_the_host_line_is_spelled_as_ever(name: str) -> None:
+    request = Request("GET", "/", headers=Headers([("a", "b"), (name, "www.example.com")]))
+    async with raw_origin(says(OK)) as origin, client({"web": origin.url}) as sender:
+        assert await fetched(await sender.fetch(request, custom_origin())) == b"ok"
+    assert origin.requests[0].startswith(b"GET / HTTP/1.1\r\na: b\r\nHost: www.example.com\r\n")

@@ -1,6 +1,9 @@
+import asyncio
+
 from edgeproxy.http.body import read_at_most
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
+from tests.unit.origins.certificates import server_context, trusting
 from tests.unit.origins.raw_origin import (
     OK,
     Visit,
@@ -55,3 +58,45 @@ async def test_what_cannot_be_sent_twice_gets_a_connection_of_its_own() -> None:
             response = await sender.fetch(Request(method, "/", headers=HOST), custom_origin())
             assert await fetched(response) == b"ok"
     assert origin.connections == 2
+
+
+async def test_a_name_is_looked_up_for_a_new_connection_alone() -> None:
+    reached = []
+    async with (
+        raw_origin(answers_all) as origin,
+        client({"web": f"http://localhost:{origin.port}"}) as sender,
+    ):
+        for _ in range(2):
+            response = await sender.fetch(Request("GET", "/", headers=HOST), custom_origin())
+            assert await fetched(response) == b"ok"
+            reached.append(response.reached)
+    new, reused = reached
+    assert new.look_up_s > 0
+    assert new.connect_s is not None
+    assert reused.look_up_s == 0
+    assert reused.connect_s is None
+
+
+async def test_closing_does_not_wait_for_an_idle_tls_connection(tmp_path, monkeypatch) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        visit.writer.write(OK)
+        # It does not say goodbye either: it reads nothing any more.
+        visit.writer.transport.pause_reading()
+        deaf.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            visit.writer.transport.abort()
+
+    deaf = asyncio.Event()
+    tls = server_context(tmp_path, "www.example.com")
+    with trusting(tmp_path / "www.example.com.pem", monkeypatch):
+        async with (
+            raw_origin(script, tls=tls) as origin,
+            asyncio.timeout(20),
+            client({"web": origin.url}) as sender,
+        ):
+            response = await sender.fetch(Request("GET", "/", headers=HOST), custom_origin())
+            assert await fetched(response) == b"ok"
+            await deaf.wait()

@@ -13,6 +13,7 @@ HANDSHAKE = Request(
     headers=Headers([("Host", "www.example.com"), ("Sec-WebSocket-Key", "x")]),
     upgrade="websocket",
 )
+MOST_UNREAD = 2**17
 SWITCHED = b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 
 
@@ -118,4 +119,23 @@ async def test_an_origin_that_talks_faster_than_it_is_heard_has_to_wait() -> Non
             await asyncio.sleep(0)
         assert size == 100_000_000
         assert most_ahead < 50_000_000
+        await tunnel.close()
+
+
+async def test_an_origin_that_had_to_wait_may_not_be_silent_for_longer(monkeypatch) -> None:
+    monkeypatch.setattr(tunnel_module, "IDLE_LIMIT_S", 0.2)
+    paused = asyncio.Event()
+
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.send(SWITCHED)
+        await visit.send(bytes(MOST_UNREAD + 1))  # Its last piece is the one too many.
+        paused.set()
+        await visit.until_gone()
+
+    async with raw_origin(script) as origin, client({"web": origin.url}) as sender:
+        tunnel = await opened(sender)
+        await asyncio.wait_for(paused.wait(), 20)
+        async with asyncio.timeout(20):
+            assert len(b"".join([chunk async for chunk in tunnel])) == MOST_UNREAD + 1
         await tunnel.close()
