@@ -16,7 +16,6 @@ import re
 import select
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,9 +31,12 @@ __all__ = ["Forked", "Zygotes"]
 _log = logging.getLogger("edgeproxy")
 
 _READ_AT_START: Final = re.compile(
-    r"PYTHON|LD_|LC_|LANG|LOCPATH|TZ\Z|MALLOC_|GLIBC_|GCONV_|OPENSSL_"
+    r"PYTHON(?!PATH\Z)|LD_|LC_|LANG|LOCPATH|TZ(DIR)?\Z|MALLOC_|GLIBC_|GCONV_|OPENSSL_"
 )
-"""Names of variables that an interpreter and the libraries under it read once and for all."""
+"""Names of variables that an interpreter and the libraries under it read once and for all.
+
+But for where modules are: a zygote imports nothing of the functions'.
+"""
 
 _ROOM: Final = "_EDGEPROXY_ZYGOTE"
 _ROOM_BYTES: Final = 16 * 1024
@@ -90,14 +92,16 @@ class _Zygote:
         self._has_ended = False
         self._forked: list[int] = []
         self._statuses: dict[int, int] = {}
-        with theirs:
+        # Its workers cannot seek in their output, so nor can it, as it could in /dev/null. What it
+        # writes goes nowhere, and nothing comes of it.
+        with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nowhere:
             self._process = launch(
                 command,
                 warden.folder.parent,
                 {**environ, _ROOM: "x" * _ROOM_BYTES},
                 warden,
                 theirs.fileno(),
-                subprocess.DEVNULL,
+                nowhere.fileno(),
             )
         warden.watch(self._process.pid)
 
@@ -116,12 +120,12 @@ class _Zygote:
         if any("\0" in line for line in lines):
             return None  # which the ordinary start explains
         channel, its_channel = socket.socketpair()
-        (stdout, its_stdout), (stderr, its_stderr) = os.pipe(), os.pipe()
-        forked = Forked(0, channel, FileIO(stdout), FileIO(stderr), self)
-        with its_channel, FileIO(its_stdout, "w"), FileIO(its_stderr, "w"):
+        (stdout, its_stdout), (stderr, its_stderr) = _pipe(), _pipe()
+        forked = Forked(0, channel, stdout, stderr, self)
+        with its_channel, its_stdout, its_stderr:
             try:
                 request = b"\0".join(map(os.fsencode, lines))
-                given = [its_channel.fileno(), its_stdout, its_stderr]
+                given = [its_channel.fileno(), its_stdout.fileno(), its_stderr.fileno()]
                 socket.send_fds(self._socket, [request], given)
                 forked.pid = self._wait_for_fork()
             except OSError:
@@ -197,6 +201,12 @@ class _Zygote:
             self._process.kill()
             self._process.wait()
             self._warden.forget(self._process.pid)
+
+
+def _pipe() -> tuple[FileIO, FileIO]:
+    """Its two ends, which close by themselves where the next thing cannot be opened."""
+    reader, writer = os.pipe()
+    return FileIO(reader), FileIO(writer, "w")
 
 
 @dataclass(slots=True)
