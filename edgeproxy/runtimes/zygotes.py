@@ -9,6 +9,7 @@ What a zygote cannot do is left to the ordinary start: on systems other than Lin
 with very many variables, and when a zygote has died, until the next one is ready.
 """
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -45,7 +46,7 @@ _ROOM_BYTES: Final = 16 * 1024
 _MOST: Final = 8
 """Kinds of workers that have a zygote, each of which takes some 10 MB."""
 _PATIENCE_MS: Final = 1000
-"""A fork takes one or two, but the machine may be busy."""
+"""How long it may be silent: a fork takes one or two, but the machine may be busy."""
 
 _LONGEST_ANSWER: Final = 64
 
@@ -92,6 +93,7 @@ class _Zygote:
         self._has_ended = False
         self._forked: list[int] = []
         self._statuses: dict[int, int] = {}
+        self._silent_since: float | None = None
         # Its workers cannot seek in their output, so nor can it, as it could in /dev/null. What it
         # writes goes nowhere, and nothing comes of it.
         with theirs, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as nowhere:
@@ -163,6 +165,11 @@ class _Zygote:
             return -signal.SIGKILL
         with contextlib.suppress(OSError):  # a full socket: there is a next time
             self._socket.send(b"%d" % worker)
+        now = asyncio.get_running_loop().time()
+        if self._silent_since is None:
+            self._silent_since = now
+        elif now - self._silent_since > _PATIENCE_MS / 1000:
+            self._end()  # Stopped or stuck, it must not hold up those who wait for the worker.
         return None
 
     def _listen(self) -> None:
@@ -173,6 +180,7 @@ class _Zygote:
                 return
             except OSError:
                 said = []
+            self._silent_since = None
             match said:
                 case [b"ready"]:
                     self._said_ready = True
@@ -182,6 +190,8 @@ class _Zygote:
                     self._forked.append(0)
                 case [b"ended", pid, status]:
                     self._statuses[int(pid)] = os.waitstatus_to_exitcode(int(status))
+                case [b"running", _]:
+                    pass
                 case _:
                     self._end()
 
@@ -218,7 +228,10 @@ class Forked:
     stdout: FileIO
     stderr: FileIO
     _zygote: _Zygote
+    _status: int | None = None
 
     def poll(self) -> int | None:
-        """As of ``Popen``, but that a process which has ended may be asked for its status twice."""
-        return self._zygote.status(self.pid)
+        """As of ``Popen``, but that the status is told a moment after it has been asked for."""
+        if self._status is None:
+            self._status = self._zygote.status(self.pid)
+        return self._status

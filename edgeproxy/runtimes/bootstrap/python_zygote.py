@@ -4,7 +4,8 @@ Runs where ``python.py`` runs, with the proxy's socket as file descriptor 3, and
 edgeproxy. A request to fork is a message with three descriptors (the worker's channel, its stdout
 and stderr), of the folder and the variables with null bytes between them. A message without any is
 the number of a worker that has ended: a worker is reaped only then, so that nobody else gets its
-number before. The answers are ``ready``, ``forked PID``, ``failed ERRNO`` and ``ended PID STATUS``.
+number before. The answers are ``ready``, ``forked PID``, ``failed ERRNO``, ``ended PID STATUS`` and
+``running PID``.
 """
 
 from __future__ import annotations
@@ -111,5 +112,4 @@ def reap(proxy: _socket.socket, worker: int) -> None:
         pid, status = os.waitpid(worker, os.WNOHANG)
     except ChildProcessError:
         return  # asked twice
-    if pid:
-        proxy.send(b"ended %d %d" % (pid, status))
+    proxy.send(b"ended %d %d" % (pid, status) if pid else b"running %d" % worker)

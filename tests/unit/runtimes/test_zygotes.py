@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from edgeproxy.runtimes.framing import Kind
+from edgeproxy.runtimes.invocation import FunctionError
 from edgeproxy.runtimes.process import Worker
 from edgeproxy.runtimes.warden import Warden
 from edgeproxy.runtimes.zygotes import Forked, Zygotes
@@ -332,6 +333,39 @@ async def test_a_zygote_that_hangs_is_given_up(
     os.kill(zygote_of(account)._process.pid, 19)  # SIGSTOP
     assert (await seen(account))["parent"] == os.getpid()
     assert "has ended" in caplog.text
+
+
+async def test_a_zygote_that_hangs_holds_up_no_worker(
+    account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edgeproxy.runtimes.zygotes._PATIENCE_MS", 50)
+    await account.have_zygote()
+    code = "import os\nhandler = lambda event, context: event and os._exit(3)"
+    assert value_of(await account.run(code)) is None
+    os.kill(zygote_of(account)._process.pid, 19)  # SIGSTOP
+    result = await account.call(1)
+    assert isinstance(result, FunctionError)
+    assert result.document["errorType"] == "Runtime.ExitError"
+    assert "has ended" in caplog.text
+
+
+async def test_the_end_is_seen_without_process_descriptors(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    await account.have_zygote()
+    # The child holds the channel open.
+    code = """
+import os, time
+def handler(event, context):
+    if event and os.fork():
+        os._exit(3)
+    time.sleep(20 if event else 0)
+"""
+    assert value_of(await account.run(code, timeout_s=10)) is None
+    result = await account.call(1)
+    assert isinstance(result, FunctionError)
+    assert "exit status 3" in str(result.document["errorMessage"])
 
 
 @pytest.mark.parametrize("how", ["folder", "null byte"])
