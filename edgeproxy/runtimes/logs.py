@@ -81,7 +81,9 @@ class InvocationLog:
         """Add what the function's log has of a platform event, in the function's log format."""
         now = self._clock.now()
         if texts := lines_of(event, self._spec, now):
-            self.flush()
+            if self._pending or self._ends:
+                self.flush()
+                now = self._clock.now()
             for text in texts:
                 self._add("platform", text, now)
 

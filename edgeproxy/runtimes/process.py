@@ -218,11 +218,11 @@ class Worker:
         self._reap()
 
     def _reap(self) -> None:
+        if self.ended.done():
+            return  # told to another who asked: the end may be seen twice before it is
         status = self._process.poll()
         if status is None:
             self._loop.call_later(_REAP_PERIOD_S, self._reap)
-            return
-        if self.ended.done():
             return
         self.ended.set_result(None)
         self._warden.forget(self.pid)

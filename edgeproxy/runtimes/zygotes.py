@@ -9,6 +9,7 @@ What a zygote cannot do is left to the ordinary start: on systems other than Lin
 with very many variables, and when a zygote has died, until the next one is ready.
 """
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -16,7 +17,6 @@ import re
 import select
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,9 +32,12 @@ __all__ = ["Forked", "Zygotes"]
 _log = logging.getLogger("edgeproxy")
 
 _READ_AT_START: Final = re.compile(
-    r"PYTHON|LD_|LC_|LANG|LOCPATH|TZ\Z|MALLOC_|GLIBC_|GCONV_|OPENSSL_"
+    r"PYTHON(?!PATH\Z)|LD_|LC_|LANG|LOCPATH|TZ(DIR)?\Z|MALLOC_|GLIBC_|GCONV_|OPENSSL_"
 )
-"""Names of variables that an interpreter and the libraries under it read once and for all."""
+"""Names of variables that an interpreter and the libraries under it read once and for all.
+
+But for where modules are: a zygote imports nothing of the functions'.
+"""
 
 _ROOM: Final = "_EDGEPROXY_ZYGOTE"
 _ROOM_BYTES: Final = 16 * 1024
@@ -43,7 +46,7 @@ _ROOM_BYTES: Final = 16 * 1024
 _MOST: Final = 8
 """Kinds of workers that have a zygote, each of which takes some 10 MB."""
 _PATIENCE_MS: Final = 1000
-"""A fork takes one or two, but the machine may be busy."""
+"""How long it may be silent: a fork takes one or two, but the machine may be busy."""
 
 _LONGEST_ANSWER: Final = 64
 
@@ -91,6 +94,10 @@ class _Zygote:
         self._has_ended = False
         self._forked: list[int] = []
         self._statuses: dict[int, int] = {}
+        self._silent_since: float | None = None
+        # Its workers cannot seek in their output, so nor can it, as it could in /dev/null. What it
+        # writes goes nowhere, and nothing comes of it.
+        nowhere = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             self._process = launch(
                 command,
@@ -98,13 +105,14 @@ class _Zygote:
                 {**environ, _ROOM: "x" * _ROOM_BYTES},
                 warden,
                 theirs.fileno(),
-                subprocess.DEVNULL,
+                nowhere.fileno(),
             )
         except OSError:
             self._socket.close()
             raise
         finally:
             theirs.close()
+            nowhere.close()
         warden.watch(self._process.pid)
 
     @property
@@ -122,12 +130,12 @@ class _Zygote:
         if any("\0" in line for line in lines):
             return None  # which the ordinary start explains
         channel, its_channel = socket.socketpair()
-        (stdout, its_stdout), (stderr, its_stderr) = os.pipe(), os.pipe()
-        forked = Forked(0, channel, FileIO(stdout), FileIO(stderr), self)
-        with its_channel, FileIO(its_stdout, "w"), FileIO(its_stderr, "w"):
+        (stdout, its_stdout), (stderr, its_stderr) = _pipe(), _pipe()
+        forked = Forked(0, channel, stdout, stderr, self)
+        with its_channel, its_stdout, its_stderr:
             try:
                 request = b"\0".join(map(os.fsencode, lines))
-                given = [its_channel.fileno(), its_stdout, its_stderr]
+                given = [its_channel.fileno(), its_stdout.fileno(), its_stderr.fileno()]
                 socket.send_fds(self._socket, [request], given)
                 forked.pid = self._wait_for_fork()
             except OSError:
@@ -165,6 +173,11 @@ class _Zygote:
             return -signal.SIGKILL
         with contextlib.suppress(OSError):  # a full socket: there is a next time
             self._socket.send(b"%d" % worker)
+        now = asyncio.get_running_loop().time()
+        if self._silent_since is None:
+            self._silent_since = now
+        elif now - self._silent_since > _PATIENCE_MS / 1000:
+            self._end()  # Stopped or stuck, it must not hold up those who wait for the worker.
         return None
 
     def _listen(self) -> None:
@@ -175,6 +188,7 @@ class _Zygote:
                 return
             except OSError:
                 said = []
+            self._silent_since = None
             match said:
                 case [b"ready"]:
                     self._said_ready = True
@@ -184,6 +198,8 @@ class _Zygote:
                     self._forked.append(0)
                 case [b"ended", pid, status]:
                     self._statuses[int(pid)] = os.waitstatus_to_exitcode(int(status))
+                case [b"running", _]:
+                    pass
                 case _:
                     self._end()
 
@@ -205,6 +221,12 @@ class _Zygote:
             self._warden.forget(self._process.pid)
 
 
+def _pipe() -> tuple[FileIO, FileIO]:
+    """Its two ends, which close by themselves where the next thing cannot be opened."""
+    reader, writer = os.pipe()
+    return FileIO(reader), FileIO(writer, "w")
+
+
 @dataclass(slots=True)
 class Forked:
     """A worker that a zygote has forked, with what :class:`subprocess.Popen` tells of its own."""
@@ -214,7 +236,10 @@ class Forked:
     stdout: FileIO
     stderr: FileIO
     _zygote: _Zygote
+    _status: int | None = None
 
     def poll(self) -> int | None:
-        """As of ``Popen``, but that a process which has ended may be asked for its status twice."""
-        return self._zygote.status(self.pid)
+        """As of ``Popen``, but that the status is told a moment after it has been asked for."""
+        if self._status is None:
+            self._status = self._zygote.status(self.pid)
+        return self._status

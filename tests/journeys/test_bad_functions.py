@@ -163,6 +163,8 @@ def resident_mb() -> int:
 
 def marks() -> Iterator[tuple[bool, str, str]]:
     """Of each worker and its children: whether it is a worker, the mark, the command."""
+    found = []
+    starters = {str(os.getpid())}
     for folder in Path("/proc").glob("[0-9]*") if LINUX else ():
         try:
             variables = (folder / "environ").read_text(errors="replace").split("\0")
@@ -170,9 +172,13 @@ def marks() -> Iterator[tuple[bool, str, str]]:
             command = (folder / "cmdline").read_text(errors="replace")
         except OSError:
             continue  # it has ended
+        if any(variable.startswith("_EDGEPROXY_ZYGOTE=") for variable in variables):
+            starters.add(folder.name)
         for variable in variables:
             if variable.startswith(f"{MARK}=") and fields[0] != "Z":
-                yield int(fields[1]) == os.getpid(), variable.rsplit("/", 2)[0], command
+                found.append((fields[1], variable.rsplit("/", 2)[0], command))
+    for parent, mark, command in found:
+        yield parent in starters, mark, command
 
 
 def wait_until_alone(mark: str, *, without_workers: bool = False) -> None:

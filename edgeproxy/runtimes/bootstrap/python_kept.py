@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-__all__ = ["keep"]
+__all__ = ["be_another_process", "keep"]
 
 USUAL = (
     "base64",
@@ -74,14 +74,19 @@ class Taken:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.loader, name)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        self.spec = self.module.__spec__
-        return Kept.modules.pop(spec.name)
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module = Kept.modules.pop(spec.name, None)
+        if module is None:  # One more of what has been taken.
+            module = self.loader.create_module(spec)
+        else:
+            self.spec = module.__spec__
+        return module
 
     def exec_module(self, module: ModuleType) -> None:
-        as_kept = self.spec is not None  # else it is reloaded
+        as_kept = self.spec is not None and module is self.module
         if as_kept:
             module.__spec__ = self.spec
+            self.spec = None  # The next time it is reloaded.
         for name in Kept.imports.get(module.__name__, ()):
             importlib.import_module(name)
             # One that is still kept has been replaced by the function.
@@ -118,3 +123,9 @@ def keep() -> None:
     for name in sys.modules.keys() - before.keys():
         Kept.modules[name] = sys.modules.pop(name)
     sys.meta_path.insert(0, Kept)
+
+
+def be_another_process() -> None:
+    """Have kept modules forget the process that imported them."""
+    main: Any = Kept.modules["threading"].main_thread()
+    main._set_native_id()

@@ -4,7 +4,8 @@ Runs where ``python.py`` runs, with the proxy's socket as file descriptor 3, and
 edgeproxy. A request to fork is a message with three descriptors (the worker's channel, its stdout
 and stderr), of the folder and the variables with null bytes between them. A message without any is
 the number of a worker that has ended: a worker is reaped only then, so that nobody else gets its
-number before. The answers are ``ready``, ``forked PID``, ``failed ERRNO`` and ``ended PID STATUS``.
+number before. The answers are ``ready``, ``forked PID``, ``failed ERRNO``, ``ended PID STATUS`` and
+``running PID``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import sys
 
 from python_json import make_loads  # type: ignore[import-not-found]
-from python_kept import keep  # type: ignore[import-not-found]
+from python_kept import be_another_process, keep  # type: ignore[import-not-found]
 
 __all__ = ["serve"]
 
@@ -51,6 +52,9 @@ def serve() -> None:
     os.set_inheritable(PROXY, False)
     # Its folder, without the number of this process.
     mark = os.environb.pop(MARK.encode())[:-1].rpartition(b"/")[0] + b"/"
+    own = dict(os.environb)
+    os.environb.clear()
+    os.environb.update(own)  # The C library has them elsewhere now than where they are shown.
     shown = ShownVariables()
     shown.write(b"%s=%s%d/\0" % (MARK.encode(), mark, os.getpid()))
     make_loads()  # What it imports is there for everybody.
@@ -84,15 +88,21 @@ def serve() -> None:
     pid = os.getpid()
     marked = b"%s\0%s=%s%d/\0" % (variables, MARK.encode(), mark, pid)
     shown.write(marked)
+    locale = os.environb.get(b"LC_CTYPE")  # Where it was C, Python itself has set another.
     os.environb.clear()
     for line in filter(None, marked.split(b"\0")):
         name, _, value = line.partition(b"=")
         os.environb[name] = value
+    if locale is not None:
+        os.environb[b"LC_CTYPE"] = locale
+    if path := os.environ.get("PYTHONPATH"):
+        sys.path[1:1] = map(os.path.abspath, path.split(os.pathsep))
     proxy.detach()
     channel, stdout, stderr = given
     for descriptor, number in ((channel, 3), (stdout, 1), (stderr, 2)):
         os.dup2(descriptor, number)
         os.close(descriptor)
+    be_another_process()
     for module in (__name__, "python_kept", "_socket", "errno"):
         del sys.modules[module]  # as if it had never been imported
 
@@ -102,5 +112,4 @@ def reap(proxy: _socket.socket, worker: int) -> None:
         pid, status = os.waitpid(worker, os.WNOHANG)
     except ChildProcessError:
         return  # asked twice
-    if pid:
-        proxy.send(b"ended %d %d" % (pid, status))
+    proxy.send(b"ended %d %d" % (pid, status) if pid else b"running %d" % worker)

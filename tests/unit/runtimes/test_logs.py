@@ -42,6 +42,14 @@ def test_an_open_line_stands_before_the_platforms() -> None:
     assert texts(log) == [("stdout", "no end"), ("platform", "END")]
 
 
+def test_an_open_line_is_not_later_than_what_stands_after_it() -> None:
+    log, seen = make_log()
+    log.feed("stdout", b"no end")
+    log.tell(Started("id"))
+    assert [record.stream for record in seen] == ["stdout", "platform"]
+    assert seen[0].time_s <= seen[1].time_s
+
+
 @pytest.mark.parametrize("end", [b"", b"\n"])
 @pytest.mark.rule("LR-264")
 def test_output_without_end_is_cut(end: bytes) -> None:

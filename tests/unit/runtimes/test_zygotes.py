@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import os
 import re
@@ -8,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from edgeproxy.runtimes.framing import Kind
+from edgeproxy.runtimes.invocation import FunctionError
+from edgeproxy.runtimes.process import Worker
 from edgeproxy.runtimes.warden import Warden
-from edgeproxy.runtimes.zygotes import Zygotes
+from edgeproxy.runtimes.zygotes import Forked, Zygotes
 from tests.unit.runtimes.account import Account, until, value_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has what it takes")
@@ -37,8 +41,19 @@ def handler(event, context):
         "limits": Path("/proc/self/limits").read_text(),
         "status": [line for line in status if line[:4] in ("SigB", "SigC", "SigI", "Umas", "Thre")],
         "encoding": [sys.stdout.encoding, sys.stderr.errors, sys.stdin.read()],
+        "seekable": [each.seekable() for each in (sys.stdin, sys.stdout, sys.stderr)],
     }
 """
+
+
+class Silent:
+    """An owner that nothing matters to."""
+
+    def frame_received(self, kind: Kind, body: bytes) -> None: ...
+
+    def output_received(self, stream: str, data: bytes) -> None: ...
+
+    def worker_ended(self, status: int) -> None: ...
 
 
 @pytest.fixture
@@ -100,6 +115,7 @@ LOADED = {
     "scanned": re.findall("[a-z]", "a1b"),
     "main": threading.current_thread() is threading.main_thread(),
     "thread": ThreadPoolExecutor().submit(lambda: json.loads("[1]")).result(),
+    "native": threading.main_thread().native_id == threading.get_native_id(),
 }
 """
 
@@ -112,6 +128,117 @@ async def test_a_forked_worker_imports_as_one_that_was_started(account: Account)
     assert started["main"]
     await until(lambda: zygote_of(account).is_ready)
     assert value_of(await account.run(code)) == started
+
+
+SEVERAL_OF_ONE = """
+import importlib.util
+spec = importlib.util.find_spec("string")
+first, second = (importlib.util.module_from_spec(spec) for _ in range(2))
+for module in (first, second):
+    spec.loader.exec_module(module)
+import string
+kinds = {module.Template for module in (first, second, string)}
+handler = lambda event, context: len(kinds)
+"""
+
+
+async def test_a_module_can_be_loaded_more_than_once(account: Account) -> None:
+    await account.have_zygote()
+    assert value_of(await account.run(SEVERAL_OF_ONE)) == 3
+
+
+IN_C = """
+import ctypes, os, time
+
+def handler(event, context):
+    found = ctypes.POINTER(ctypes.c_char_p).in_dll(ctypes.CDLL(None), "environ")
+    lines = []
+    while found[len(lines)] is not None:
+        lines.append(found[len(lines)].decode())
+    own = {line for line in lines if line.startswith(("LC_", "LANG", "TZ", "PYTHON"))}
+    return {
+        "parent": os.getppid(),
+        "own": sorted(own),
+        "clean": sorted(lines) == sorted(f"{name}={value}" for name, value in os.environ.items()),
+        "zone": time.tzname,
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param((("PYTHONX", "1" * 1000), ("PYTHONY", "2" * 1000)), id="some"),
+        pytest.param((("LANG", "C"), ("LC_CTYPE", "C")), id="what Python replaces"),
+    ],
+)
+async def test_the_c_library_has_the_same_variables(
+    account: Account, environment: tuple[tuple[str, str], ...]
+) -> None:
+    started = value_of(await account.run(IN_C, environment=environment))
+    await until(lambda: zygote_of(account).is_ready)
+    forked = value_of(await account.run(IN_C, environment=environment))
+    assert started.pop("parent") != forked.pop("parent")
+    assert started["clean"]
+    assert forked == started
+
+
+async def test_time_zones_of_the_function_are_its_own(account: Account) -> None:
+    zone = b"TZif2" + bytes(15) + bytes(24) + b"TZif2" + bytes(15)
+    zone += b"".join(n.to_bytes(4, "big") for n in (0, 0, 0, 0, 1, 4))
+    zone += bytes(6) + b"XYZ\0\nXYZ-5\n"
+    (account.folder / "Own").write_bytes(zone)
+    await account.run(IN_C, environment=(("TZ", ":Own"),))
+    await until(lambda: zygote_of(account).is_ready)
+    environment = (("TZ", ":Own"), ("TZDIR", str(account.folder)))
+    assert value_of(await account.run(IN_C, environment=environment))["zone"][0] == "XYZ"
+
+
+PATHS = """
+import os, string, sys
+import late
+handler = lambda event, context: [os.getppid(), sys.path, late.ROOT, string.ROOT, string.PID]
+"""
+OWN = "import os\nROOT, PID = os.environ['LAMBDA_TASK_ROOT'], os.getppid()\n"
+
+
+async def test_a_zygote_leaves_the_search_path_to_the_functions(account: Account) -> None:
+    environment = (("PYTHONPATH", f"lib:./more::{account.folder}/later"),)
+    standard = Path(sys.modules["string"].__file__ or "").read_text()
+    files = {"app.py": PATHS, "lib/string.py": standard + OWN, "more/late.py": OWN}
+    started = value_of(await account.run(files, environment=environment))
+    await until(lambda: zygote_of(account).is_ready)
+    forked = value_of(await account.run(files, environment=environment))
+    root = str(account.folder / "f")
+    assert forked[0] == zygote_of(account)._process.pid
+    assert forked[1:] == [*started[1:2], root, root, forked[0]]
+    (account.folder / "later").mkdir()
+    (account.folder / "later" / "late.py").write_text("ROOT = 'later'")
+    (account.folder / "f" / "more" / "late.py").unlink()
+    found = value_of(await account.run({"app.py": PATHS}, environment=environment))
+    assert found[2] == "later"
+
+
+async def test_the_end_of_a_worker_is_seen_once(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await account.have_zygote()
+    owner, environ = Silent(), {"AWS_EXECUTION_ENV": "AWS_Lambda_python3.12"}
+    around = account.service._in_service._around()
+    assert around.zygotes is not None
+    ((command, at_start),) = around.zygotes._by_kind
+    worker = Worker(
+        owner, command, account.folder, environ | dict(at_start), around.warden,
+        zygotes=around.zygotes,
+    )  # fmt: skip
+    assert isinstance(worker._process, Forked)
+    worker.leave(owner, 0, ask=False)
+    worker.abandon()
+    await worker.ended
+    asked: list[int] = []
+    monkeypatch.setattr(Forked, "poll", lambda forked: asked.append(forked.pid))
+    await asyncio.sleep(0.05)
+    assert not asked
 
 
 @pytest.mark.parametrize("name", ["base64", "json", "logging", "re", "string", "struct", "token"])
@@ -219,6 +346,39 @@ async def test_a_zygote_that_hangs_is_given_up(
     os.kill(zygote_of(account)._process.pid, 19)  # SIGSTOP
     assert (await seen(account))["parent"] == os.getpid()
     assert "has ended" in caplog.text
+
+
+async def test_a_zygote_that_hangs_holds_up_no_worker(
+    account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("edgeproxy.runtimes.zygotes._PATIENCE_MS", 50)
+    await account.have_zygote()
+    code = "import os\nhandler = lambda event, context: event and os._exit(3)"
+    assert value_of(await account.run(code)) is None
+    os.kill(zygote_of(account)._process.pid, 19)  # SIGSTOP
+    result = await account.call(1)
+    assert isinstance(result, FunctionError)
+    assert result.document["errorType"] == "Runtime.ExitError"
+    assert "has ended" in caplog.text
+
+
+async def test_the_end_is_seen_without_process_descriptors(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    await account.have_zygote()
+    # The child holds the channel open.
+    code = """
+import os, time
+def handler(event, context):
+    if event and os.fork():
+        os._exit(3)
+    time.sleep(20 if event else 0)
+"""
+    assert value_of(await account.run(code, timeout_s=10)) is None
+    result = await account.call(1)
+    assert isinstance(result, FunctionError)
+    assert "exit status 3" in str(result.document["errorMessage"])
 
 
 @pytest.mark.parametrize("how", ["folder", "null byte"])
