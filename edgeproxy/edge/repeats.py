@@ -23,6 +23,7 @@ from edgeproxy.edge import lookup, pipeline, policy_headers
 from edgeproxy.edge.delivery import without_vain_range
 from edgeproxy.edge.passage import Passage, Services, Verdict
 from edgeproxy.edge.sealing import sealed
+from edgeproxy.edge.sent_bodies import Left, without_body
 from edgeproxy.exchange.delivery import complete
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.body import BytesBody
@@ -70,8 +71,9 @@ _MOST_SUMMARIES: Final = 2_000
 _MARK_ID: Final = "edgeproxy-marks-the-place-of-a-request-id-in-an-answer=="
 _MARK: Final = _MARK_ID.encode()
 _MARK_AGE: Final = 98_765_432_109
-_MARK_DATE: Final = 253_402_300_799.0
-"""The end of the year 9999."""
+_AGE: Final = b"\r\nAge: %d"
+_DATE: Final = b"\r\nDate: %b"
+_MARK_DATE: Final = 249_517_862_483.0  # A moment of the year 9876 that nobody names.
 
 
 def repeat_of(
@@ -137,6 +139,7 @@ class RepeatableHit:
         "_form",
         "_head",
         "_is_dated",
+        "_kept",
         "_location",
         "_part",
         "_second",
@@ -160,6 +163,7 @@ class RepeatableHit:
         self.depends_on = depends_on
         self._head: bytes | None = None
         """The object's, of which ``_form`` was made; an object that replaces it has another."""
+        self._kept: Entry  # The object as records need it: they may outlast it.
         self._form = b""
         """The answer's head, to be filled in."""
         self._is_dated = False
@@ -184,25 +188,31 @@ class RepeatableHit:
         entry = services.tiers.edge.at_hand(self._digest, now)
         if entry is None or not isinstance(entry.body, bytes):
             return None
-        if entry.head is not self._head and not self._learn(asked.request(), entry, now):
+        # The head of an object without headers is the same as that of others.
+        is_known = entry.head is self._head and entry.head
+        if not is_known and not self._learn(asked.request(), entry, now):
             return None
         age_s, second = entry.age_s(now), int(now) if self._is_dated else 0
         if age_s != self._age_s or second != self._second:
             self._age_s, self._second = age_s, second
-            told = {b"age": b"%d" % age_s, b"date": format_date(now).encode()}
+            told = {b"age": _AGE % age_s, b"date": _DATE % format_date(now).encode()}
             self._before, self._after = (self._form % told).split(_MARK, 1)
         exchange_id = services.chance.request_id()
         head = b"%b%b%b" % (self._before, exchange_id.encode(), self._after)
         body: bytes | memoryview = entry.body
         if self._part is not None:
             body = memoryview(body)[self._part]
-        return RepeatedAnswer(self, exchange_id, asked, entry, head, body, now, begun)
+        return RepeatedAnswer(self, exchange_id, asked, self._kept, head, body, now, begun)
 
     def record(self, hit: "RepeatedAnswer") -> Exchange:
         """The record of one request, as the pipeline would have written it."""
         request = hit.asked.request()
         exchange = self._exchange(hit.id, request, hit.started)
-        exchange.response = self._walk(exchange, request, hit.entry, hit.started, hit.started)
+        response = self._walk(exchange, request, hit.entry, hit.started, hit.started)
+        if isinstance(left := hit.entry.body, Left):
+            response = replace(response, body=left.sent)
+            exchange.steps[-1].after = response
+        exchange.response = response
         exchange.first_byte_s = hit.duration_s
         complete(exchange, Delivered(hit.bytes_sent, hit.aborted), hit.duration_s)
         return exchange
@@ -213,15 +223,17 @@ class RepeatableHit:
             return self.record(hit)
         known = self._location.summaries
         head, like = known.get((self, hit.asked.head), (b"", None))
-        if like is None or head is not hit.entry.head:
+        if like is None or head is not hit.entry.head or not head:
             if len(known) >= _MOST_SUMMARIES:
                 known.clear()
             like = self.record(hit)
             known[self, hit.asked.head] = hit.entry.head, like
             return like
-        request, port = like.request, hit.asked.viewer.port
-        if request.viewer.port != port:
-            request = replace(request, viewer=replace(request.viewer, port=port))
+        request, viewer, told = like.request, hit.asked.viewer, like.request.viewer
+        connection = told.port, told.tls_protocol, told.tls_cipher
+        if (viewer.port, viewer.tls_protocol, viewer.tls_cipher) != connection:
+            viewer = replace(viewer, ip=told.ip, country=told.country, location=told.location)
+            request = replace(request, viewer=viewer)
         exchange = self._exchange(hit.id, request, hit.started)
         exchange.response = like.response
         exchange.result_type = exchange.response_result_type = like.result_type
@@ -256,8 +268,10 @@ class RepeatableHit:
             framed = frame(response, method=request.method, version="1.1", keep_alive=True)
         except IllegalHead:
             return False
+        if not framed.keep_alive:
+            return False
         form = framed.head.replace(b"%", b"%%")
-        age, date = b"%d" % _MARK_AGE, format_date(_MARK_DATE).encode()
+        age, date = _AGE % _MARK_AGE, _DATE % format_date(_MARK_DATE).encode()
         if form.count(_MARK) != 1 or form.count(age) > 1 or form.count(date) > 1:
             return False
         self._is_dated = date in form
@@ -268,9 +282,10 @@ class RepeatableHit:
             if part is None:
                 return False
         self._head, self._form, self._part = entry.head, form, part
+        self._kept = without_body(entry, response.body)
         self._age_s = -1
         self.status = response.status
-        return framed.keep_alive
+        return True
 
     def _walk(
         self, exchange: Exchange, request: Request, entry: Entry, now: float, date: float

@@ -13,6 +13,7 @@ aiohttp parses and buffers. Its rules:
 import asyncio
 import math
 import re
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -39,6 +40,7 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_armed_for",
+        "_asked_with",
         "_at_work",
         "_body",
         "_continue_due",
@@ -81,6 +83,8 @@ class Connection(web.RequestHandler):
         self._at_work = False
         self._head = b""
         """Of the request that comes next, when it came by itself and in one piece."""
+        self._asked_with = b""
+        """The same of the request that is being answered."""
         self._undelivered: tuple[Repeated, int] | None = None
         """An answer that waits for the viewer to read, and its size."""
         self._head_bytes = 0
@@ -218,6 +222,7 @@ class Connection(web.RequestHandler):
         answer = repeat.answer(self._asked(head))
         if answer is None:
             return False
+        self._take_viewer()
         head, body = answer.head, answer.body
         if len(body) <= ONE_WRITE_BYTES:
             transport.write(b"".join((head, body)))
@@ -234,6 +239,13 @@ class Connection(web.RequestHandler):
             self._allow(self._limits.keep_alive_s)
         return True
 
+    def _take_viewer(self) -> Viewer:
+        """Who is at the other end; the next request reuses the connection."""
+        viewer = self._viewer
+        if viewer.tls_protocol and viewer.tls_handshake != "connectionReused":
+            self._viewer = replace(viewer, tls_handshake="connectionReused")
+        return viewer
+
     def _asked(self, head: bytes) -> Asked:
         """The request with this head, to be read when somebody wants it."""
         raise NotImplementedError
@@ -243,6 +255,12 @@ class Connection(web.RequestHandler):
         self._settle(aborted=False)
         if not (self._at_work or self._messages):
             self._allow(self._limits.keep_alive_s)
+
+    def forget(self) -> None:
+        """What is being answered now, and was before, is not to be repeated."""
+        self._head = self._asked_with = b""
+        if self._hits is not None:
+            self._hits.clear()
 
     def _settle(self, *, aborted: bool) -> None:
         """Tell how an answer has ended for which the viewer was too slow."""

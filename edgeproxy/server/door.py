@@ -58,3 +58,6 @@ class Door(OpenConnections, web.Server):
         """From now on every request goes to the handler first."""
         for hits in self._hits.values():
             hits.clear()
+        for connection in self._open:
+            assert isinstance(connection, ViewerConnection)
+            connection.forget()

@@ -2,8 +2,9 @@
 
 A request is known again by all of its bytes; or by its request line and those of its header lines
 that matter to the answer, which the answer itself has said (:class:`Repeat`). Heads are looked at
-here only if they are of the plainest form there is: everything else is for the real parser. What
-is in the table has gone through it, so nothing is decided here that it has not decided before.
+here only if they are of the plainest form there is, no name in them twice: everything else is for
+the real parser. What is in the table has gone through it, so nothing is decided here that it has
+not decided before.
 """
 
 import re
@@ -21,7 +22,8 @@ _LONGEST_HEAD: Final = 4096
 
 _HEAD: Final = re.compile(
     rb"((?:GET|HEAD) /[!-~]* HTTP/1\.1)\r\n"
-    rb"((?:(?!(?i:x-edgeproxy-))[!#-'*+\-.0-9A-Z^-z|~]+:[\t -~\x80-\xff]*\r\n)+)\r\n"
+    rb"((?:(?!(?i:x-edgeproxy-|sec-websocket-key1:))"
+    rb"[!#-'*+\-.0-9A-Z^-z|~]+:[\t -~\x80-\xff]*\r\n)+)\r\n"
 )
 _LINE: Final = re.compile(rb"([^:]+):[\t ]*([^\r]*)\r\n")
 
@@ -39,7 +41,8 @@ class Hits:
         self._exact: dict[bytes, Repeat] = {}
         self._names: dict[bytes, frozenset[bytes]] = {}
         """By request line: which header lines matter."""
-        self._answers: dict[tuple[bytes, _Lines], Repeat] = {}
+        self._answers: dict[tuple[bytes, frozenset[bytes], _Lines], Repeat] = {}
+        """By request line and the lines that matter, as far as was known when it was learned."""
         self._seen: set[int] = set()
         """Hashes of heads. The whole of a head is remembered at its second sight: many never have
         one."""
@@ -52,7 +55,8 @@ class Hits:
         plain = _plain(head)
         if plain is None or (names := self._names.get(plain[1])) is None:
             return None
-        repeat = self._answers.get((plain[1], _mattering(plain[2], names)))
+        lines = _mattering(plain[2], names)
+        repeat = None if lines is None else self._answers.get((plain[1], names, lines))
         if repeat is not None:
             self._remember(head, repeat)
         return repeat
@@ -63,9 +67,14 @@ class Hits:
         if plain is None:
             return
         line = plain[1]
-        names = self._names.get(line, frozenset()) | repeat.depends_on
+        names = self._names.get(line, repeat.depends_on)
+        if not names >= repeat.depends_on:
+            names |= repeat.depends_on
+        lines = _mattering(plain[2], names)
+        if lines is None:
+            return
         _put(self._names, line, names)
-        _put(self._answers, (line, _mattering(plain[2], names)), repeat)
+        _put(self._answers, (line, names, lines), repeat)
         if head in self._exact:
             self._exact[head] = repeat
 
@@ -116,8 +125,16 @@ def _plain(head: bytes) -> re.Match[bytes] | None:
     return _HEAD.fullmatch(head) if len(head) <= _LONGEST_HEAD else None
 
 
-def _mattering(lines: bytes, names: frozenset[bytes]) -> _Lines:
-    return tuple([line for line in _LINE.findall(lines) if line[0].lower() in names])
+def _mattering(lines: bytes, names: frozenset[bytes]) -> _Lines | None:
+    """Those of ``lines`` with one of ``names``; None where a name comes twice.
+
+    The parser takes some names only once.
+    """
+    pairs = _LINE.findall(lines)
+    told = [name.lower() for name, _ in pairs]
+    if len(set(told)) < len(told):
+        return None
+    return tuple([pair for pair, name in zip(pairs, told, strict=True) if name in names])
 
 
 def _put(table: dict[_K, _V], key: _K, value: _V) -> None:

@@ -50,12 +50,11 @@ _log = logging.getLogger("edgeproxy")
 class ViewerConnection(Connection):
     """A connection of a :class:`Door`."""
 
-    __slots__ = ("_asked_with", "_door")
+    __slots__ = ("_door",)
 
     def __init__(self, door: "Door", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(door, loop, door.limits)
         self._door = door
-        self._asked_with = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -155,7 +154,7 @@ class ViewerConnection(Connection):
         return goes_on
 
     def _asked(self, head: bytes) -> PlainRequest:
-        return PlainRequest(head, self._take_viewer(), self._door.viewer)
+        return PlainRequest(head, self._viewer, self._door.viewer)
 
     async def _answer(self, request: Request, payload: StreamReader) -> Response | None:
         """What the handler says, or an error page in its place; None for a viewer who has left."""
@@ -236,10 +235,3 @@ class ViewerConnection(Connection):
 
     def _who(self, headers: Headers) -> Viewer:
         return told_viewer(self._take_viewer(), self._door.viewer, headers)
-
-    def _take_viewer(self) -> Viewer:
-        """Who is at the other end; the next request reuses the connection."""
-        viewer = self._viewer
-        if viewer.tls_protocol and viewer.tls_handshake != "connectionReused":
-            self._viewer = dataclasses.replace(viewer, tls_handshake="connectionReused")
-        return viewer

@@ -109,9 +109,15 @@ def refuse(status: int, reason: str, detail: str) -> Response:
 
 
 @asynccontextmanager
-async def connect(listener: Listener, tls: ssl.SSLContext | None = None) -> AsyncIterator[Raw]:
+async def connect(
+    listener: Listener, tls: ssl.SSLContext | None = None, ip: str = "127.0.0.1"
+) -> AsyncIterator[Raw]:
     reader, writer = await asyncio.open_connection(
-        "127.0.0.1", listener.port, ssl=tls, server_hostname="localhost" if tls else None
+        "127.0.0.1",
+        listener.port,
+        ssl=tls,
+        server_hostname="localhost" if tls else None,
+        local_addr=(ip, 0),
     )
     try:
         yield Raw(reader, writer)

@@ -1,6 +1,7 @@
 """Requests that are answered in the connection, as one before them was."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -42,9 +43,13 @@ class Site:
         self.delivered: list[Delivered] = []
         self.changed = asyncio.Event()
         self.is_valid = True
+        self.waits_for: asyncio.Event | None = None
 
     async def __call__(self, request: Request) -> Response:
         self.handled.append(request.target)
+        if self.waits_for is not None:
+            self.changed.set()
+            _ = await self.waits_for.wait()
         headers = Headers([("X-Path", request.path)])
         repeat = self if request.path == "/hit" else None
         return Response(200, headers, BytesBody(self.body), repeat=repeat)
@@ -111,6 +116,8 @@ async def test_what_is_different_goes_to_the_handler(site: Site, other: str) -> 
         HIT.replace("X-Visitor: 1", "X-Visitor: 1\r\n folded"),
         HIT.replace("X-Visitor: 1", "X-Visitor: 1\nX: 2"),
         HIT.replace("Accept: */*", "Transfer-Encoding: x"),
+        HIT.replace("X-Visitor: 1", "User-Agent: a\r\nUser-Agent: b"),
+        HIT.replace("X-Visitor: 1", "Sec-WebSocket-Key1: x"),
     ],
 )
 async def test_what_is_malformed_is_refused_as_ever(site: Site, broken: str) -> None:
@@ -156,12 +163,40 @@ async def test_what_does_not_hold_any_more_goes_to_the_handler(site: Site) -> No
         assert (await viewer.ask(HIT)).header("X-Path") == "/hit"
 
 
+async def test_what_was_asked_before_a_change_is_not_repeated_after_it(site: Site) -> None:
+    async with door(site) as listener, connect(listener) as viewer:
+        waits = asyncio.Event()
+        site.waits_for = waits
+        await viewer.send(HIT)
+        async with asyncio.timeout(20):
+            await site.changed.wait()
+        listener.forget()
+        waits.set()
+        assert (await viewer.answer()).header("X-Path") == "/hit"
+        assert (await viewer.ask(HIT)).header("X-Path") == "/hit"
+        assert (await viewer.ask(HIT)).header("X-At-Once") == "1"
+
+
+async def test_all_connections_forget_however_many_viewers_there_are(site: Site) -> None:
+    async with AsyncExitStack() as open_ones:
+        listener = await open_ones.enter_async_context(door(site))
+        viewers = []
+        for number in range(1, 103):
+            connected = connect(listener, ip=f"127.0.0.{number}")
+            viewer = await open_ones.enter_async_context(connected)
+            _ = await viewer.ask(HIT)
+            viewers.append(viewer)
+        listener.forget()
+        for viewer in viewers:
+            assert (await viewer.ask(HIT)).header("X-Path") == "/hit"
+
+
 async def test_a_viewer_that_does_not_read_gets_no_more() -> None:
     site = Site(b"x" * 1_000_000)
     async with door(site) as listener, connect(listener) as viewer:
         _ = await viewer.ask(HIT)
         await viewer.send(HIT * 50)
-        assert await viewer.head()
+        _ = await viewer.head()
         assert len(site.answered) + len(site.handled) < 10
         await viewer.read(1_000_000)
         for _ in range(49):

@@ -1,5 +1,7 @@
 """What is remembered of requests, and how much of it."""
 
+import pytest
+
 from edgeproxy.http.messages import Repeated, Request, Viewer
 from edgeproxy.server.hits import Hits, PlainRequest
 
@@ -50,6 +52,33 @@ def test_answers_that_depend_on_other_headers() -> None:
     hits.learn(head("/", "Cookie: 1", "Accept: x"), one)
     assert hits.find(head("/", "Cookie: 1", "Accept: x")) is one
     assert hits.find(head("/", "Cookie: 1", "Accept: y")) is None
+
+
+def test_what_was_learned_of_other_headers_is_not_found_by_fewer() -> None:
+    """The lines that matter are forgotten before the answers that depend on them."""
+
+    class OnAccept(Known):
+        depends_on = frozenset({b"host", b"accept"})
+
+    hits, one, two = Hits(), Known(), OnAccept()
+    of_two = head("/").replace(b"Host: a", b"Host: b")
+    hits.learn(head("/"), one)
+    for number in range(19_999):
+        hits.learn(head(f"/{number}"), one)
+    hits.learn(of_two, two)
+    hits.learn(head("/more"), one)
+    hits.learn(head("/"), one)
+    assert hits.find(head("/")) is one
+    assert hits.find(of_two.replace(b"\r\n\r\n", b"\r\nAccept: x\r\n\r\n")) is None
+
+
+@pytest.mark.parametrize("twice", ["User-Agent: a\r\nuser-agent: b", "Sec-WebSocket-Key1: x"])
+def test_what_the_parser_refuses_is_not_found(twice: str) -> None:
+    hits = Hits()
+    hits.learn(head(), Known())
+    assert hits.find(head("/", *twice.split("\r\n"))) is None
+    hits.learn(head("/two", *twice.split("\r\n")), Known())
+    assert hits.find(head("/two", *twice.split("\r\n"))) is None
 
 
 def test_no_more_than_so_many_are_remembered() -> None:
