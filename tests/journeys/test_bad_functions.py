@@ -172,11 +172,11 @@ def marks() -> Iterator[tuple[bool, str, str]]:
             command = (folder / "cmdline").read_text(errors="replace")
         except OSError:
             continue  # it has ended
-        if any(variable.startswith("_EDGEPROXY_ZYGOTE=") for variable in variables):
-            starters.add(folder.name)
-        for variable in variables:
-            if variable.startswith(f"{MARK}=") and fields[0] != "Z":
-                found.append((fields[1], variable.rsplit("/", 2)[0], command))
+        own = [variable for variable in variables if variable.startswith(f"{MARK}=")]
+        if own and fields[0] != "Z":
+            found.append((fields[1], own[0].rsplit("/", 2)[0], command))
+            if not any(variable.startswith("AWS_") for variable in variables):
+                starters.add(folder.name)  # An interpreter from which workers are forked.
     for parent, mark, command in found:
         yield parent in starters, mark, command
 
