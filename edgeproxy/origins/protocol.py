@@ -15,6 +15,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -244,15 +245,15 @@ class OriginProtocol(BaseProtocol):
         self._wake()
 
     def _fail(self, error: Exception) -> None:
-        if self._failure is not None:
-            return
-        self._failure = error
-        self._deadline = math.inf
-        self._wake()
-        # aiohttp does not tell the reader of a body that its framing is broken.
+        if self._failure is None:
+            self._failure = error
+            self._deadline = math.inf
+            self._wake()
+        # aiohttp does not tell the reader of a body that its framing is broken, and the reader
+        # misses it when the end of a chunk wakes it just before: so it is told at the end again.
         for received in (self._payload, self._tunnel):
             if received is not None and not received.is_eof():
-                received.set_exception(error)
+                received.set_exception(self._failure)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -279,15 +280,12 @@ class OriginProtocol(BaseProtocol):
         if self._tunnel is not None:
             self._tunnel.feed_eof()
         elif parser is not None:
-            try:
+            with suppress(HttpProcessingError):  # Said below.
                 parser.feed_eof()
-            except HttpProcessingError as error:
-                if self._payload is not None:
-                    self._payload.set_exception(aiohttp.ClientPayloadError(str(error)))
-        self._payload = self._tunnel = None
         self._fail(
             aiohttp.ServerDisconnectedError() if exc is None else aiohttp.ClientOSError(*exc.args)
         )
+        self._payload = self._tunnel = None
         super().connection_lost(exc)
         self._is_lost = True
         if self._closed is not None and not self._closed.done():

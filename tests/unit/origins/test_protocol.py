@@ -7,6 +7,7 @@ import pytest
 from edgeproxy.http.body import StreamBody, read_at_most
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
+from edgeproxy.origins.errors import OriginFailure
 from tests.unit.origins.raw_origin import OK, Visit, client, custom_origin, raw_origin
 
 GET = Request("GET", "/", headers=Headers([("Host", "www.example.com")]))
@@ -123,3 +124,24 @@ async def test_the_body_of_an_odd_status_is_nobody_elses_answer(status: bytes) -
         await (await sender.fetch(GET, custom_origin())).body.close()
         response = await sender.fetch(GET, custom_origin())
         assert await read_at_most(response.body, 2) == b"ok"
+
+
+@pytest.mark.parametrize("broken", [b"X T\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
+async def test_what_breaks_a_body_is_told_though_a_chunk_ends_with_it(broken: bytes) -> None:
+    async def script(visit: Visit) -> None:
+        await visit.request()
+        await visit.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok")
+        await read.wait()
+        await visit.send(b"\r\n0\r\n" + broken)
+        await visit.until_gone()
+
+    read = asyncio.Event()
+    async with raw_origin(script) as origin, client({"web": origin.url}) as sender:
+        response = await sender.fetch(GET, custom_origin())
+        pieces = aiter(response.body)
+        assert await anext(pieces) == b"ok"
+        waiting = asyncio.ensure_future(anext(pieces))
+        await asyncio.sleep(0)
+        read.set()
+        with pytest.raises(OriginFailure, match="broke off"):
+            await asyncio.wait_for(waiting, 20)
