@@ -48,7 +48,7 @@ class Kept:
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         module = Kept.modules.get(name)
-        if module is None:
+        if module is None or Kept not in sys.meta_path:  # where the function has wrapped it
             return None
         for finder in sys.meta_path[sys.meta_path.index(Kept) + 1 :]:
             spec = finder.find_spec(name, path, target)

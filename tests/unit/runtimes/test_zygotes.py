@@ -149,6 +149,24 @@ async def test_a_module_can_be_loaded_more_than_once(account: Account) -> None:
     assert value_of(await account.run(SEVERAL_OF_ONE)) == 3
 
 
+WRAPPED = """
+import sys
+
+class Wrapper:
+    def __init__(self, finder):
+        self.find_spec = finder.find_spec
+
+sys.meta_path[:] = map(Wrapper, sys.meta_path)
+import base64
+handler = lambda event, context: base64.b64encode(b"a").decode()
+"""
+
+
+async def test_finders_may_be_wrapped(account: Account) -> None:
+    await account.have_zygote()
+    assert value_of(await account.run(WRAPPED)) == "YQ=="
+
+
 IN_C = """
 import ctypes, os, time
 
