@@ -129,22 +129,25 @@ class _Zygote:
         lines = [str(folder), *(f"{name}={value}" for name, value in environ.items())]
         if any("\0" in line for line in lines):
             return None  # which the ordinary start explains
-        channel, its_channel = socket.socketpair()
-        (stdout, its_stdout), (stderr, its_stderr) = _pipe(), _pipe()
-        forked = Forked(0, channel, stdout, stderr, self)
-        with its_channel, its_stdout, its_stderr:
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             try:
-                request = b"\0".join(map(os.fsencode, lines))
-                given = [its_channel.fileno(), its_stdout.fileno(), its_stderr.fileno()]
-                socket.send_fds(self._socket, [request], given)
-                forked.pid = self._wait_for_fork()
+                channel, its_channel = socket.socketpair()
+                ours.enter_context(channel), theirs.enter_context(its_channel)
+                given = [its_channel.fileno()]
+                outputs = []
+                for _ in ("stdout", "stderr"):
+                    reader, writer = os.pipe()
+                    outputs.append(ours.enter_context(FileIO(reader)))
+                    given.append(theirs.enter_context(FileIO(writer, "w")).fileno())
+                socket.send_fds(self._socket, [b"\0".join(map(os.fsencode, lines))], given)
+                pid = self._wait_for_fork()
             except OSError:
-                pass  # It has ended, or the request is too long.
-        if forked.pid:
-            return forked
-        for ours in (channel, forked.stdout, forked.stderr):
-            ours.close()
-        return None
+                return None  # It has ended, the request is too long, or too many files are open.
+            if not pid:
+                return None
+            ours.pop_all()
+            stdout, stderr = outputs
+            return Forked(pid, channel, stdout, stderr, self)
 
     def _wait_for_fork(self) -> int:
         """The new worker's number, 0 if there is none. As short as the start of a process."""
@@ -219,12 +222,6 @@ class _Zygote:
             self._process.kill()
             self._process.wait()
             self._warden.forget(self._process.pid)
-
-
-def _pipe() -> tuple[FileIO, FileIO]:
-    """Its two ends, which close by themselves where the next thing cannot be opened."""
-    reader, writer = os.pipe()
-    return FileIO(reader), FileIO(writer, "w")
 
 
 @dataclass(slots=True)

@@ -48,7 +48,7 @@ class Kept:
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         module = Kept.modules.get(name)
-        if module is None:
+        if module is None or Kept not in sys.meta_path:  # where the function has wrapped it
             return None
         for finder in sys.meta_path[sys.meta_path.index(Kept) + 1 :]:
             spec = finder.find_spec(name, path, target)
@@ -101,14 +101,18 @@ def keep() -> None:
     ordinary = builtins.__import__
 
     def noted(
-        name: str, space: Any = None, local: Any = None, names: Any = (), level: int = 0
+        name: str,
+        globals: Any = None,  # noqa: A002
+        locals: Any = None,  # noqa: A002
+        fromlist: Any = (),
+        level: int = 0,
     ) -> ModuleType:
-        found = ordinary(name, space, local, names, level)
-        space = space or {}
+        found = ordinary(name, globals, locals, fromlist, level)
+        space = globals or {}
         if level:
             package = space["__package__"].split(".")
             name = ".".join(filter(None, [*package[: len(package) + 1 - level], name]))
-        imported = [name, *(f"{name}.{each}" for each in names or ())]
+        imported = [name, *(f"{name}.{each}" for each in fromlist or ())]
         known = Kept.imports.setdefault(space.get("__name__", ""), [])
         known.extend(each for each in imported if each in sys.modules)
         return found

@@ -1,7 +1,9 @@
 import asyncio
+import contextlib
 import logging
 import os
 import re
+import resource
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -147,6 +149,24 @@ async def test_a_module_can_be_loaded_more_than_once(account: Account) -> None:
     assert value_of(await account.run(SEVERAL_OF_ONE)) == 3
 
 
+WRAPPED = """
+import sys
+
+class Wrapper:
+    def __init__(self, finder):
+        self.find_spec = finder.find_spec
+
+sys.meta_path[:] = map(Wrapper, sys.meta_path)
+import base64
+handler = lambda event, context: base64.b64encode(b"a").decode()
+"""
+
+
+async def test_finders_may_be_wrapped(account: Account) -> None:
+    await account.have_zygote()
+    assert value_of(await account.run(WRAPPED)) == "YQ=="
+
+
 IN_C = """
 import ctypes, os, time
 
@@ -170,6 +190,7 @@ def handler(event, context):
     [
         pytest.param((("PYTHONX", "1" * 1000), ("PYTHONY", "2" * 1000)), id="some"),
         pytest.param((("LANG", "C"), ("LC_CTYPE", "C")), id="what Python replaces"),
+        pytest.param((("PYTHONDEVMODE", "1"),), id="development mode"),
     ],
 )
 async def test_the_c_library_has_the_same_variables(
@@ -392,4 +413,32 @@ async def test_a_worker_that_cannot_be_is_explained_by_the_ordinary_start(
     before = len(list(Path("/proc/self/fd").iterdir()))
     assert zygote.fork(folder, environ) is None
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert zygote.is_ready
+
+
+async def test_too_many_open_files_leave_none_open(account: Account) -> None:
+    await account.have_zygote()
+    zygote = zygote_of(account)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
+    taken: list[int] = []
+
+    def fill() -> int:
+        before = len(taken)
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open(os.devnull, os.O_RDONLY))
+        return len(taken) - before
+
+    try:
+        fill()
+        for free in range(6):  # A worker takes six, three of them for a moment.
+            for _ in range(free):
+                os.close(taken.pop())
+            assert zygote.fork(account.folder, {}) is None
+            assert fill() == free
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert zygote.is_ready
