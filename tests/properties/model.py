@@ -164,8 +164,8 @@ class Model:
             retry = self.now + page.error_ttl_s
             self.stored[target] = replace(kept, retry=retry)
             return "Hit", kept.page
-        if may_store:
-            self._keep(target, page)
+        if may_store and not self._keep(target, page) and page.status < 400:
+            del self.stored[target]  # A new version that may not be stored (CDN-VAL-04).
         return None
 
     def _keep(self, target: str, page: Page) -> bool:

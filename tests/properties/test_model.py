@@ -198,3 +198,18 @@ def test_the_edge_does_what_the_model_says(site: Site, origin: Origin) -> None:
             suppress_health_check=[HealthCheck.too_slow],
         ),
     )
+
+
+@pytest.mark.rule("CDN-VAL-04")
+def test_a_version_that_may_not_be_stored_takes_the_older_one_with_it(
+    site: Site, origin: Origin
+) -> None:
+    Viewers.site, Viewers.origin = site, origin
+    viewers = Viewers()
+    viewers.publish("/a", True, "max-age=0", True, 200)
+    viewers.ask("GET", "/a", "", None)
+    viewers.publish("/a", True, "no-store", False, 200)
+    viewers.ask("GET", "/a", "", None)
+    viewers.publish("/a", False, "private, max-age=20", True, 503)
+    viewers.ask("GET", "/a", "", None)
+    viewers.invalidate("/a")
