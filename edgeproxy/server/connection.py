@@ -55,6 +55,7 @@ class Connection(web.RequestHandler):
         "_last",
         "_limits",
         "_measures_heads",
+        "_sender",
         "_sent",
         "_served",
         "_target",
@@ -78,6 +79,7 @@ class Connection(web.RequestHandler):
         )
         self._limits = limits
         self._body: StreamReader = EMPTY_PAYLOAD
+        self._sender = ""
         self._hits: Hits | None = None
         """What can be answered at once; None at a door where nothing can."""
         self._at_work = False
@@ -216,7 +218,7 @@ class Connection(web.RequestHandler):
         transport, hits = self.transport, self._hits
         if hits is None or transport is None or transport.is_closing():
             return False
-        repeat = hits.find(head)
+        repeat = hits.find(head, self._sender)
         if repeat is None:
             return False
         answer = repeat.answer(self._asked(head))
@@ -231,7 +233,9 @@ class Connection(web.RequestHandler):
             transport.write(body)
         self._served = True
         size = len(head) + len(body)
-        if self._paused:
+        if transport.is_closing():
+            answer.delivered(size, aborted=True)
+        elif self._paused:
             self._undelivered = answer, size
             self._allow(self._limits.write_stall_s)
         else:
@@ -257,10 +261,8 @@ class Connection(web.RequestHandler):
             self._allow(self._limits.keep_alive_s)
 
     def forget(self) -> None:
-        """What is being answered now, and was before, is not to be repeated."""
+        """What is being answered now is not to be repeated."""
         self._head = self._asked_with = b""
-        if self._hits is not None:
-            self._hits.clear()
 
     def _settle(self, *, aborted: bool) -> None:
         """Tell how an answer has ended for which the viewer was too slow."""

@@ -1,10 +1,10 @@
 """What the connections of one listener share, where :mod:`edgeproxy.server.http1` serves them."""
 
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from aiohttp import web
 
-from edgeproxy.http.messages import Handler, Viewer
+from edgeproxy.http.messages import Handler
 from edgeproxy.server.hits import Hits
 from edgeproxy.server.http1 import ViewerConnection
 from edgeproxy.server.limits import Limits
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from edgeproxy.server.listener import Admit, Refuse
 
 __all__ = ["Door"]
-
-_MOST_VIEWERS: Final = 100
 
 
 async def _unused(request: web.BaseRequest) -> NoReturn:
@@ -42,22 +40,14 @@ class Door(OpenConnections, web.Server):
         self.limits = limits
         self.admit = admit
         self.in_flight = 0
-        self._hits: dict[tuple[str, str], Hits] = {}
+        self.hits = Hits()
 
     def __call__(self) -> ViewerConnection:
         return ViewerConnection(self, self._loop)
 
-    def hits(self, viewer: Viewer) -> Hits:
-        """What can be answered at once to a viewer of this address and protocol."""
-        who = viewer.ip, viewer.scheme
-        if who not in self._hits and len(self._hits) >= _MOST_VIEWERS:
-            self._hits.clear()
-        return self._hits.setdefault(who, Hits())
-
     def forget(self) -> None:
         """From now on every request goes to the handler first."""
-        for hits in self._hits.values():
-            hits.clear()
+        self.hits.clear()
         for connection in self._open:
             assert isinstance(connection, ViewerConnection)
             connection.forget()

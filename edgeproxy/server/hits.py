@@ -33,35 +33,35 @@ _Lines: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 
 class Hits:
-    """What the viewers of one address have asked for over one protocol."""
+    """What viewers have asked for; ``sender`` is their address, and the protocol they speak."""
 
     __slots__ = ("_answers", "_exact", "_names", "_seen")
 
     def __init__(self) -> None:
-        self._exact: dict[bytes, Repeat] = {}
+        self._exact: dict[tuple[bytes, str], Repeat] = {}
         self._names: dict[bytes, frozenset[bytes]] = {}
         """By request line: which header lines matter."""
-        self._answers: dict[tuple[bytes, frozenset[bytes], _Lines], Repeat] = {}
+        self._answers: dict[tuple[bytes, str, frozenset[bytes], _Lines], Repeat] = {}
         """By request line and the lines that matter, as far as was known when it was learned."""
         self._seen: set[int] = set()
         """Hashes of heads. The whole of a head is remembered at its second sight: many never have
         one."""
 
-    def find(self, head: bytes) -> Repeat | None:
+    def find(self, head: bytes, sender: str = "") -> Repeat | None:
         """How the request with this head is answered, as far as is known."""
-        repeat = self._exact.get(head)
+        repeat = self._exact.get((head, sender))
         if repeat is not None:
             return repeat
         plain = _plain(head)
         if plain is None or (names := self._names.get(plain[1])) is None:
             return None
         lines = _mattering(plain[2], names)
-        repeat = None if lines is None else self._answers.get((plain[1], names, lines))
+        repeat = None if lines is None else self._answers.get((plain[1], sender, names, lines))
         if repeat is not None:
-            self._remember(head, repeat)
+            self._remember((head, sender), repeat)
         return repeat
 
-    def learn(self, head: bytes, repeat: Repeat) -> None:
+    def learn(self, head: bytes, repeat: Repeat, sender: str = "") -> None:
         """From now on requests like the one with this head are answered by ``repeat``."""
         plain = _plain(head)
         if plain is None:
@@ -74,9 +74,9 @@ class Hits:
         if lines is None:
             return
         _put(self._names, line, names)
-        _put(self._answers, (line, names, lines), repeat)
-        if head in self._exact:
-            self._exact[head] = repeat
+        _put(self._answers, (line, sender, names, lines), repeat)
+        if (head, sender) in self._exact:
+            self._exact[head, sender] = repeat
 
     def clear(self) -> None:
         """Forget all of it."""
@@ -84,10 +84,10 @@ class Hits:
         self._names.clear()
         self._answers.clear()
 
-    def _remember(self, head: bytes, repeat: Repeat) -> None:
-        seen = hash(head)
+    def _remember(self, asked: tuple[bytes, str], repeat: Repeat) -> None:
+        seen = hash(asked)
         if seen in self._seen:
-            _put(self._exact, head, repeat)
+            _put(self._exact, asked, repeat)
             return
         if len(self._seen) >= _MOST:
             self._seen.clear()

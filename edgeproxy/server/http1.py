@@ -68,7 +68,8 @@ class ViewerConnection(Connection):
             else:
                 self._viewer = admitted
         if self._limits.lifetime_s == math.inf and self._viewer.mutual_tls is None:
-            self._hits = self._door.hits(self._viewer)
+            self._hits = self._door.hits
+            self._sender = f"{self._viewer.scheme} {self._viewer.ip}"
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._door.closed(self)
@@ -150,7 +151,7 @@ class ViewerConnection(Connection):
             framed = frame_answer(response, request, keep_alive)
         goes_on = await self._deliver(response, framed, payload)
         if goes_on and response.repeat is not None and self._hits is not None and self._asked_with:
-            self._hits.learn(self._asked_with, response.repeat)
+            self._hits.learn(self._asked_with, response.repeat, self._sender)
         return goes_on
 
     def _asked(self, head: bytes) -> PlainRequest:
