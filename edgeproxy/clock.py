@@ -44,7 +44,7 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move the edge's time forward. Raises ``ValueError`` for a negative or absurd step."""
         if not seconds >= 0:
-            raise ValueError("the clock only moves forward; reset() goes back to real time")
+            raise ValueError("the clock only moves forward; a reset goes back to real time")
         if self.now() + seconds > _LATEST:
             raise ValueError("the clock ends with the year 9000")
         self._offset_s += seconds

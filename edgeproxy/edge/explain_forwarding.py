@@ -102,7 +102,8 @@ def _why_sent(name: str, request: Request, behavior: Behavior, origin: Origin) -
         return _COMPOSED[lower]
     if lower == "accept-encoding":
         codings = plan_of(behavior).codings
-        return f"reduced to {' and '.join(codings)}" if codings else setting
+        known = " and ".join(codings)
+        return f"the viewer's, reduced to {known}, or identity" if codings else setting
     if lower in GENERATED_NAMES:
         return f"made by CloudFront; {setting}"
     return setting or ruling(name, request.method, behavior).because

@@ -15,7 +15,7 @@ from edgeproxy.distribution.model import Behavior, Distribution
 from edgeproxy.edge.delivery import shape
 from edgeproxy.edge.outcomes import FUNCTION_FAILURES, Scene
 from edgeproxy.edge.pages import origin_error_page
-from edgeproxy.edge.passage import Passage, Verdict
+from edgeproxy.edge.passage import Passage, StoredAs, Verdict
 from edgeproxy.edge.tiers import LAYER_NAMES, Asked, FillAsked
 from edgeproxy.exchange.model import Decision, Exchange, Step
 from edgeproxy.http.body import EMPTY_BODY
@@ -54,11 +54,11 @@ async def look_up(
                 passage.exchange, asked, partial(fill, asked)
             )
         now = passage.services.clock.now()
-        return found(passage.exchange, step, request, key, obtained, now)
+        return found(scene, step, request, key, obtained, now)
 
 
 def found(
-    exchange: Exchange,
+    scene: Scene,
     step: Step,
     request: Request,
     key: _Key,
@@ -66,7 +66,7 @@ def found(
     now: float,
 ) -> Verdict:
     """What the viewer gets of what the cache has; ``key`` is None for what is not cacheable."""
-    obtained = _with_own_page(obtained, exchange.id)
+    obtained = _with_own_page(obtained, scene.exchange.id)
     facts = partial(_facts, key, obtained.outcome, obtained.layer, obtained.stored, obtained.age_s)
     step.decision = Decision(obtained.outcome, obtained.lookup.why, facts)
     response = shape(request, obtained, now)
@@ -78,10 +78,10 @@ def found(
         response,
         _result_type(obtained, response.status),
         _detail(obtained, response.status),
-        partial(_explain, obtained, exchange, now),
+        partial(_explain, obtained, scene.exchange, now),
         obtained.outcome,
         obtained.layer or Layer.EDGE,
-        key.digest if isinstance(key, CacheKey) and is_plain else None,
+        StoredAs(key.digest, scene.behavior) if isinstance(key, CacheKey) and is_plain else None,
     )
 
 

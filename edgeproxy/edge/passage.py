@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edgeproxy.cache.fetched import Layer, Outcome
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
-from edgeproxy.distribution.model import Distribution
+from edgeproxy.distribution.model import Behavior, Distribution
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.signature import Identity
@@ -15,7 +16,7 @@ from edgeproxy.exchange.model import Exchange, HitRecorder
 from edgeproxy.http.messages import Response
 from edgeproxy.origins.client import OriginClient
 
-__all__ = ["Passage", "Services", "Verdict"]
+__all__ = ["Passage", "Services", "StoredAs", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,13 @@ class Passage:
     https_port: int = HTTPS_PORT
 
 
+class StoredAs(NamedTuple):
+    """The digest of an object's key, and the behavior by whose settings it was made."""
+
+    digest: bytes
+    behavior: Behavior
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What the viewer gets, before CloudFront's own headers.
@@ -57,8 +65,8 @@ class Verdict:
     reason: str | Callable[[], str] = ""
     outcome: Outcome | None = None
     layer: Layer = Layer.EDGE
-    stored_as: bytes | None = None
-    """The digest of the key, when a fresh stored object is the answer, or a part of it."""
+    stored_as: StoredAs | None = None
+    """Where it was, when a fresh stored object is the answer, or a part of it."""
 
     @property
     def why(self) -> str:

@@ -15,7 +15,6 @@ from edgeproxy.cache.entry import Entry
 from edgeproxy.cache.key import cache_key
 from edgeproxy.cache.validation import look_up
 from edgeproxy.distribution.forwarded import plan_of
-from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.distribution.model import Behavior, Distribution, EventType
 from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.distribution.viewer_headers import DEVICE_NAMES, GENERATED_NAMES
@@ -90,10 +89,10 @@ def repeat_of(
         return None
     if request.viewer.mutual_tls is not None:
         return None
-    depends_on = _depends_on(match_behavior(distribution, request.path))
+    depends_on = _depends_on(verdict.stored_as.behavior)
     if depends_on is None:
         return None
-    return RepeatableHit(location, distribution, services, verdict.stored_as, depends_on)
+    return RepeatableHit(location, distribution, services, verdict.stored_as.digest, depends_on)
 
 
 @PreparedOnce
@@ -127,7 +126,7 @@ class RepeatableHit:
     """A :class:`edgeproxy.http.messages.Repeat` of one request, for as long as nothing changes.
 
     It asks for the object each time: one that has expired, was invalidated or replaced is not
-    served. Nothing of the object is kept but what its head became.
+    served. Of the object its head, what that became, and the beginning of its body are kept.
     """
 
     __slots__ = (
@@ -298,7 +297,7 @@ class RepeatableHit:
         with exchange.step("cache", before=asked) as step:
             key = cache_key(self._distribution, scene.behavior, asked, scene.generated)
             obtained = served(entry, look_up(entry, now), now)
-            verdict = lookup.found(exchange, step, asked, key, obtained, now)
+            verdict = lookup.found(scene, step, asked, key, obtained, now)
         verdict = policy_headers.put_on(passage, scene, request, verdict)
         return sealed(self._distribution, exchange, verdict, self._services.identity, date)
 

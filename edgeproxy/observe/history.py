@@ -1,7 +1,8 @@
 """The newest exchanges, kept for people and programs to look at.
 
-What is kept is a copy that holds no connection and of each body no more than its beginning: what
-was seen of it. Its length and the size of the functions' logs in it bound the history's memory.
+What is kept is a copy that holds no connection open and of each body no more than its beginning:
+what was seen of it. Its length and the size of the functions' logs in it bound the history's
+memory.
 """
 
 import asyncio

@@ -7,8 +7,8 @@ its answers, the interim ones too. What is wrong with an answer is an exception 
 - A head is parsed by itself, and its bytes are counted up to the final one.
 - The timer rings when the origin has said nothing for too long, and not while its reader is slow.
   It is moved seldom: ringing too early, it looks when it should have rung.
-- Each answer has a parser of its own. What a broken origin sends behind one is then never the
-  beginning of the next.
+- Each request has a parser of its own for its answers. What a broken origin sends behind the last
+  one is then never the beginning of the next.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """How a process of ours is started: as the leader of a session of its own, marked for the warden.
 
-So signals of the terminal do not reach it, and its children die with it. It inherits one descriptor
-and nothing else.
+So signals of the terminal do not reach it, and its children die with it. Beside its output it
+inherits one descriptor, if it is ``framed``, and nothing else.
 """
 
 import subprocess

@@ -1,6 +1,7 @@
 """A worker process: started, fed, listened to, ended; always as a whole process group.
 
-It gets one end of a socket pair as file descriptor 3, and pipes as stdout and stderr.
+It gets pipes as stdout and stderr and, if it is one of our bootstraps, one end of a socket pair as
+file descriptor 3.
 """
 
 import asyncio

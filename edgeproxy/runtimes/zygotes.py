@@ -6,7 +6,8 @@ an interpreter reads as it starts. How a worker was started makes no difference 
 workers of one zygote hash texts with the same secret.
 
 What a zygote cannot do is left to the ordinary start: on systems other than Linux, for a worker
-with very many variables, and when a zygote has died, until the next one is ready.
+with very many variables, for kinds beyond the first eight, and when a zygote has died: until the
+next one is ready, or for good if it never was.
 """
 
 import asyncio

@@ -1,5 +1,6 @@
 """What the connections of one listener share, where :mod:`edgeproxy.server.http1` serves them."""
 
+import asyncio
 from typing import TYPE_CHECKING, NoReturn
 
 from aiohttp import web
@@ -43,7 +44,7 @@ class Door(OpenConnections, web.Server):
         self.hits = Hits()
 
     def __call__(self) -> ViewerConnection:
-        return ViewerConnection(self, self._loop)
+        return ViewerConnection(self, asyncio.get_running_loop())
 
     def forget(self) -> None:
         """From now on every request goes to the handler first."""

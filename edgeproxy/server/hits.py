@@ -83,6 +83,7 @@ class Hits:
         self._exact.clear()
         self._names.clear()
         self._answers.clear()
+        self._seen.clear()
 
     def _remember(self, asked: tuple[bytes, str], repeat: Repeat) -> None:
         seen = hash(asked)

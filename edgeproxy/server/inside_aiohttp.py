@@ -3,7 +3,8 @@
 aiohttp offers no public way to answer a request without its own response classes, so
 :mod:`edgeproxy.server.http1` replaces the loop of its per-connection class. Everything private
 that this uses is listed here and nowhere else; pyproject.toml pins the minor version. Where
-something is missing, :mod:`edgeproxy.server.plain` serves instead.
+something is missing, :mod:`edgeproxy.server.plain` serves instead. Connections to origins use such
+names of ``BaseProtocol`` and ``TCPConnector``, too: for them nothing stands in.
 """
 
 from typing import Final

@@ -61,7 +61,7 @@ def what_is_lost(missing: tuple[str, ...]) -> str:
     return (
         f"aiohttp {aiohttp.__version__} has no {', '.join(missing)}: viewers are served through "
         "its public interface alone\n"
-        "answers stay the same, but a hit costs about four times as much; a URL with bytes beyond "
+        "answers stay the same, but a hit costs many times as much; a URL with bytes beyond "
         "ASCII is refused, as are requests in one piece with a malformed one; a head that does "
         "not end is cut without a page\n"
         "remedy: install the aiohttp that edgeproxy asks for, from a wheel, and leave "

@@ -133,6 +133,7 @@ def test_a_missing_key_that_nobody_catches_is_an_execution_error() -> None:
     assert outcome.kind == "FunctionExecutionError"
 
 
+@pytest.mark.rule("CFF-KVS-10")
 def test_a_new_value_is_seen_by_the_next_run() -> None:
     store = KeyValues("s", {"k": "1"}, now=lambda: 0)
     reader = function(

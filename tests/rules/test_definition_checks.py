@@ -532,7 +532,7 @@ def test_names_of_variables(tmp_path: Path, name: str) -> None:
     assert "GOOD_1" not in finding.message
 
 
-@pytest.mark.rule("LE-LIM-03", "CDN-CFG-399")
+@pytest.mark.rule("LE-LIM-03", "CDN-CFG-399", "CDN-GRP-02")
 def test_what_aws_takes_after_all_is_a_warning(tmp_path: Path) -> None:
     loaded = associated(tmp_path, event="viewer-request", MemorySize=256)
     assert [each.severity for each in loaded.findings] == [Severity.WARNING]
@@ -551,6 +551,13 @@ def test_what_aws_takes_after_all_is_a_warning(tmp_path: Path) -> None:
     assert [(each.rule, each.severity) for each in grpc.findings] == [
         ("CDN-CFG-399", Severity.WARNING)
     ]
+
+
+@pytest.mark.rule("CDN-GRP-01", "CDN-CFG-399")
+def test_grpc_needs_post(tmp_path: Path) -> None:
+    (finding,) = load_site(tmp_path, {"GrpcConfig": {"Enabled": True}}).findings
+    assert (finding.rule, finding.severity) == ("CDN-CFG-399", Severity.ERROR)
+    assert "POST" in finding.message
 
 
 @pytest.mark.rule("CDN-CFG-277")

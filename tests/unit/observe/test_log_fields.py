@@ -238,6 +238,7 @@ def test_protocols(scheme: Any, status: int, protocol: str) -> None:
     assert fields_of(done)["cs-protocol"] == protocol
 
 
+@pytest.mark.rule("CDN-GRP-03")
 @pytest.mark.parametrize("enabled", [True, False])
 def test_grpc_is_a_protocol_of_behaviors_that_serve_it(enabled: bool) -> None:
     headers = Headers([("Host", "a"), ("Content-Type", "application/grpc+proto")])

@@ -1,3 +1,5 @@
+import pytest
+
 from edgeproxy.runtimes.invocation import LogRecord
 from edgeproxy.runtimes.log_groups import LINES_KEPT, LogGroups
 
@@ -22,6 +24,7 @@ def test_groups_are_apart() -> None:
     assert messages(groups, "/b", 0) == messages(groups, "/unknown") == []
 
 
+@pytest.mark.rule("LE-LOG-05")
 def test_the_oldest_lines_make_room() -> None:
     groups = LogGroups()
     for number in range(LINES_KEPT + 5):
