@@ -25,7 +25,15 @@ from edgeproxy.cache.stores.disk import DiskStore
 from edgeproxy.errors import UsageError
 from edgeproxy.http.body import StreamBody
 from edgeproxy.http.headers import Headers
-from tests.unit.cache.scenes import FLEXIBLE, Edge, ScriptedOrigin, answer, key, read
+from tests.unit.cache.scenes import (
+    FLEXIBLE,
+    Edge,
+    ManualBody,
+    ScriptedOrigin,
+    answer,
+    key,
+    read,
+)
 
 LARGE = random.Random(1).randbytes(3 * BLOCK_BYTES + 5)
 SMALL = b"hello"
@@ -470,11 +478,13 @@ async def test_a_body_that_breaks_off_leaves_nothing(disk: Disk) -> None:
 async def test_viewers_get_everything_when_the_disk_fills_up_on_the_way(disk: Disk) -> None:
     edge = Edge()
     whole = await read(megabytes(4))
-    origin = ScriptedOrigin(answer(body=megabytes(4), cache_control="max-age=60"))
+    body = ManualBody(4 * 1_048_576)  # not one byte before the last viewer has come
+    origin = ScriptedOrigin(answer(body=body, cache_control="max-age=60"))
     async with disk.store() as store:
         cache = Cache(store, edge.clock, edge.tasks)
         with files_of_at_most(1_048_576):
             viewers = [await cache.obtain(key(), FLEXIBLE, origin) for _ in range(3)]
+            body.give(*[whole[at : at + 65_536] for at in range(0, len(whole), 65_536)], None)
             bodies = await asyncio.gather(*(read(each.response.body) for each in viewers))
             await edge.landed()
         assert bodies == [whole] * 3
