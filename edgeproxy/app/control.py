@@ -22,7 +22,7 @@ from edgeproxy.errors import PortInUse, UsageError
 from edgeproxy.http.body import StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Handler, Request, Response
-from edgeproxy.inspector.api import ControlApi
+from edgeproxy.inspector.api import control_application
 from edgeproxy.observe.history import History
 from edgeproxy.observe.metrics import Metrics
 from edgeproxy.runtimes.log_groups import LogGroups
@@ -41,16 +41,18 @@ class ControlListener:
 
     def __init__(self, program: Program, history: History, metrics: Metrics) -> None:
         self._program = program
-        application = ControlApi(self, history, metrics).application()
+        settings = program.settings
+        names = (settings.control_host, *settings.control_name)
+        application = control_application(self, history, metrics, names)
         # Calls of an API must not shift what a seed gives to viewers' requests.
-        self._request_id = Chance(program.settings.seed).uuid
+        self._request_id = Chance(settings.seed).uuid
         for prefix, make in {
             CLOUDFRONT_PREFIX: self._cloudfront_api,
             KEY_VALUES_PREFIX: self._key_values_api,
             lambda_api.PREFIX: self._lambda_api,
         }.items():
             application.router.add_route("*", f"{prefix}/{{rest:.*}}", _serving(_Api(make)))
-        self._kms_keys = kms_keys(program.settings)
+        self._kms_keys = kms_keys(settings)
         for path in LOCAL_PATHS:
             application.router.add_post(path, _serving(_Api(self._local_apis)))
         self._runner = web.AppRunner(

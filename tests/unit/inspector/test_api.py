@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from edgeproxy.exchange.model import Exchange
-from edgeproxy.inspector.api import ControlApi
+from edgeproxy.inspector.api import control_application
 from edgeproxy.observe.history import History
 from edgeproxy.observe.metrics import Metrics
 from tests.unit.exchange.records import exchange
@@ -25,8 +25,8 @@ async def test_an_exchange_that_ends_just_as_a_follower_leaves(
                 connection.transport.close()
             yield exchange()
 
-    api = ControlApi(cast(Any, None), Leaving(), Metrics(str))
-    runner = web.AppRunner(api.application(), access_log=None, handler_cancellation=True)
+    application = control_application(cast(Any, None), Leaving(), Metrics(str))
+    runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

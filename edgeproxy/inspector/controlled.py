@@ -1,0 +1,67 @@
+"""What the control listener may ask of the running program, and tell it."""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Protocol
+
+from edgeproxy.awslambda.account import LambdaAccount
+from edgeproxy.awslambda.deployments import Deployments
+from edgeproxy.awslambda.service import LambdaService
+from edgeproxy.clock import Clock
+from edgeproxy.edge.explain import Question
+from edgeproxy.runtimes.log_groups import LogGroups
+
+if TYPE_CHECKING:
+    from edgeproxy.awslambda.event_store import QueuedEvent
+
+__all__ = ["Controlled"]
+
+
+class Controlled(Protocol):
+    """The part of the running program that the control listener may ask or tell."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def lambdas(self) -> LambdaService: ...
+
+    @property
+    def account(self) -> LambdaAccount:
+        """The functions as Lambda's API has them."""
+        ...
+
+    @property
+    def deployments(self) -> Deployments: ...
+
+    @property
+    def log_groups(self) -> LogGroups: ...
+
+    @property
+    def cloudfront_functions(self) -> Collection[str]:
+        """The names of the CloudFront Functions."""
+        ...
+
+    @property
+    def connection_functions(self) -> Collection[str]:
+        """The names of the functions that judge connections."""
+        ...
+
+    def endpoints(self) -> dict[str, object]:
+        """The document of ``GET /api/endpoints``."""
+        ...
+
+    async def oldest_events(self, limit: int) -> "tuple[int, list[QueuedEvent]]":
+        """Asynchronous events that have not ended: how many, and the oldest."""
+        ...
+
+    def target_health(self) -> dict[str, object]:
+        """Targets of load balancers and their health (AL-124)."""
+        ...
+
+    async def invalidate(self, distribution: str, paths: list[str]) -> int:
+        """Drop objects; raises ``EdgeproxyError`` for an unknown distribution or a bad path."""
+        ...
+
+    async def explain(self, question: Question) -> dict[str, object]:
+        """What the edge would do with that request; raises ``EdgeproxyError`` for a bad one."""
+        ...
