@@ -15,6 +15,7 @@ from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.edge.explain import Question
+from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.entrypoints import lambda_api
 from edgeproxy.entrypoints.cloudfront_api import CLOUDFRONT_PREFIX, KEY_VALUES_PREFIX
 from edgeproxy.entrypoints.target_api import PATHS as LOCAL_PATHS
@@ -125,6 +126,10 @@ class ControlListener:
 
     async def invalidate(self, distribution: str, paths: list[str]) -> int:
         return await self._program.invalidate(distribution, paths)
+
+    @property
+    def stored(self) -> StoredObjects:
+        return self._program.stored
 
     async def explain(self, question: Question) -> dict[str, object]:
         return await self._program.explain(question)

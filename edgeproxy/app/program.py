@@ -47,6 +47,7 @@ from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.location import EdgeLocation
 from edgeproxy.edge.passage import Services
 from edgeproxy.edge.signature import Identity, refusals, told
+from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.exchange.model import HitRecorder
 from edgeproxy.http.messages import Handler, Response
 from edgeproxy.origins.client import OriginClient
@@ -171,6 +172,9 @@ class Program:
             self._refuse,
             self._viewer,
             max(settings.port, settings.control_port) + 1 if settings.port else 0,
+        )
+        self.stored = StoredObjects(
+            self._tiers, lambda: self.project.distributions.values(), self._doors.forget
         )
         self._secure = secure_doors(
             settings, self.clock, self.chance, self.connection_functions, tell

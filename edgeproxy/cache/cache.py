@@ -76,6 +76,16 @@ class Cache:
         self.generation = 0
         """Grows with each invalidation; what was prepared from objects before is out of date."""
 
+    @property
+    def is_on(self) -> bool:
+        """Whether objects are stored and found; who is about to ask looks first."""
+        return self._keeping.is_on
+
+    def switch(self, *, on: bool) -> None:
+        """Off: nothing is put any more, nor found at hand. What lies there is there again later."""
+        self._keeping.is_on = on
+        self.generation += 1
+
     async def open(self) -> None:
         """Make the store ready. Raises :class:`edgeproxy.errors.UsageError`."""
         await self._store.open()
@@ -105,7 +115,7 @@ class Cache:
     def at_hand(self, digest: bytes, now: float) -> Entry | None:
         """The whole, fresh object if it lies in memory; None does not say that there is none."""
         entry = self._store.at_hand(digest)
-        if entry is None or now >= entry.fresh_until or is_table(entry):
+        if entry is None or now >= entry.fresh_until or is_table(entry) or not self._keeping.is_on:
             return None
         return entry
 

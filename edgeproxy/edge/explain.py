@@ -17,7 +17,7 @@ from edgeproxy.distribution.model import (
 from edgeproxy.edge.admission import Refused, admit
 from edgeproxy.edge.delivery import without_vain_range
 from edgeproxy.edge.explain_forwarding import forwarded
-from edgeproxy.edge.lookup import why_uncacheable, with_default_root_object
+from edgeproxy.edge.lookup import SWITCHED_OFF, why_uncacheable, with_default_root_object
 from edgeproxy.edge.outcomes import generated_headers
 from edgeproxy.http.headers import EMPTY_HEADERS
 from edgeproxy.http.messages import Request, Response
@@ -94,6 +94,8 @@ async def _cache(
     rules: CacheRules, key: CacheKey, behavior: Behavior, request: Request, cache: Cache | None
 ) -> dict[str, object]:
     why_not = why_uncacheable(behavior, request) or (rules.disabled and rules.why_disabled)
+    if not why_not and cache is not None and not cache.is_on:
+        why_not = SWITCHED_OFF
     if why_not:
         return {"cacheable": False, "why": why_not}
     return {

@@ -22,7 +22,9 @@ from edgeproxy.http.body import EMPTY_BODY
 from edgeproxy.http.messages import Request
 from edgeproxy.origins.errors import OriginFailureKind
 
-__all__ = ["found", "look_up", "why_uncacheable", "with_default_root_object"]
+__all__ = ["SWITCHED_OFF", "found", "look_up", "why_uncacheable", "with_default_root_object"]
+
+SWITCHED_OFF: Final = "the cache is switched off"
 
 _ORIGIN_FAILURES: Final = frozenset(OriginFailureKind)
 
@@ -42,11 +44,12 @@ async def look_up(
         key: _Key = None
         if why_not:
             obtained = Obtained.uncached(await fill(None, None), why_not)
-        elif rules.disabled:
+        elif rules.disabled or not passage.services.tiers.is_on:
             # Only the record has a use for its key: it is made when somebody reads that.
             keyed = request if request.body is EMPTY_BODY else replace(request, body=EMPTY_BODY)
             key = partial(cache_key, scene.distribution, scene.behavior, keyed, scene.generated)
-            obtained = Obtained.uncached(await fill(None, None), rules.why_disabled)
+            why_not = rules.why_disabled if rules.disabled else SWITCHED_OFF
+            obtained = Obtained.uncached(await fill(None, None), why_not)
         else:
             key = cache_key(scene.distribution, scene.behavior, request, scene.generated)
             asked = Asked(request, key, rules)

@@ -84,6 +84,16 @@ class Tiers:
         for cache in self._inwards():
             await cache.close()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether any cache is asked at all."""
+        return self.edge.is_on
+
+    def switch(self, *, on: bool) -> None:
+        """Off: every request goes to its origin, and nothing is stored; on: as ever."""
+        for cache in self._inwards():
+            cache.switch(on=on)
+
     async def invalidate(self, distribution_id: str, paths: Sequence[str]) -> int:
         """Forget the objects that ``paths`` name; how many the cache with most of them had."""
         selection = invalidation(distribution_id, paths)

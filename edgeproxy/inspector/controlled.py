@@ -8,6 +8,7 @@ from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.clock import Clock
 from edgeproxy.edge.explain import Question
+from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class Controlled(Protocol):
     async def invalidate(self, distribution: str, paths: list[str]) -> int:
         """Drop objects; raises ``EdgeproxyError`` for an unknown distribution or a bad path."""
         ...
+
+    @property
+    def stored(self) -> StoredObjects: ...
 
     async def explain(self, question: Question) -> dict[str, object]:
         """What the edge would do with that request; raises ``EdgeproxyError`` for a bad one."""
