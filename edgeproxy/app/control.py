@@ -14,6 +14,7 @@ from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.distribution.model import Distribution, Origin
 from edgeproxy.edge.explain import Question
 from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.entrypoints import lambda_api
@@ -126,6 +127,13 @@ class ControlListener:
 
     async def invalidate(self, distribution: str, paths: list[str]) -> int:
         return await self._program.invalidate(distribution, paths)
+
+    @property
+    def distributions(self) -> Collection[Distribution]:
+        return self._program.project.distributions.values()
+
+    def mapped_to(self, origin: Origin) -> str | None:
+        return self._program.origins.destinations.mapped(origin)
 
     @property
     def stored(self) -> StoredObjects:

@@ -98,6 +98,10 @@ class Cache:
         """Have ``heard`` called for what another edge drops from the store that they share."""
         self._store.listen(heard)
 
+    async def kept(self, digest: bytes) -> Entry | None:
+        """What lies under the digest of a key, fresh or not."""
+        return await self._store.get(digest)
+
     async def look(
         self, key: CacheKey, asked: Headers = EMPTY_HEADERS, *, has_body: bool = True
     ) -> tuple[Entry | None, Lookup]:

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Collection
 
 from edgeproxy.distribution.model import Distribution
+from edgeproxy.edge.reasons import reasons
 from edgeproxy.edge.tiers import Tiers
+from edgeproxy.exchange.model import Exchange
 
 __all__ = ["StoredObjects"]
 
@@ -30,6 +32,14 @@ class StoredObjects:
         """Off: every request goes to its origin; what is stored is found again when it is on."""
         self._tiers.switch(on=on)
         self._switched()
+
+    async def reasons(self, exchange: Exchange) -> dict[str, object] | None:
+        """Why a recorded request went as it did; None when its distribution is gone."""
+        named = [each for each in self._distributions() if each.logical_id == exchange.name]
+        if exchange.door != "distribution" or not named:
+            return None
+        stored = await self._tiers.edge.kept(exchange.cached_as) if exchange.cached_as else None
+        return reasons(named[0], exchange, stored, self._tiers.clock.now())
 
     async def clear(self) -> int:
         """Drop the objects of all distributions; how many there were."""

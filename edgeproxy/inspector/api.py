@@ -11,6 +11,7 @@ from aiohttp import web
 from edgeproxy.inspector.caches import CacheCalls
 from edgeproxy.inspector.controlled import Controlled
 from edgeproxy.inspector.deployments import DeploymentCalls
+from edgeproxy.inspector.distributions import DistributionCalls
 from edgeproxy.inspector.edges import EdgeCalls
 from edgeproxy.inspector.exchanges import ExchangeCalls
 from edgeproxy.inspector.functions import FunctionCalls
@@ -34,8 +35,9 @@ def control_application(
     application.on_response_prepare.append(harden)
     for calls in (
         EdgeCalls(controlled),
-        ExchangeCalls(history),
+        ExchangeCalls(controlled, history),
         CacheCalls(controlled),
+        DistributionCalls(controlled),
         FunctionCalls(controlled),
         DeploymentCalls(controlled),
         MeasureCalls(controlled, metrics),

@@ -1,23 +1,12 @@
 """The cache over the control listener: the switch, and what is dropped."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
-
 import pytest
 
 from edgeproxy.testing import Edge, Site
+from tests.support.control import call
 from tests.support.origin import Answer, Origin
 
 KEPT = {"Cache-Control": "max-age=60", "Content-Type": "text/plain"}
-
-
-def call(site: Site, method: str, path: str, document: object = None) -> tuple[int, Any]:
-    """Status and JSON of a call to the control listener."""
-    body = b"" if document is None else json.dumps(document).encode()
-    lines: Mapping[str, str] = {"Content-Type": "application/json"} if body else {}
-    response = site.request(method, path, headers=lines, body=body, url=site.endpoints["control"])
-    return response.status, response.json()
 
 
 @pytest.fixture
