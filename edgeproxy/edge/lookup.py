@@ -69,9 +69,9 @@ def found(
     now: float,
 ) -> Verdict:
     """What the viewer gets of what the cache has; ``key`` is None for what is not cacheable."""
-    obtained = _with_own_page(obtained, scene.exchange.id)
     if isinstance(key, CacheKey):
-        scene.exchange.cached_as = scene.exchange.cached_as or key.digest
+        scene.exchange.cache_key = key.digest
+    obtained = _with_own_page(obtained, scene.exchange.id)
     entry = obtained.entry
     facts = partial(
         _facts,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from edgeproxy.cache.entry import Entry
 from edgeproxy.cache.freshness import CacheRules, cache_rules
+from edgeproxy.cache.key import CacheKey, cache_key
 from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.distribution.model import (
     Behavior,
@@ -23,7 +24,17 @@ from edgeproxy.http.cookies import parse_cookies
 from edgeproxy.http.messages import Request
 from edgeproxy.http.query import parse_query
 
-__all__ = ["reasons"]
+__all__ = ["key_of", "reasons"]
+
+
+def key_of(distribution: Distribution, exchange: Exchange) -> CacheKey | None:
+    """The cache key of a recorded request; None for one that never came to the cache."""
+    step = _cache_step(exchange)
+    if step is None:
+        return None
+    behavior, request = _behavior(distribution, exchange), step.before
+    assert isinstance(request, Request)
+    return cache_key(distribution, behavior, request, generated_headers(behavior, request))
 
 
 def reasons(
@@ -46,10 +57,11 @@ def reasons(
         "forwarded": [],
         "withheld": [],
     }
-    step = next((step for step in exchange.steps if step.name == "cache"), None)
-    if step is None or step.decision is None or not isinstance(step.before, Request):
+    step = _cache_step(exchange)
+    if step is None or step.decision is None:
         return document | {"would_hit_if": _before_the_cache(exchange)}
     request, facts = step.before, step.decision.facts
+    assert isinstance(request, Request)
     key = facts.get("key", [])
     assert isinstance(key, list)
     known = {part["part"] for part in key}
@@ -79,6 +91,11 @@ def reasons(
         "passed": sent["passed"],
         "withheld": sent["withheld"],
     }
+
+
+def _cache_step(exchange: Exchange) -> Step | None:
+    """That of the request itself; an error page of the distribution's own has another."""
+    return next((step for step in exchange.steps if step.name == "cache"), None)
 
 
 def _behavior(distribution: Distribution, exchange: Exchange) -> Behavior:

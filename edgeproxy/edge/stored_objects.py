@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 
 from edgeproxy.distribution.model import Distribution
-from edgeproxy.edge.reasons import reasons
+from edgeproxy.edge.reasons import key_of, reasons
 from edgeproxy.edge.tiers import Tiers
 from edgeproxy.exchange.model import Exchange
 
@@ -38,7 +38,8 @@ class StoredObjects:
         named = [each for each in self._distributions() if each.logical_id == exchange.name]
         if exchange.door != "distribution" or not named:
             return None
-        stored = await self._tiers.edge.kept(exchange.cached_as) if exchange.cached_as else None
+        key = key_of(named[0], exchange)
+        stored = None if key is None else await self._tiers.edge.kept(key.digest)
         return reasons(named[0], exchange, stored, self._tiers.clock.now())
 
     async def clear(self) -> int:

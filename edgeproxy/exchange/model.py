@@ -144,8 +144,8 @@ class Exchange:
     layer: str = ""
     """The cache that had the object or asked the origin: ``EDGE``, ``REC`` or ``Origin Shield``."""
     path_pattern: str = ""
-    cached_as: bytes = b""
-    """The digest of the cache key; empty for what the cache was not asked for."""
+    cache_key: bytes = b""
+    """The digest of the key by which a cache was asked; empty where none was."""
     steps: list[Step] = field(default_factory=list)
     duration_s: float = 0.0
     first_byte_s: float | None = None

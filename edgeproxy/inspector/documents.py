@@ -46,8 +46,7 @@ def detail(exchange: Exchange) -> dict[str, object]:
             "viewer": _viewer(exchange.request),
             "path_pattern": exchange.path_pattern or None,
             "first_byte_ms": _ms_or_none(exchange.first_byte_s),
-            "origin": _origin(exchange),
-            "cached_as": exchange.cached_as.hex() or None,
+            "asked": _asked(exchange),
             "steps": [_step(step) for step in exchange.steps],
         }
     )
@@ -122,6 +121,8 @@ def _summary(exchange: Exchange) -> dict[str, object]:
         "result_type": exchange.result_type,
         "detailed_result_type": exchange.detailed_result_type,
         "layer": exchange.layer,
+        "origin": exchange.origin_id or None,
+        "cache_key": exchange.cache_key.hex() or None,
         "started": iso(exchange.started),
         "duration_ms": _ms(exchange.duration_s),
         "bytes": exchange.bytes_sent,
@@ -129,6 +130,7 @@ def _summary(exchange: Exchange) -> dict[str, object]:
             {
                 "name": run.name,
                 "event_type": run.event_type,
+                "version": run.version or None,
                 "duration_ms": round(run.duration_ms, 3),
                 "error": run.error or None,
             }
@@ -156,7 +158,7 @@ def _viewer(request: Request) -> dict[str, object]:
     }
 
 
-def _origin(exchange: Exchange) -> dict[str, object] | None:
+def _asked(exchange: Exchange) -> dict[str, object] | None:
     """The origin that was asked last, and how long it took; None when none was."""
     if not exchange.origin_id:
         return None
@@ -176,10 +178,10 @@ def _run(run: FunctionRun) -> dict[str, object]:
     return {
         "name": run.name,
         "event_type": run.event_type,
+        "version": run.version or None,
         "request_id": run.request_id,
         "kind": run.kind,
-        "qualifier": run.qualifier,
-        "version": run.version,
+        "qualifier": run.qualifier or None,
         "utilisation": run.utilisation,
         "duration_ms": round(run.duration_ms, 3),
         "init_ms": None if run.init_ms is None else round(run.init_ms, 3),

@@ -116,8 +116,8 @@ def test_who_asked_and_which_origin(site: Site) -> None:
     _, document = call(site, "GET", f"/api/exchanges/{newest.id}")
     viewer = document["viewer"]
     assert (viewer["device"], viewer["country"], viewer["http_version"]) == ("mobile", "DE", "1.1")
-    assert document["origin"]["id"] == "web"
-    assert document["origin"]["first_byte_ms"] > 0
+    assert document["asked"]["id"] == "web"
+    assert document["asked"]["first_byte_ms"] > 0
     (run,) = document["functions"]
     (step,) = [step for step in document["steps"] if step["name"] == "viewer-request"]
     assert (step["function"]["name"], step["function"]["kind"]) == (run["name"], "lambda")
