@@ -237,6 +237,11 @@ class RepeatedHit(Protocol):
     def bytes_sent(self) -> int: ...
 
     @property
+    def cache_key(self) -> bytes:
+        """The digest of the object's key."""
+        ...
+
+    @property
     def exchange(self) -> Exchange: ...
 
     @property
