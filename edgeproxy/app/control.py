@@ -3,6 +3,7 @@
 import errno
 import re
 from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -39,8 +40,9 @@ _AUTHORITY: Final = re.compile(r"\Ahttp://[^/?]*")
 class ControlListener:
     """Serves the control API for a program."""
 
-    def __init__(self, program: Program, observed: Observed) -> None:
+    def __init__(self, program: Program, observed: Observed, target: str | None = None) -> None:
         self._program = program
+        self.target = target
         settings = program.settings
         names = (settings.control_host, *settings.control_name)
         application = control_application(self, observed, names)
@@ -136,6 +138,10 @@ class ControlListener:
     @property
     def stored(self) -> StoredObjects:
         return self._program.stored
+
+    @property
+    def authority(self) -> Path | None:
+        return self._program.authority
 
     async def explain(self, question: Question) -> dict[str, object]:
         return await self._program.explain(question)

@@ -128,7 +128,7 @@ class Running:
         hits = HitCounts()
         for reader in (metrics, logs, self.history, hits, console):
             self._hub.add(reader)
-        self.control = ControlListener(self.program, Observed(self.history, metrics, hits))
+        self.control = ControlListener(self.program, Observed(self.history, metrics, hits), target)
 
     async def __aenter__(self) -> "Running":
         settings = self._settings

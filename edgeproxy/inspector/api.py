@@ -11,6 +11,7 @@ from aiohttp import web
 
 from edgeproxy.inspector.caches import CacheCalls
 from edgeproxy.inspector.controlled import Controlled
+from edgeproxy.inspector.copies import CopyCalls
 from edgeproxy.inspector.deployments import DeploymentCalls
 from edgeproxy.inspector.distributions import DistributionCalls
 from edgeproxy.inspector.edges import EdgeCalls
@@ -47,6 +48,7 @@ def control_application(
     for calls in (
         EdgeCalls(controlled),
         ExchangeCalls(controlled, observed.history),
+        CopyCalls(controlled, observed.history),
         CacheCalls(controlled, observed.hits),
         DistributionCalls(controlled),
         FunctionCalls(controlled),

@@ -1,6 +1,7 @@
 """What the control listener may ask of the running program, and tell it."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgeproxy.awslambda.account import LambdaAccount
@@ -46,6 +47,16 @@ class Controlled(Protocol):
     @property
     def connection_functions(self) -> Collection[str]:
         """The names of the functions that judge connections."""
+        ...
+
+    @property
+    def target(self) -> str | None:
+        """What the program was told to serve; None for the definition in its folder."""
+        ...
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate that HTTPS viewers must trust; None when HTTPS is not served."""
         ...
 
     def endpoints(self) -> dict[str, object]:

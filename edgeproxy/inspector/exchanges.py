@@ -43,7 +43,7 @@ class ExchangeCalls:
     def _found(self, request: web.Request) -> Exchange:
         exchange = self._history.get(request.match_info["id"])
         if exchange is None:
-            raise Problem(404, "NoSuchExchange", "no exchange of that ID is kept")
+            raise Problem.no_exchange()
         return exchange
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
