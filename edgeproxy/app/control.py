@@ -26,6 +26,7 @@ from edgeproxy.http.body import StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Handler, Request, Response
 from edgeproxy.inspector.api import Observed, control_application
+from edgeproxy.inspector.personas import Personas
 from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
@@ -134,6 +135,10 @@ class ControlListener:
 
     def mapped_to(self, origin: Origin) -> str | None:
         return self._program.origins.destinations.mapped(origin)
+
+    @property
+    def personas(self) -> Personas:
+        return self._program.personas
 
     @property
     def stored(self) -> StoredObjects:

@@ -20,6 +20,7 @@ from edgeproxy.inspector.functions import FunctionCalls
 from edgeproxy.inspector.measures import MeasureCalls
 from edgeproxy.inspector.page import Page
 from edgeproxy.inspector.protection import guard, harden
+from edgeproxy.inspector.viewers import ViewerCalls
 from edgeproxy.observe.history import History
 from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.metrics import Metrics
@@ -53,6 +54,7 @@ def control_application(
         DistributionCalls(controlled),
         FunctionCalls(controlled),
         DeploymentCalls(controlled),
+        ViewerCalls(controlled),
         MeasureCalls(controlled, observed.metrics),
         Page(resources.files("edgeproxy.inspector") / "static"),
     ):

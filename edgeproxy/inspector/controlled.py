@@ -11,6 +11,7 @@ from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import Distribution, Origin
 from edgeproxy.edge.explain import Question
 from edgeproxy.edge.stored_objects import StoredObjects
+from edgeproxy.inspector.personas import Personas
 from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ class Controlled(Protocol):
     def mapped_to(self, origin: Origin) -> str | None:
         """Where an origin is asked instead, by an option; None where it is not."""
         ...
+
+    @property
+    def personas(self) -> Personas: ...
 
     @property
     def stored(self) -> StoredObjects: ...
