@@ -1,5 +1,6 @@
 """Viewers with host names of their own: one for each tab of a browser."""
 
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -121,11 +122,11 @@ def test_over_tls_and_to_https(edge: Edge, origin: Origin, tmp_path: Path) -> No
 
 
 def _certificate(context: ssl.SSLContext, door: Any, name: str) -> Any:
-    import socket
-
-    with socket.create_connection((door.hostname, door.port), 10) as plain:
-        with context.wrap_socket(plain, server_hostname=name) as secure:
-            return secure.getpeercert()
+    with (
+        socket.create_connection((door.hostname, door.port), 10) as plain,
+        context.wrap_socket(plain, server_hostname=name) as secure,
+    ):
+        return secure.getpeercert()
 
 
 @pytest.mark.parametrize(
