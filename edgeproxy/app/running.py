@@ -105,7 +105,7 @@ class Running:
         self._settings = settings
         self._console = console
         self._stack = AsyncExitStack()
-        self.history = History()
+        self.history = History(settings.history)
         self._logs: list[Log] = []
         self._hub = Hub()
         self.program = Program(settings, self._hub, console.problem, terminal, console.notice)
