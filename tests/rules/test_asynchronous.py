@@ -14,7 +14,7 @@ import pytest
 from edgeproxy.errors import DefinitionError
 from edgeproxy.testing import Edge
 from tests.support.asynchronous import ACCOUNT, Queue, event_invoke, function, until
-from tests.support.debuggers import free_port
+from tests.support.ports import free_port
 
 SQS = f"arn:aws:sqs:{ACCOUNT}:"
 SNS = f"arn:aws:sns:{ACCOUNT}:"
