@@ -239,6 +239,7 @@ class RepeatableHit:
         exchange.detailed_result_type = like.detailed_result_type
         exchange.layer = like.layer
         exchange.path_pattern = like.path_pattern
+        exchange.cache_key = like.cache_key
         exchange.duration_s = exchange.first_byte_s = hit.duration_s
         exchange.bytes_sent = hit.bytes_sent
         exchange.bytes_received = like.bytes_received
@@ -351,6 +352,10 @@ class RepeatedAnswer:
     @property
     def status(self) -> int:
         return self._hit.status
+
+    @property
+    def cache_key(self) -> bytes:
+        return self._hit._digest
 
     @property
     def exchange(self) -> Exchange:
