@@ -177,6 +177,13 @@ OPTIONS: tuple[Option, ...] = (
         _LISTENERS,
     ),
     Option(
+        "control-name",
+        Kind.LIST,
+        "answer to that host name on the control listener, besides localhost and IP addresses",
+        "NAME",
+        _LISTENERS,
+    ),
+    Option(
         "endpoints-file",
         Kind.PATH,
         "write the URLs of all listeners there as JSON once they accept; removed at stop",
