@@ -14,6 +14,7 @@ from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.distribution.model import Distribution, Origin
 from edgeproxy.edge.explain import Question
 from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.entrypoints import lambda_api
@@ -23,9 +24,7 @@ from edgeproxy.errors import PortInUse, UsageError
 from edgeproxy.http.body import StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Handler, Request, Response
-from edgeproxy.inspector.api import control_application
-from edgeproxy.observe.history import History
-from edgeproxy.observe.metrics import Metrics
+from edgeproxy.inspector.api import Observed, control_application
 from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
@@ -40,11 +39,11 @@ _AUTHORITY: Final = re.compile(r"\Ahttp://[^/?]*")
 class ControlListener:
     """Serves the control API for a program."""
 
-    def __init__(self, program: Program, history: History, metrics: Metrics) -> None:
+    def __init__(self, program: Program, observed: Observed) -> None:
         self._program = program
         settings = program.settings
         names = (settings.control_host, *settings.control_name)
-        application = control_application(self, history, metrics, names)
+        application = control_application(self, observed, names)
         # Calls of an API must not shift what a seed gives to viewers' requests.
         self._request_id = Chance(settings.seed).uuid
         for prefix, make in {
@@ -126,6 +125,13 @@ class ControlListener:
 
     async def invalidate(self, distribution: str, paths: list[str]) -> int:
         return await self._program.invalidate(distribution, paths)
+
+    @property
+    def distributions(self) -> Collection[Distribution]:
+        return self._program.project.distributions.values()
+
+    def mapped_to(self, origin: Origin) -> str | None:
+        return self._program.origins.destinations.mapped(origin)
 
     @property
     def stored(self) -> StoredObjects:

@@ -126,7 +126,7 @@ class Program:
             self.clock,
             self._changes,
         )
-        self._origins = OriginClient(
+        self.origins = OriginClient(
             Destinations({}, handlers={}),
             self.clock,
             chance=self.chance,
@@ -138,7 +138,7 @@ class Program:
         self._refuse = refusals(self.identity, self.clock, self.chance, tell)
         self._services = Services(
             self._tiers,
-            self._origins,
+            self.origins,
             Hooks(self.lambdas, self._cloudfront_functions, strict=not settings.lenient),
             self.clock,
             self.chance,
@@ -148,7 +148,7 @@ class Program:
         self.load_balancers = LoadBalancers(
             settings,
             self.lambdas,
-            self._origins,
+            self.origins,
             self.clock,
             self.chance,
             recorder,
@@ -197,7 +197,7 @@ class Program:
         # What can fail comes first: until it has not, everything goes on as it was.
         await self._tiers.open()
         locations, entrances, urls = await self._open_doors(project)
-        self._origins.destinations = destinations_of(
+        self.origins.destinations = destinations_of(
             loaded, self.settings, partial(self._inner_door, project), self._tell
         )
         for name, finding in self._cloudfront_functions.apply(
@@ -391,7 +391,7 @@ class Program:
         await self.event_sources.close()
         await self.events.close()
         await self.lambdas.close()
-        await self._origins.close()
+        await self.origins.close()
         await self._tasks.close()
         await self._tiers.close()
         self._geo_databases.close()

@@ -17,9 +17,11 @@ from edgeproxy.app.loading import load_target
 from edgeproxy.app.local_apis import with_endpoints
 from edgeproxy.app.program import Program
 from edgeproxy.app.reload import Reloader
+from edgeproxy.inspector.api import Observed
 from edgeproxy.observe.console import Console
 from edgeproxy.observe.edge_logs import EdgeLogs
 from edgeproxy.observe.history import History
+from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.hub import Hub
 from edgeproxy.observe.metrics import Metrics
 from edgeproxy.project.loaders.options import Loaded
@@ -123,9 +125,10 @@ class Running:
             count.metric, count.function, count.qualifier, count.value, program.clock.now()
         )
         logs = EdgeLogs(program.log_groups, program.distribution_id, program.chance.uuid())
-        for reader in (metrics, logs, self.history, console):
+        hits = HitCounts()
+        for reader in (metrics, logs, self.history, hits, console):
             self._hub.add(reader)
-        self.control = ControlListener(self.program, self.history, metrics)
+        self.control = ControlListener(self.program, Observed(self.history, metrics, hits))
 
     async def __aenter__(self) -> "Running":
         settings = self._settings

@@ -95,6 +95,16 @@ class Keeping:
                 if (table.version, table.size) == (old.version, old.size):
                     await self._forget(key, table)
 
+    async def discard(self, key: CacheKey) -> bool:
+        """Drop an object, and the parts of it; whether it was there."""
+        async with self._one_at_a_time:
+            current = await self._store.get(key.digest)
+            if current is not None and is_table(current):
+                await self._forget(key, table_of(current))
+            elif current is not None:
+                await self._store.delete(key.digest)
+        return current is not None
+
     async def replace(
         self, key: CacheKey, old: Entry, new: Entry, decision: Decision | None
     ) -> None:

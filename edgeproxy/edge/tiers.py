@@ -100,6 +100,17 @@ class Tiers:
         # The innermost first: no other can fetch from it what was to be forgotten.
         return max([await cache.drop(selection) for cache in reversed(self._inwards())])
 
+    async def discard(self, key: CacheKey) -> bool:
+        """Forget one object in all caches; whether any had it."""
+        return any([await cache.discard(key) for cache in reversed(self._inwards())])
+
+    def by_layer(self) -> list[tuple[Layer, Cache]]:
+        """Each cache with what it is called, from the viewer to the origin."""
+        found = [(Layer.EDGE, self.edge)]
+        if self.regional is not None:
+            found.append((Layer.REGIONAL, self.regional))
+        return [*found, (Layer.SHIELD, self.shields)]
+
     async def forget(self, selection: Selection) -> None:
         """Forget here, too, what another edge has dropped from the regional cache they share."""
         for cache in (self.shields, self.edge):

@@ -4,6 +4,7 @@ Each topic has a module with its calls; :mod:`edgeproxy.inspector.protection` st
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib import resources
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from aiohttp import web
 from edgeproxy.inspector.caches import CacheCalls
 from edgeproxy.inspector.controlled import Controlled
 from edgeproxy.inspector.deployments import DeploymentCalls
+from edgeproxy.inspector.distributions import DistributionCalls
 from edgeproxy.inspector.edges import EdgeCalls
 from edgeproxy.inspector.exchanges import ExchangeCalls
 from edgeproxy.inspector.functions import FunctionCalls
@@ -18,13 +20,23 @@ from edgeproxy.inspector.measures import MeasureCalls
 from edgeproxy.inspector.page import Page
 from edgeproxy.inspector.protection import guard, harden
 from edgeproxy.observe.history import History
+from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.metrics import Metrics
 
-__all__ = ["control_application"]
+__all__ = ["Observed", "control_application"]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The readers of exchanges that the API shows."""
+
+    history: History
+    metrics: Metrics
+    hits: HitCounts
 
 
 def control_application(
-    controlled: Controlled, history: History, metrics: Metrics, names: Iterable[str] = ()
+    controlled: Controlled, observed: Observed, names: Iterable[str] = ()
 ) -> web.Application:
     """An aiohttp application with the page and every route of the API.
 
@@ -34,11 +46,12 @@ def control_application(
     application.on_response_prepare.append(harden)
     for calls in (
         EdgeCalls(controlled),
-        ExchangeCalls(history),
-        CacheCalls(controlled),
+        ExchangeCalls(controlled, observed.history),
+        CacheCalls(controlled, observed.hits),
+        DistributionCalls(controlled),
         FunctionCalls(controlled),
         DeploymentCalls(controlled),
-        MeasureCalls(controlled, metrics),
+        MeasureCalls(controlled, observed.metrics),
         Page(resources.files("edgeproxy.inspector") / "static"),
     ):
         application.router.add_routes(calls.routes())

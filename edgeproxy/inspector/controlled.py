@@ -7,6 +7,7 @@ from edgeproxy.awslambda.account import LambdaAccount
 from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.clock import Clock
+from edgeproxy.distribution.model import Distribution, Origin
 from edgeproxy.edge.explain import Question
 from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.runtimes.log_groups import LogGroups
@@ -61,6 +62,13 @@ class Controlled(Protocol):
 
     async def invalidate(self, distribution: str, paths: list[str]) -> int:
         """Drop objects; raises ``EdgeproxyError`` for an unknown distribution or a bad path."""
+        ...
+
+    @property
+    def distributions(self) -> Collection[Distribution]: ...
+
+    def mapped_to(self, origin: Origin) -> str | None:
+        """Where an origin is asked instead, by an option; None where it is not."""
         ...
 
     @property

@@ -5,8 +5,11 @@ from contextlib import aclosing, suppress
 import orjson
 from aiohttp import ClientConnectionError, web
 
+from edgeproxy.exchange.model import Exchange
+from edgeproxy.exchange.text import carried
 from edgeproxy.inspector import documents
 from edgeproxy.inspector.calls import Problem, answered, number
+from edgeproxy.inspector.controlled import Controlled
 from edgeproxy.observe.history import History
 
 __all__ = ["ExchangeCalls"]
@@ -15,7 +18,8 @@ __all__ = ["ExchangeCalls"]
 class ExchangeCalls:
     """Reads the history."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, controlled: Controlled, history: History) -> None:
+        self._controlled = controlled
         self._history = history
 
     def routes(self) -> list[web.RouteDef]:
@@ -32,10 +36,15 @@ class ExchangeCalls:
         return answered({"exchanges": [documents.summary(e) for e in page], "next": following})
 
     async def _one(self, request: web.Request) -> web.Response:
+        exchange = self._found(request)
+        why = await self._controlled.stored.reasons(exchange)
+        return answered({**documents.detail(exchange), "why": carried(why)})
+
+    def _found(self, request: web.Request) -> Exchange:
         exchange = self._history.get(request.match_info["id"])
         if exchange is None:
             raise Problem(404, "NoSuchExchange", "no exchange of that ID is kept")
-        return answered(documents.detail(exchange))
+        return exchange
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(

@@ -8,8 +8,9 @@ import pytest
 from aiohttp import web
 
 from edgeproxy.exchange.model import Exchange
-from edgeproxy.inspector.api import control_application
+from edgeproxy.inspector.api import Observed, control_application
 from edgeproxy.observe.history import History
+from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.metrics import Metrics
 from tests.unit.exchange.records import exchange
 
@@ -25,7 +26,9 @@ async def test_an_exchange_that_ends_just_as_a_follower_leaves(
                 connection.transport.close()
             yield exchange()
 
-    application = control_application(cast(Any, None), Leaving(), Metrics(str))
+    application = control_application(
+        cast(Any, None), Observed(Leaving(), Metrics(str), HitCounts())
+    )
     runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
     await runner.setup()
     try:
