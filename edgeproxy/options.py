@@ -177,6 +177,13 @@ OPTIONS: tuple[Option, ...] = (
         _LISTENERS,
     ),
     Option(
+        "history",
+        Kind.INTEGER,
+        "how many requests the inspector can look back at; 0 for none (default 1000)",
+        "N",
+        _LISTENERS,
+    ),
+    Option(
         "control-name",
         Kind.LIST,
         "answer to that host name on the control listener, besides localhost and IP addresses",

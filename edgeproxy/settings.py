@@ -52,6 +52,7 @@ class Settings:
     control_host: str = "127.0.0.1"
     control_port: int = 8081
     control_name: tuple[str, ...] = ()
+    history: int = 1000
     endpoints_file: Path | None = None
     viewer_country: str = ""
     viewer_ip: str = ""
@@ -86,6 +87,7 @@ class Settings:
     strict: bool = False
 
 
+_MOST_HISTORY = 100_000
 _BY_KEY = {option.key: option for option in OPTIONS}
 _OPPOSITES = {"strict": "lenient", "lenient": "strict", "verbose": "quiet", "quiet": "verbose"}
 """Flags that exclude each other; one on the command line overrules the other of the file."""
@@ -193,6 +195,14 @@ def _amounts_are_positive(settings: Settings) -> None:
             raise UsageError(f"--{name.replace('_', '-')} must be at least 1")
 
 
+def _history_is_bounded(settings: Settings) -> None:
+    if not 0 <= settings.history <= _MOST_HISTORY:
+        raise UsageError(
+            f"--history {settings.history} is not a number from 0 to {_MOST_HISTORY}",
+            remedy="0 keeps none; each request kept takes some KB of memory",
+        )
+
+
 def _store_can_be_chosen(settings: Settings) -> None:
     schemes = ("redis://", "rediss://", "unix://", "valkey://", "valkeys://")
     choice = settings.cache_store
@@ -263,6 +273,7 @@ def _collector_can_be_asked(settings: Settings) -> None:
 _CHECKS: tuple[Callable[[Settings], None], ...] = (
     _listeners_are_possible,
     _amounts_are_positive,
+    _history_is_bounded,
     _store_can_be_chosen,
     _flags_do_not_clash,
     _viewer_is_possible,

@@ -3,6 +3,7 @@
 import errno
 import re
 from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -25,6 +26,7 @@ from edgeproxy.http.body import StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Handler, Request, Response
 from edgeproxy.inspector.api import Observed, control_application
+from edgeproxy.inspector.personas import Personas
 from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
@@ -39,8 +41,9 @@ _AUTHORITY: Final = re.compile(r"\Ahttp://[^/?]*")
 class ControlListener:
     """Serves the control API for a program."""
 
-    def __init__(self, program: Program, observed: Observed) -> None:
+    def __init__(self, program: Program, observed: Observed, target: str | None = None) -> None:
         self._program = program
+        self.target = target
         settings = program.settings
         names = (settings.control_host, *settings.control_name)
         application = control_application(self, observed, names)
@@ -134,8 +137,16 @@ class ControlListener:
         return self._program.origins.destinations.mapped(origin)
 
     @property
+    def personas(self) -> Personas:
+        return self._program.personas
+
+    @property
     def stored(self) -> StoredObjects:
         return self._program.stored
+
+    @property
+    def authority(self) -> Path | None:
+        return self._program.authority
 
     async def explain(self, question: Question) -> dict[str, object]:
         return await self._program.explain(question)

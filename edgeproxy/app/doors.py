@@ -8,6 +8,7 @@ from typing import Final
 
 from edgeproxy.errors import PortInUse
 from edgeproxy.http.messages import Handler, Request, Response
+from edgeproxy.inspector.personas import Personas
 from edgeproxy.server.limits import Limits
 from edgeproxy.server.listener import Admit, Listener, Refuse, ViewerFrom
 
@@ -24,6 +25,7 @@ class _Door:
     """A listener with a handler that can be exchanged under it."""
 
     handler: Handler
+    personas: Personas
     refuse: Refuse
     tls: ssl.SSLContext | None
     admit: Admit | None
@@ -31,6 +33,8 @@ class _Door:
     listener: Listener | None = None
 
     async def __call__(self, request: Request) -> Response:
+        if ".viewer." in request.host:
+            return await self.personas.answer(request, self.handler)
         return await self.handler(request)
 
 
@@ -44,6 +48,8 @@ class Doors:
         viewer: ViewerFrom,
         first_free_port: int,
     ) -> None:
+        self.personas = Personas(viewer, self._ports)
+        """Viewers with host names of their own, behind every door."""
         self._host = host
         self._refuse = refuse
         self._viewer = viewer
@@ -75,7 +81,7 @@ class Doors:
             door.handler = handler
             door.listener.forget()
             return door.listener.url
-        door = _Door(handler, refuse or self._refuse, tls, admit, limits)
+        door = _Door(handler, self.personas, refuse or self._refuse, tls, admit, limits)
         if port is None:
             door.listener = await self._listen_on_next_port(door, name)
         else:
@@ -96,6 +102,9 @@ class Doors:
         await asyncio.gather(
             *(door.listener.stop(GRACE_S) for door in closing if door.listener is not None)
         )
+
+    def _ports(self) -> set[int]:
+        return {door.listener.port for door in self._doors.values() if door.listener is not None}
 
     async def _listen_on_next_port(self, door: _Door, name: str) -> Listener:
         for _ in range(_PORTS_TO_TRY if self._next_port else 0):

@@ -50,6 +50,7 @@ from edgeproxy.edge.signature import Identity, refusals, told
 from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.exchange.model import HitRecorder
 from edgeproxy.http.messages import Handler, Response
+from edgeproxy.inspector.personas import Personas
 from edgeproxy.origins.client import OriginClient
 from edgeproxy.origins.destinations import Destinations
 from edgeproxy.origins.signing import credentials_from
@@ -348,6 +349,11 @@ class Program:
         """The function of a function URL and its qualifier; of one that is gone, its logical ID."""
         url = self.project.function_urls.get(logical_id)
         return (url.function, url.qualifier) if url is not None else (logical_id, "")
+
+    @property
+    def personas(self) -> Personas:
+        """Viewers with host names of their own."""
+        return self._doors.personas
 
     @property
     def authority(self) -> Path | None:

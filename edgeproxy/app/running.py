@@ -105,7 +105,7 @@ class Running:
         self._settings = settings
         self._console = console
         self._stack = AsyncExitStack()
-        self.history = History()
+        self.history = History(settings.history)
         self._logs: list[Log] = []
         self._hub = Hub()
         self.program = Program(settings, self._hub, console.problem, terminal, console.notice)
@@ -128,7 +128,7 @@ class Running:
         hits = HitCounts()
         for reader in (metrics, logs, self.history, hits, console):
             self._hub.add(reader)
-        self.control = ControlListener(self.program, Observed(self.history, metrics, hits))
+        self.control = ControlListener(self.program, Observed(self.history, metrics, hits), target)
 
     async def __aenter__(self) -> "Running":
         settings = self._settings

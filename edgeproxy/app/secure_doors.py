@@ -19,6 +19,7 @@ from edgeproxy.distribution.model import Distribution
 from edgeproxy.distribution.viewer_headers import FINGERPRINTS
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.http.messages import Handler
+from edgeproxy.inspector.personas import without_persona
 from edgeproxy.settings import Settings
 
 if TYPE_CHECKING:
@@ -116,7 +117,9 @@ class SecureDoors:
     def _named(self, name: str) -> Distribution | None:
         """Who is meant on the listener of all distributions."""
         distributions = list(self._distributions.values())
-        return distributions[0] if len(distributions) == 1 else match_host(distributions, name)
+        if len(distributions) == 1:
+            return distributions[0]
+        return match_host(distributions, without_persona(name)[1])
 
     def _of(self, logical_id: str, name: str) -> Distribution | None:
         """Who is meant on the listener of that distribution, whatever name is asked for."""

@@ -133,6 +133,7 @@ class RepeatableHit:
         "_after",
         "_age_s",
         "_before",
+        "_digest",
         "_distribution",
         "_form",
         "_head",
@@ -143,7 +144,6 @@ class RepeatableHit:
         "_second",
         "_services",
         "depends_on",
-        "digest",
         "status",
     )
 
@@ -158,7 +158,7 @@ class RepeatableHit:
         self._location = location
         self._distribution = distribution
         self._services = services
-        self.digest = digest
+        self._digest = digest
         self.depends_on = depends_on
         self._head: bytes | None = None
         """The object's, of which ``_form`` was made; an object that replaces it has another."""
@@ -184,7 +184,7 @@ class RepeatableHit:
         if self._location.distribution is not self._distribution:
             return None
         now, begun = services.clock.now(), services.clock.monotonic()
-        entry = services.tiers.edge.at_hand(self.digest, now)
+        entry = services.tiers.edge.at_hand(self._digest, now)
         if entry is None or not isinstance(entry.body, bytes):
             return None
         # The head of an object without headers is the same as that of others.
@@ -355,7 +355,7 @@ class RepeatedAnswer:
 
     @property
     def cache_key(self) -> bytes:
-        return self._hit.digest
+        return self._hit._digest
 
     @property
     def exchange(self) -> Exchange:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from edgeproxy.inspector.caches import CacheCalls
 from edgeproxy.inspector.controlled import Controlled
+from edgeproxy.inspector.copies import CopyCalls
 from edgeproxy.inspector.deployments import DeploymentCalls
 from edgeproxy.inspector.distributions import DistributionCalls
 from edgeproxy.inspector.edges import EdgeCalls
@@ -19,6 +20,7 @@ from edgeproxy.inspector.functions import FunctionCalls
 from edgeproxy.inspector.measures import MeasureCalls
 from edgeproxy.inspector.page import Page
 from edgeproxy.inspector.protection import guard, harden
+from edgeproxy.inspector.viewers import ViewerCalls
 from edgeproxy.observe.history import History
 from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.metrics import Metrics
@@ -47,10 +49,12 @@ def control_application(
     for calls in (
         EdgeCalls(controlled),
         ExchangeCalls(controlled, observed.history),
+        CopyCalls(controlled, observed.history),
         CacheCalls(controlled, observed.hits),
         DistributionCalls(controlled),
         FunctionCalls(controlled),
         DeploymentCalls(controlled),
+        ViewerCalls(controlled),
         MeasureCalls(controlled, observed.metrics),
         Page(resources.files("edgeproxy.inspector") / "static"),
     ):

@@ -25,6 +25,11 @@ class Problem(Exception):
         """An argument that is not what it should be."""
         return cls(400, "InvalidArgument", message)
 
+    @classmethod
+    def no_exchange(cls) -> "Problem":
+        """A record that is not there, or not any more."""
+        return cls(404, "NoSuchExchange", "no exchange of that ID is kept")
+
 
 def answered(document: object, status: int = 200) -> web.Response:
     """``document`` as JSON."""

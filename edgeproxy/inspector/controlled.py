@@ -1,6 +1,7 @@
 """What the control listener may ask of the running program, and tell it."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgeproxy.awslambda.account import LambdaAccount
@@ -10,6 +11,7 @@ from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import Distribution, Origin
 from edgeproxy.edge.explain import Question
 from edgeproxy.edge.stored_objects import StoredObjects
+from edgeproxy.inspector.personas import Personas
 from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
@@ -48,6 +50,16 @@ class Controlled(Protocol):
         """The names of the functions that judge connections."""
         ...
 
+    @property
+    def target(self) -> str | None:
+        """What the program was told to serve; None for the definition in its folder."""
+        ...
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate that HTTPS viewers must trust; None when HTTPS is not served."""
+        ...
+
     def endpoints(self) -> dict[str, object]:
         """The document of ``GET /api/endpoints``."""
         ...
@@ -70,6 +82,9 @@ class Controlled(Protocol):
     def mapped_to(self, origin: Origin) -> str | None:
         """Where an origin is asked instead, by an option; None where it is not."""
         ...
+
+    @property
+    def personas(self) -> Personas: ...
 
     @property
     def stored(self) -> StoredObjects: ...

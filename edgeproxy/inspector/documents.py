@@ -19,7 +19,7 @@ from edgeproxy.observe.statistics import Statistics
 if TYPE_CHECKING:
     from edgeproxy.awslambda.event_store import QueuedEvent
 
-__all__ = ["detail", "event", "iso", "log_line", "metric_document", "summary"]
+__all__ = ["body_document", "detail", "event", "iso", "log_line", "metric_document", "summary"]
 
 _DEVICES: Final = ("Mobile", "Tablet", "SmartTV", "Desktop")
 
@@ -230,11 +230,12 @@ def _message(message: Request | Response | None) -> dict[str, object] | None:
     else:
         document = {"status": message.status, "reason": message.reason}
     document["headers"] = [[name, value] for name, value in message.headers]
-    document["body"] = _body(message.body)
+    document["body"] = body_document(message.body)
     return document
 
 
-def _body(body: Body) -> dict[str, object]:
+def body_document(body: Body) -> dict[str, object]:
+    """How much has passed of a body, and its beginning: as text, or in base64."""
     preview = body.preview
     size = body.passed if body.length is None else body.length
     try:

@@ -1,5 +1,6 @@
 """Calls about exchanges: the newest, one of them, and all of them as they end."""
 
+from collections.abc import Iterator
 from contextlib import aclosing, suppress
 
 import orjson
@@ -10,6 +11,7 @@ from edgeproxy.exchange.text import carried
 from edgeproxy.inspector import documents
 from edgeproxy.inspector.calls import Problem, answered, number
 from edgeproxy.inspector.controlled import Controlled
+from edgeproxy.observe.following import Ended
 from edgeproxy.observe.history import History
 
 __all__ = ["ExchangeCalls"]
@@ -43,7 +45,7 @@ class ExchangeCalls:
     def _found(self, request: web.Request) -> Exchange:
         exchange = self._history.get(request.match_info["id"])
         if exchange is None:
-            raise Problem(404, "NoSuchExchange", "no exchange of that ID is kept")
+            raise Problem.no_exchange()
         return exchange
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
@@ -55,9 +57,18 @@ class ExchangeCalls:
         with suppress(ConnectionError, ClientConnectionError):
             # The head must leave before the first event, or a client waits for its connection.
             await response.write(b": following\n\n")
-            last = request.headers.get("Last-Event-ID")
-            async with aclosing(self._history.follow(last)) as ended:
-                async for exchange in ended:
-                    data = orjson.dumps(documents.summary(exchange))
-                    await response.write(b"id: %s\ndata: %s\n\n" % (exchange.id.encode(), data))
+            last = request.headers.get("Last-Event-ID") or request.query.get("from")
+            async with aclosing(self._history.follow(last if last != "now" else None)) as coming:
+                async for ended in coming:
+                    await response.write(b"".join(_events(ended)))
         return response
+
+
+def _events(ended: Ended) -> Iterator[bytes]:
+    """Server-sent events; of repeated hits no more than a summary is made."""
+    if ended.left_out:
+        yield b'event: left-out\ndata: {"count":%d}\n\n' % ended.left_out
+    for each in ended.exchanges:
+        exchange = each if isinstance(each, Exchange) else each.summary
+        data = orjson.dumps(documents.summary(exchange))
+        yield b"id: %b\ndata: %b\n\n" % (each.id.encode(), data)

@@ -8,6 +8,7 @@ memory.
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
 from typing import Final
@@ -15,11 +16,9 @@ from typing import Final
 from edgeproxy.exchange.model import Exchange, RepeatedHit, Step
 from edgeproxy.http.body import PREVIEW_BYTES, Body, BytesBody
 from edgeproxy.http.messages import Request, Response
+from edgeproxy.observe.following import Ended, Follower
 
 __all__ = ["History", "SeenBody"]
-
-_MAX_WAITING: Final = 1000
-"""How many exchanges a slow follower may lag behind before the oldest are left out for it."""
 
 _MAX_LOG_CHARS: Final = 32 * 1024 * 1024
 """How much of functions' logs may be kept: one invocation may write 256 KB."""
@@ -48,31 +47,35 @@ class SeenBody:
 
 
 class History:
-    """A recorder that keeps the newest ``limit`` exchanges and lets others follow along."""
+    """A recorder that keeps the newest ``limit`` exchanges and lets others follow along.
+
+    With a ``limit`` of 0 nothing is kept, and no more is done for an exchange than who follows
+    needs.
+    """
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit
         self._kept: OrderedDict[str, Exchange | RepeatedHit] = OrderedDict()
         self._log_chars = 0
-        self._followers: set[asyncio.Queue[Exchange]] = set()
+        self._followers: set[Follower] = set()
         self._grown = asyncio.Event()
 
     def ended(self, exchange: Exchange) -> None:
+        if not (self._limit or self._followers):
+            return
         exchange = _settled(exchange)
         self._kept[exchange.id] = exchange
         self._log_chars += _log_chars(exchange)
         while len(self._kept) > self._limit or self._log_chars > _MAX_LOG_CHARS:
             self._drop_oldest()
         self._grown.set()
-        for queue in self._followers:
-            if queue.full():
-                queue.get_nowait()
-            queue.put_nowait(exchange)
+        for follower in self._followers:
+            follower.ended(exchange)
 
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
-        if self._followers:
-            for hit in hits:
-                self.ended(hit.exchange)
+        for follower in self._followers:
+            follower.repeated(hits)
+        if not self._limit:
             return
         kept = self._kept
         for hit in hits[-self._limit :]:
@@ -113,23 +116,24 @@ class History:
             await self._grown.wait()
         return [_shown(kept) for kept in list(reversed(self._kept.values()))[:count]]
 
-    async def follow(self, last_id: str | None = None) -> AsyncGenerator[Exchange, None]:
+    async def follow(self, last_id: str | None = None) -> AsyncGenerator[Ended, None]:
         """Exchanges as they end, oldest first; those after ``last_id`` that are kept come first.
 
         A ``last_id`` that is no longer kept, or of an earlier run, is older than all that are.
         """
-        queue: asyncio.Queue[Exchange] = asyncio.Queue(_MAX_WAITING)
-        if last_id is not None:
-            kept = list(self._kept.values())
-            position = next((i + 1 for i, e in enumerate(kept) if e.id == last_id), 0)
-            for exchange in kept[position:][-_MAX_WAITING:]:
-                queue.put_nowait(_shown(exchange))
-        self._followers.add(queue)
+        follower = Follower()
+        self._followers.add(follower)
         try:
-            while True:
-                yield await queue.get()
+            if last_id is not None:
+                kept = list(self._kept.values())
+                position = next((i + 1 for i, e in enumerate(kept) if e.id == last_id), 0)
+                if kept[position:]:
+                    yield Ended(kept[position:])
+            async with aclosing(follower.follow()) as coming:
+                async for ended in coming:
+                    yield ended
         finally:
-            self._followers.discard(queue)
+            self._followers.discard(follower)
 
 
 def _shown(kept: Exchange | RepeatedHit) -> Exchange:

@@ -1,14 +1,14 @@
 """What only a look inside the control listener can bring about."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 import pytest
 from aiohttp import web
 
-from edgeproxy.exchange.model import Exchange
 from edgeproxy.inspector.api import Observed, control_application
+from edgeproxy.observe.following import Ended
 from edgeproxy.observe.history import History
 from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.metrics import Metrics
@@ -19,12 +19,12 @@ async def test_an_exchange_that_ends_just_as_a_follower_leaves(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Leaving(History):
-        async def follow(self, last_id: str | None = None) -> AsyncIterator[Exchange]:
+        async def follow(self, last_id: str | None = None) -> AsyncGenerator[Ended, None]:
             assert runner.server is not None
             for connection in runner.server.connections:
                 assert connection.transport is not None
                 connection.transport.close()
-            yield exchange()
+            yield Ended([exchange()])
 
     application = control_application(
         cast(Any, None), Observed(Leaving(), Metrics(str), HitCounts())

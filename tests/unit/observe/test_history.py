@@ -1,14 +1,17 @@
 """The history keeps the newest exchanges, small, and lets others follow along."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import islice
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from edgeproxy.exchange.model import Exchange, Step
+from edgeproxy.exchange.model import Exchange, RepeatedHit, Step
 from edgeproxy.http.body import BytesBody, StreamBody
 from edgeproxy.http.messages import Delivered, Response
+from edgeproxy.observe import following
 from edgeproxy.observe import history as module
 from edgeproxy.observe.history import History, SeenBody
 from tests.unit.exchange.records import exchange, line, ran
@@ -21,7 +24,13 @@ def filled(count: int, limit: int = 1000) -> History:
     return history
 
 
-def ids(exchanges: list[Exchange]) -> list[str]:
+def hit(hit_id: str) -> RepeatedHit:
+    """A repeated hit whose record is made when somebody looks at it."""
+    record = exchange(id=hit_id)
+    return cast(RepeatedHit, SimpleNamespace(id=hit_id, exchange=record, summary=record))
+
+
+def ids(exchanges: Sequence[Exchange | RepeatedHit]) -> list[str]:
     return [one.id for one in exchanges]
 
 
@@ -49,6 +58,11 @@ class TestKeeping:
 
     def test_after_one_that_is_gone_there_is_nothing(self) -> None:
         assert filled(5, limit=3).newest(2, "0") == ([], None)
+
+    def test_none_is_kept_if_so_told(self) -> None:
+        history = filled(5, limit=0)
+        history.repeated([hit("a")])
+        assert history.newest(10) == ([], None)
 
     def test_an_empty_one(self) -> None:
         assert History().newest(10) == ([], None)
@@ -161,32 +175,48 @@ class TestFollowing:
         self, last_id: str | None, expected: list[str]
     ) -> None:
         history = filled(5, limit=3)
-        following = history.follow(last_id)
-        next_one = asyncio.ensure_future(anext(following))
+        follower = history.follow(last_id)
+        next_one = asyncio.ensure_future(anext(follower))
         await asyncio.sleep(0)
         history.ended(exchange(id="new"))
+        seen: list[str] = []
         async with asyncio.timeout(20):
-            seen = [(await next_one).id]
-            seen += [(await anext(following)).id for _ in expected[1:]]
+            seen += ids((await next_one).exchanges)
+            while len(seen) < len(expected):
+                seen += ids((await anext(follower)).exchanges)
         assert seen == expected
 
     async def test_a_slow_follower_loses_the_oldest(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "_MAX_WAITING", 2)
+        monkeypatch.setattr(following, "MAX_WAITING", 2)
+        monkeypatch.setattr(following, "MAX_AT_ONCE", 3)
         history = History()
-        following = history.follow()
-        first = asyncio.ensure_future(anext(following))
+        follower = history.follow()
+        first = asyncio.ensure_future(anext(follower))
         await asyncio.sleep(0)
-        for number in range(5):
+        history.repeated([hit("a"), hit("b")])
+        for number in range(3):
             history.ended(exchange(id=str(number)))
+        history.repeated([hit("c"), hit("d")])
         async with asyncio.timeout(20):
-            seen = [(await first).id, (await anext(following)).id]
-        assert seen == ["3", "4"]
+            ended = await first
+        assert (ids(ended.exchanges), ended.left_out) == (["b", "1", "2", "c", "d"], 2)
+
+    async def test_hits_wait_for_their_records(self) -> None:
+        history = History()
+        follower = history.follow()
+        first = asyncio.ensure_future(anext(follower))
+        await asyncio.sleep(0)
+        repeated = [hit("a"), hit("b")]
+        history.repeated(repeated)
+        async with asyncio.timeout(20):
+            assert (await first).exchanges == repeated
+        await follower.aclose()
 
     async def test_who_stops_following_is_forgotten(self) -> None:
         history = filled(3)
-        following = history.follow("0")
-        assert (await anext(following)).id == "1"
-        await following.aclose()
+        follower = history.follow("0")
+        assert ids((await anext(follower)).exchanges) == ["1", "2"]
+        await follower.aclose()
         assert not history._followers
 
 
