@@ -148,8 +148,8 @@ class ViewerConnection(Connection):
             self._hits.learn(self._asked_with, response.repeat, self._sender)
         return goes_on
 
-    def _asked(self, head: bytes) -> PlainRequest:
-        return PlainRequest(head, self._viewer, self._door.viewer)
+    def _asked(self, head: bytes, target: bytes) -> PlainRequest:
+        return PlainRequest(head, target, self._viewer, self._door.viewer)
 
     def _is_gone(self) -> bool:
         return self.transport is None
