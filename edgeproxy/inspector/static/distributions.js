@@ -1,0 +1,31 @@
+// The distributions as the edge serves them, asked for once and again after a reload of the page.
+
+import { get } from "./api.js";
+
+let asked = null;
+
+export const distributions = (isFresh = false) => {
+  if (isFresh || !asked) {
+    asked = get("/api/distributions").then(
+      (answer) => answer.distributions,
+      (error) => {
+        asked = null;
+        throw error;
+      },
+    );
+  }
+  return asked;
+};
+
+/** Names by event type of the functions on the exchange's behavior; null when not known. */
+export async function behaviorFunctions(exchange) {
+  const pattern = exchange.steps.find((step) => step.name === "behavior")?.decision?.path_pattern;
+  if (!pattern) return null;
+  const all = await distributions().catch(() => []);
+  const behavior = all
+    .find((each) => each.logical_id === exchange.name)
+    ?.behaviors.find((each) => each.path_pattern === pattern);
+  return behavior
+    ? Object.fromEntries(behavior.functions.map(({ event_type, name }) => [event_type, name]))
+    : null;
+}
