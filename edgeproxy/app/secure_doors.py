@@ -20,7 +20,7 @@ from edgeproxy.distribution.security_policies import CIPHERS, oldest_version
 from edgeproxy.distribution.viewer_headers import FINGERPRINTS
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.http.messages import Handler
-from edgeproxy.inspector.personas import without_persona
+from edgeproxy.inspector.personas import Personas, without_persona
 from edgeproxy.server.negotiated import HTTP_1_1, HTTP_2
 from edgeproxy.settings import Settings
 
@@ -114,7 +114,7 @@ class SecureDoors:
         self, doors: Doors, key: str, handler: Handler, which: "DistributionOf", name: str
     ) -> str:
         port = self._port if key == _VIEWER else None
-        tls = self._context(key, which)
+        tls = self._context(key, which, doors.personas)
         return await doors.open(key, handler, name, port, tls=tls, admit=self._gate.admit(which))
 
     def _named(self, name: str) -> Distribution | None:
@@ -128,7 +128,7 @@ class SecureDoors:
         """Who is meant on the listener of that distribution, whatever name is asked for."""
         return self._distributions.get(logical_id)
 
-    def _context(self, key: str, which: "DistributionOf") -> ssl.SSLContext:
+    def _context(self, key: str, which: "DistributionOf", personas: Personas) -> ssl.SSLContext:
         """With the oldest protocol that any of the distributions behind it takes (CDN-CFG-153)."""
         from edgeproxy.app.mutual_tls import ask
         from edgeproxy.server.authority import Presentation
@@ -138,7 +138,9 @@ class SecureDoors:
         presented = self._presented[key]
         # CDN-VPP-11: a name of no distribution has no certificate.
         presented.answers = lambda name: name in self._names or which(name) is not None
-        presented.offer = lambda name: _offer(name, which(name))
+        presented.offer = lambda name: _offer(
+            name, which(name), may_have_http_2=personas.version_at(name) != "1.1"
+        )
         # Who is meant is known only after the handshake has begun.
         own = which("")
         distributions = [own] if key != _VIEWER and own else list(self._distributions.values())
@@ -167,7 +169,7 @@ def _minimum(distribution: Distribution) -> ssl.TLSVersion:
     return _MINIMUM.get(oldest, ssl.TLSVersion.MINIMUM_SUPPORTED)
 
 
-def _offer(name: str, distribution: Distribution | None) -> "Offer":
+def _offer(name: str, distribution: Distribution | None, *, may_have_http_2: bool) -> "Offer":
     """What ``distribution`` offers a viewer who asks for ``name``; without one, anything.
 
     HTTP/2 needs a name (CDN-VER-02). HTTP/3 is not spoken, and whoever may have it may have less.
@@ -177,6 +179,6 @@ def _offer(name: str, distribution: Distribution | None) -> "Offer":
     if distribution is None:
         return Offer()
     ciphers = CIPHERS[distribution.minimum_protocol_version]
-    if not name or distribution.http_version not in _WITH_HTTP_2:
+    if not (name and may_have_http_2 and distribution.http_version in _WITH_HTTP_2):
         return Offer((HTTP_1_1,), ciphers)
     return Offer((HTTP_2, HTTP_1_1), ciphers)

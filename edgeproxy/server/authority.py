@@ -118,7 +118,7 @@ class Presentation:
     ) -> None:
         self._authority = authority
         self._names = names
-        self._kept: LRUCache[str, NamedContext] = LRUCache(_NAMES_KEPT)
+        self._kept: LRUCache[tuple[str, Offer], NamedContext] = LRUCache(_NAMES_KEPT)
         self._anchors: Callable[[str], str] = lambda name: ""
         self.offer: Callable[[str], Offer] = lambda name: Offer()
         """What is offered to viewers who ask for a name; empty for one that names nobody."""
@@ -161,17 +161,18 @@ class Presentation:
         asked = name or ""
         if asked and not self.answers(asked):
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        if asked not in self._kept:
+        offer = self.offer(asked)
+        if (asked, offer) not in self._kept:
             try:
                 names = [asked] if asked else self._names
-                context = self._authority.present(names, self.offer(asked))
+                context = self._authority.present(names, offer)
             except ValueError:
                 return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
             context.name = asked
             if anchors := self._anchors(asked):
                 context.load_verify_locations(cadata=anchors)
-            self._kept[asked] = context
-        connection.context = self._kept[asked]
+            self._kept[asked, offer] = context
+        connection.context = self._kept[asked, offer]
         return None
 
 

@@ -23,7 +23,8 @@ HOSTILE = "/a'b\"$(id)`x`;&?q=<b>&r=%00"
 
 
 @pytest.fixture
-def site(edge: Edge, origin: Origin, tmp_path: Path) -> Site:
+def site(edge: Edge, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     origin.answer = Answer(headers={"Content-Type": "text/html", "Set-Cookie": "ab=a; Path=/"})
     template = distribution_template(tmp_path, {"viewer-request": MARKED})
     return edge.serve(template, origins={"web": origin.url}, https_port=0)
