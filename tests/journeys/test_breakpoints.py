@@ -54,6 +54,14 @@ Resources:
 """
 PAUSE_S = 2
 """Longer than the function may take."""
+INIT_S = 3
+SHORT_INIT = f"""
+import sys
+from edgeproxy.cli import main
+from edgeproxy.runtimes import phases
+phases._ON_DEMAND_INIT_S = {INIT_S}
+sys.exit(main())
+"""
 
 
 class Screen:
@@ -108,12 +116,13 @@ class Screen:
 
 
 @contextmanager
-def on_terminal(*arguments: str, cwd: Path) -> Iterator[Screen]:
-    """A command on a terminal of its own."""
+def on_terminal(*arguments: str, cwd: Path, source: str = "") -> Iterator[Screen]:
+    """A command on a terminal of its own; ``source`` is run in its place."""
+    program = ["-c", source] if source else ["-m", "edgeproxy"]
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(cwd)
-        os.execv(sys.executable, [sys.executable, "-m", "edgeproxy", *arguments])
+        os.execv(sys.executable, [sys.executable, *program, *arguments])
     screen = Screen(pid, terminal)
     try:
         yield screen
@@ -185,9 +194,9 @@ def test_quitting_fails_the_invocation(tmp_path: Path) -> None:
 
 def test_a_prompt_while_the_code_loads(tmp_path: Path) -> None:
     (tmp_path / "hook.py").write_text("answer = 41\nbreakpoint()\ndef handler(e, c): return answer")
-    with on_terminal("invoke", "hook.py", cwd=tmp_path) as screen:
+    with on_terminal("invoke", "hook.py", cwd=tmp_path, source=SHORT_INIT) as screen:
         screen.wait_for("(Pdb) ")
-        screen.watch(11)  # the init phase has ten seconds
+        screen.watch(INIT_S + 1)
         screen.type("answer = 7", "(Pdb) ")
         screen.type("c", "\n7\n")
         assert screen.ended() == 0
