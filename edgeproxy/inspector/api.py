@@ -5,11 +5,11 @@ Each topic has a module with its calls; :mod:`edgeproxy.inspector.protection` st
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import resources
 
 from aiohttp import web
 
 from edgeproxy.inspector.caches import CacheCalls
+from edgeproxy.inspector.charts import ChartCalls
 from edgeproxy.inspector.controlled import Controlled
 from edgeproxy.inspector.copies import CopyCalls
 from edgeproxy.inspector.deployments import DeploymentCalls
@@ -21,6 +21,7 @@ from edgeproxy.inspector.measures import MeasureCalls
 from edgeproxy.inspector.page import Page
 from edgeproxy.inspector.protection import guard, harden
 from edgeproxy.inspector.viewers import ViewerCalls
+from edgeproxy.observe.charts import Charts
 from edgeproxy.observe.history import History
 from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.metrics import Metrics
@@ -35,6 +36,7 @@ class Observed:
     history: History
     metrics: Metrics
     hits: HitCounts
+    charts: Charts
 
 
 def control_application(
@@ -52,11 +54,12 @@ def control_application(
         CopyCalls(controlled, observed.history),
         CacheCalls(controlled, observed.hits),
         DistributionCalls(controlled),
-        FunctionCalls(controlled),
+        FunctionCalls(controlled, observed.history, observed.metrics),
         DeploymentCalls(controlled),
         ViewerCalls(controlled),
+        ChartCalls(controlled, observed.charts, observed.history),
         MeasureCalls(controlled, observed.metrics),
-        Page(resources.files("edgeproxy.inspector") / "static"),
+        Page(),
     ):
         application.router.add_routes(calls.routes())
     return application
