@@ -29,6 +29,7 @@ const others = new Map();
 const loaders = {
   cache: () => import("./cache.js"),
   distribution: () => import("./distribution.js"),
+  viewers: () => import("./viewers.js"),
   clock: () => import("./clock.js"),
 };
 
