@@ -6,7 +6,10 @@ Text may come from anywhere (paths, headers, reasons that quote them), so :func:
 
 import base64
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+import orjson
 
 from edgeproxy.distribution.viewer_headers import cloudfront_headers
 from edgeproxy.exchange.model import Exchange, FunctionRun, LogLine, Step
@@ -19,20 +22,42 @@ from edgeproxy.observe.statistics import Statistics
 if TYPE_CHECKING:
     from edgeproxy.awslambda.event_store import QueuedEvent
 
-__all__ = ["body_document", "detail", "event", "iso", "log_line", "metric_document", "summary"]
+__all__ = [
+    "body_document",
+    "detail",
+    "event",
+    "iso",
+    "log_line",
+    "metric_document",
+    "summary",
+    "summary_json",
+]
 
 _DEVICES: Final = ("Mobile", "Tablet", "SmartTV", "Desktop")
 
 
 def iso(epoch_s: float) -> str:
     """``2026-11-21T03:50:32.123Z`` for seconds since the epoch."""
-    moment = datetime.fromtimestamp(epoch_s, UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    second, microseconds = divmod(round(epoch_s * 1_000_000), 1_000_000)
+    return f"{_second(second)}.{microseconds // 1000:03d}Z"
+
+
+@lru_cache(64)  # Many requests begin in the same one.
+def _second(epoch_s: int) -> str:
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def summary(exchange: Exchange) -> dict[str, object]:
     """One line of a list: what was asked, how it ended, which functions ran."""
     return _carried(_summary(exchange))
+
+
+def summary_json(exchange: Exchange) -> bytes:
+    """The same as JSON text."""
+    try:
+        return orjson.dumps(_summary(exchange))
+    except orjson.JSONEncodeError:  # A text in it is no Unicode.
+        return orjson.dumps(summary(exchange))
 
 
 def detail(exchange: Exchange) -> dict[str, object]:

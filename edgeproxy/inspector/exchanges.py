@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import aclosing, suppress
 
-import orjson
 from aiohttp import ClientConnectionError, web
 
 from edgeproxy.exchange.model import Exchange
@@ -70,5 +69,4 @@ def _events(ended: Ended) -> Iterator[bytes]:
         yield b'event: left-out\ndata: {"count":%d}\n\n' % ended.left_out
     for each in ended.exchanges:
         exchange = each if isinstance(each, Exchange) else each.summary
-        data = orjson.dumps(documents.summary(exchange))
-        yield b"id: %b\ndata: %b\n\n" % (each.id.encode(), data)
+        yield b"id: %b\ndata: %b\n\n" % (each.id.encode(), documents.summary_json(exchange))

@@ -16,7 +16,7 @@ from edgeproxy.exchange.model import Exchange, RepeatedHit
 
 __all__ = ["Ended", "Follower"]
 
-MAX_AT_ONCE: Final = 250
+MAX_AT_ONCE: Final = 100
 """How many repeated hits a follower gets at a time; more would not be read by anybody."""
 MAX_WAITING: Final = 1000
 """How many other exchanges a slow follower may lag behind."""
