@@ -7,6 +7,7 @@ viewer when it does not, the end of the connection for an HTTP/1.0 viewer (CDN-V
 import asyncio
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, assert_never
@@ -41,6 +42,14 @@ class Wire(Protocol):
 
     async def drained(self) -> None:
         """Wait while the viewer is slow. Raises ``ConnectionError`` when the viewer is gone."""
+        ...
+
+    def has_left(self) -> bool:
+        """Whether the viewer is gone, or is being let go."""
+        ...
+
+    def when_gone(self, told: Callable[[], object] | None) -> None:
+        """Call ``told`` when the viewer goes, in place of who was to be told before."""
         ...
 
 
@@ -153,6 +162,21 @@ async def write_body(wire: Wire, framed: Framed, body: Body) -> None:
 
 
 async def _write_stream(wire: Wire, framing: Framing, body: Body) -> None:
+    """A body may be silent for long: a viewer who leaves meanwhile is not waited for."""
+    task = asyncio.current_task()
+    assert task is not None
+    wire.when_gone(task.cancel)
+    try:
+        await _write_chunks(wire, framing, body)
+    except asyncio.CancelledError:
+        if wire.has_left() and not task.uncancel():
+            raise ConnectionResetError("the viewer has left") from None
+        raise
+    finally:
+        wire.when_gone(None)
+
+
+async def _write_chunks(wire: Wire, framing: Framing, body: Body) -> None:
     left = body.length
     chunks = aiter(body)
     try:
