@@ -2,7 +2,8 @@
 
 import errno
 import re
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +16,8 @@ from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
-from edgeproxy.distribution.model import Distribution, Origin
+from edgeproxy.distribution.functions import StagedFunction
+from edgeproxy.distribution.model import Distribution, EventType, Origin
 from edgeproxy.edge.explain import Question
 from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.entrypoints import lambda_api
@@ -26,10 +28,12 @@ from edgeproxy.http.body import StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Handler, Request, Response
 from edgeproxy.inspector.api import Observed, control_application
+from edgeproxy.inspector.controlled import Tested
 from edgeproxy.inspector.personas import Personas
 from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
+    from edgeproxy.app.function_tests import FunctionTests
     from edgeproxy.awslambda.event_store import QueuedEvent
 
 __all__ = ["ControlListener"]
@@ -110,11 +114,11 @@ class ControlListener:
         return self._program.log_groups
 
     @property
-    def cloudfront_functions(self) -> Collection[str]:
+    def cloudfront_functions(self) -> Mapping[str, StagedFunction]:
         return self._program.cloudfront.functions.all
 
     @property
-    def connection_functions(self) -> Collection[str]:
+    def connection_functions(self) -> Mapping[str, StagedFunction]:
         return self._program.connection_functions.registry.all
 
     def endpoints(self) -> dict[str, object]:
@@ -143,6 +147,18 @@ class ControlListener:
     @property
     def stored(self) -> StoredObjects:
         return self._program.stored
+
+    def sample_event(self, function: str, event_type: EventType | None) -> bytes:
+        return self._tests.sample(function, event_type)
+
+    async def test_function(self, function: str, event: object, qualifier: str | None) -> Tested:
+        return await self._tests.run(function, event, qualifier)
+
+    @cached_property
+    def _tests(self) -> "FunctionTests":
+        from edgeproxy.app.function_tests import FunctionTests
+
+        return FunctionTests(self._program)
 
     @property
     def authority(self) -> Path | None:

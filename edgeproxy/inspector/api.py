@@ -52,7 +52,7 @@ def control_application(
         CopyCalls(controlled, observed.history),
         CacheCalls(controlled, observed.hits),
         DistributionCalls(controlled),
-        FunctionCalls(controlled),
+        FunctionCalls(controlled, observed.history, observed.metrics),
         DeploymentCalls(controlled),
         ViewerCalls(controlled),
         MeasureCalls(controlled, observed.metrics),

@@ -1,6 +1,7 @@
 """What the control listener may ask of the running program, and tell it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -8,16 +9,27 @@ from edgeproxy.awslambda.account import LambdaAccount
 from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.clock import Clock
-from edgeproxy.distribution.model import Distribution, Origin
+from edgeproxy.distribution.functions import StagedFunction
+from edgeproxy.distribution.model import Distribution, EventType, Origin
 from edgeproxy.edge.explain import Question
 from edgeproxy.edge.stored_objects import StoredObjects
+from edgeproxy.exchange.model import FunctionRun
 from edgeproxy.inspector.personas import Personas
 from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
     from edgeproxy.awslambda.event_store import QueuedEvent
 
-__all__ = ["Controlled"]
+__all__ = ["Controlled", "Tested"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A run of a function for somebody who looks at it, with what the edge would find in it."""
+
+    run: FunctionRun
+    result: object
+    """What it returned: a JSON value."""
 
 
 class Controlled(Protocol):
@@ -41,13 +53,13 @@ class Controlled(Protocol):
     def log_groups(self) -> LogGroups: ...
 
     @property
-    def cloudfront_functions(self) -> Collection[str]:
-        """The names of the CloudFront Functions."""
+    def cloudfront_functions(self) -> Mapping[str, StagedFunction]:
+        """The CloudFront Functions by name."""
         ...
 
     @property
-    def connection_functions(self) -> Collection[str]:
-        """The names of the functions that judge connections."""
+    def connection_functions(self) -> Mapping[str, StagedFunction]:
+        """The functions that judge connections, by name."""
         ...
 
     @property
@@ -58,6 +70,14 @@ class Controlled(Protocol):
     @property
     def authority(self) -> Path | None:
         """The certificate that HTTPS viewers must trust; None when HTTPS is not served."""
+        ...
+
+    def sample_event(self, function: str, event_type: EventType | None) -> bytes:
+        """An event made up for a function, as JSON; raises ``EdgeproxyError``."""
+        ...
+
+    async def test_function(self, function: str, event: object, qualifier: str | None) -> Tested:
+        """Run a function once; raises ``EdgeproxyError``."""
         ...
 
     def endpoints(self) -> dict[str, object]:

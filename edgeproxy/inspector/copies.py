@@ -56,7 +56,8 @@ class CopyCalls:
         exchange = self._found(request)
         distribution = served(self._controlled, exchange)
         used = exchange.functions
-        event_type = event_type_of(request, used[0].event_type if used else "viewer-request")
+        usual = used[0].event_type if used else "viewer-request"
+        event_type = event_type_of(request.query.get("event_type", usual))
         function = request.query.get("function", "")
         is_own = function in self._controlled.cloudfront_functions
         kind = EdgeFunctionKind.CLOUDFRONT if is_own else EdgeFunctionKind.LAMBDA
@@ -94,9 +95,8 @@ def served(controlled: Controlled, exchange: Exchange) -> Distribution:
     raise UsageError("only requests to a distribution have events of edge functions")
 
 
-def event_type_of(request: web.Request, otherwise: str) -> EventType:
+def event_type_of(text: str) -> EventType:
     """The ``event_type`` of a call. Raises :class:`Problem`."""
-    text = request.query.get("event_type") or otherwise
     try:
         return EventType(text)
     except ValueError as error:

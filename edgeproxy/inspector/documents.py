@@ -29,6 +29,7 @@ __all__ = [
     "iso",
     "log_line",
     "metric_document",
+    "run_document",
     "summary",
     "summary_json",
 ]
@@ -199,7 +200,8 @@ def _asked(exchange: Exchange) -> dict[str, object] | None:
     }
 
 
-def _run(run: FunctionRun) -> dict[str, object]:
+def run_document(run: FunctionRun) -> dict[str, object]:
+    """One run of a function, with its log and what was found in its result."""
     return {
         "name": run.name,
         "event_type": run.event_type,
@@ -238,7 +240,7 @@ def _step(step: Step) -> dict[str, object]:
             **step.decision.facts,
         }
     if step.function is not None:
-        document["function"] = _run(step.function)
+        document["function"] = run_document(step.function)
     return document
 
 
