@@ -18,6 +18,7 @@ from edgeproxy.app.local_apis import with_endpoints
 from edgeproxy.app.program import Program
 from edgeproxy.app.reload import Reloader
 from edgeproxy.inspector.api import Observed
+from edgeproxy.observe.charts import Charts
 from edgeproxy.observe.console import Console
 from edgeproxy.observe.edge_logs import EdgeLogs
 from edgeproxy.observe.history import History
@@ -125,10 +126,10 @@ class Running:
             count.metric, count.function, count.qualifier, count.value, program.clock.now()
         )
         logs = EdgeLogs(program.log_groups, program.distribution_id, program.chance.uuid())
-        hits = HitCounts()
-        for reader in (metrics, logs, self.history, hits, console):
+        observed = Observed(self.history, metrics, HitCounts(), Charts())
+        for reader in (metrics, logs, self.history, observed.hits, observed.charts, console):
             self._hub.add(reader)
-        self.control = ControlListener(self.program, Observed(self.history, metrics, hits), target)
+        self.control = ControlListener(self.program, observed, target)
 
     async def __aenter__(self) -> "Running":
         settings = self._settings

@@ -237,6 +237,9 @@ class RepeatedHit(Protocol):
     def bytes_sent(self) -> int: ...
 
     @property
+    def duration_s(self) -> float: ...
+
+    @property
     def cache_key(self) -> bytes:
         """The digest of the object's key."""
         ...

@@ -10,6 +10,7 @@ from importlib import resources
 from aiohttp import web
 
 from edgeproxy.inspector.caches import CacheCalls
+from edgeproxy.inspector.charts import ChartCalls
 from edgeproxy.inspector.controlled import Controlled
 from edgeproxy.inspector.copies import CopyCalls
 from edgeproxy.inspector.deployments import DeploymentCalls
@@ -21,6 +22,7 @@ from edgeproxy.inspector.measures import MeasureCalls
 from edgeproxy.inspector.page import Page
 from edgeproxy.inspector.protection import guard, harden
 from edgeproxy.inspector.viewers import ViewerCalls
+from edgeproxy.observe.charts import Charts
 from edgeproxy.observe.history import History
 from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.metrics import Metrics
@@ -35,6 +37,7 @@ class Observed:
     history: History
     metrics: Metrics
     hits: HitCounts
+    charts: Charts
 
 
 def control_application(
@@ -55,6 +58,7 @@ def control_application(
         FunctionCalls(controlled, observed.history, observed.metrics),
         DeploymentCalls(controlled),
         ViewerCalls(controlled),
+        ChartCalls(controlled, observed.charts, observed.history),
         MeasureCalls(controlled, observed.metrics),
         Page(resources.files("edgeproxy.inspector") / "static"),
     ):

@@ -7,7 +7,7 @@ memory.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, fields, replace
 from operator import attrgetter
@@ -108,6 +108,15 @@ class History:
         page = [_shown(kept) for kept in newest_first[start : start + limit]]
         more = start + limit < len(newest_first)
         return page, page[-1].id if page and more else None
+
+    def since(self, started: float) -> Iterator[Exchange]:
+        """The kept exchanges that began then or later, newest first; repeated hits without steps.
+
+        ``started`` is a time of the edge's clock.
+        """
+        for kept in reversed(self._kept.values()):
+            if kept.started >= started:
+                yield kept if isinstance(kept, Exchange) else kept.summary
 
     async def wait_for(self, count: int) -> list[Exchange]:
         """The newest ``count`` exchanges, newest first, as soon as that many have ended."""

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from edgeproxy.inspector.api import Observed, control_application
+from edgeproxy.observe.charts import Charts
 from edgeproxy.observe.following import Ended
 from edgeproxy.observe.history import History
 from edgeproxy.observe.hit_counts import HitCounts
@@ -27,7 +28,7 @@ async def test_an_exchange_that_ends_just_as_a_follower_leaves(
             yield Ended([exchange()])
 
     application = control_application(
-        cast(Any, None), Observed(Leaving(), Metrics(str), HitCounts())
+        cast(Any, None), Observed(Leaving(), Metrics(str), HitCounts(), Charts())
     )
     runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
     await runner.setup()
