@@ -82,7 +82,7 @@ export class RequestsView {
 
   #openNewest() {
     const newest = this.shown.at(-1);
-    if (!newest || this.root.dataset.open === "exchange") return;
+    if (!newest || this.root.hidden || this.root.dataset.open === "exchange") return;
     this.list.mark(newest);
     this.detail.show(newest.id);
   }
