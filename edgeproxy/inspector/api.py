@@ -5,7 +5,6 @@ Each topic has a module with its calls; :mod:`edgeproxy.inspector.protection` st
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import resources
 
 from aiohttp import web
 
@@ -60,7 +59,7 @@ def control_application(
         ViewerCalls(controlled),
         ChartCalls(controlled, observed.charts, observed.history),
         MeasureCalls(controlled, observed.metrics),
-        Page(resources.files("edgeproxy.inspector") / "static"),
+        Page(),
     ):
         application.router.add_routes(calls.routes())
     return application

@@ -1,7 +1,11 @@
-"""Calls that make something of a recorded request: send it again, take it away in some form."""
+"""Calls that make something of a recorded request: send it again, take it away in some form.
+
+What makes it is imported with the first such call.
+"""
 
 import base64
 import binascii
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -10,13 +14,12 @@ from edgeproxy.distribution.model import Distribution, EdgeFunctionKind, EventTy
 from edgeproxy.errors import UsageError
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.exchange.text import carried
-from edgeproxy.inspector.again import Edited, door_of, send_again, viewer_headers, whole_body
 from edgeproxy.inspector.calls import Problem, answered, number, object_of, pairs
 from edgeproxy.inspector.controlled import Controlled
-from edgeproxy.inspector.exports import curl_command, pytest_test
-from edgeproxy.inspector.har import har
-from edgeproxy.inspector.recorded_events import recorded_event
 from edgeproxy.observe.history import History
+
+if TYPE_CHECKING:
+    from edgeproxy.inspector.again import Edited
 
 __all__ = ["CopyCalls", "event_type_of", "served"]
 
@@ -39,12 +42,17 @@ class CopyCalls:
         ]
 
     async def _again(self, request: web.Request) -> web.Response:
+        from edgeproxy.inspector.again import door_of, send_again
+
         exchange, edited = self._found(request), await _edited(request)
         door = door_of(exchange, self._controlled.endpoints())
         new_id = await send_again(exchange, edited, door, self._controlled.authority)
         return answered({"id": new_id})
 
     async def _curl(self, request: web.Request) -> web.Response:
+        from edgeproxy.inspector.again import door_of, viewer_headers, whole_body
+        from edgeproxy.inspector.exports import curl_command
+
         exchange = self._found(request)
         whole_body(exchange.request.body)
         door = door_of(exchange, self._controlled.endpoints())
@@ -53,6 +61,8 @@ class CopyCalls:
 
     async def _event(self, request: web.Request) -> web.Response:
         """As a Lambda@Edge function gets it; ``function`` may name a CloudFront Function."""
+        from edgeproxy.inspector.recorded_events import recorded_event
+
         exchange = self._found(request)
         distribution = served(self._controlled, exchange)
         used = exchange.functions
@@ -65,11 +75,16 @@ class CopyCalls:
         return web.Response(body=event, content_type="application/json")
 
     async def _pytest(self, request: web.Request) -> web.Response:
+        from edgeproxy.inspector.again import whole_body
+        from edgeproxy.inspector.exports import pytest_test
+
         exchange = self._found(request)
         whole_body(exchange.request.body)
         return _text(pytest_test(exchange, self._controlled.target))
 
     async def _har(self, request: web.Request) -> web.Response:
+        from edgeproxy.inspector.har import har
+
         if "ids" in request.query:
             ids = request.query["ids"].split(",")
             exchanges = [self._history.get(each) for each in ids]
@@ -103,7 +118,9 @@ def event_type_of(text: str) -> EventType:
         raise Problem.argument(f"event_type must be one of {', '.join(EventType)}") from error
 
 
-async def _edited(request: web.Request) -> Edited:
+async def _edited(request: web.Request) -> "Edited":
+    from edgeproxy.inspector.again import Edited
+
     body = await object_of(request)
     method, url, text = body.get("method"), body.get("url"), body.get("body")
     for name, value in (("method", method), ("url", url), ("body", text)):

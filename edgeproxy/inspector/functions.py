@@ -14,7 +14,6 @@ from edgeproxy.inspector import documents
 from edgeproxy.inspector.calls import Problem, answered, number, object_of
 from edgeproxy.inspector.controlled import Controlled
 from edgeproxy.inspector.copies import event_type_of, served
-from edgeproxy.inspector.recorded_events import recorded_event
 from edgeproxy.observe.edge_logs import cloudfront_function_group, connection_function_group
 from edgeproxy.observe.history import History
 from edgeproxy.observe.metrics import Metric, Metrics
@@ -112,6 +111,8 @@ class FunctionCalls:
         name = self._known(request)
         asked = request.query.get("event_type")
         if "exchange" in request.query:
+            from edgeproxy.inspector.recorded_events import recorded_event
+
             exchange = self._history.get(request.query["exchange"])
             if exchange is None:
                 raise Problem.no_exchange()

@@ -7,11 +7,13 @@ folder. Files are read anew for each request, so that a browser sees them as the
 from collections.abc import Iterator
 from functools import cached_property
 from hashlib import blake2b
-from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 __all__ = ["Page"]
 
@@ -30,9 +32,10 @@ _TYPES: Final = {
 
 
 class Page:
-    """Serves the files of ``folder``, of the types that a page is made of."""
+    """Serves the files of a folder, of the types that a page is made of."""
 
-    def __init__(self, folder: Traversable) -> None:
+    def __init__(self, folder: "Traversable | None" = None) -> None:
+        """Without ``folder``, the package's own."""
         self._folder = folder
 
     def routes(self) -> list[web.RouteDef]:
@@ -40,8 +43,11 @@ class Page:
         return [web.get("/", self._index), web.get("/static/{path:.+}", self._part)]
 
     @cached_property
-    def _files(self) -> dict[str, Traversable]:
-        return dict(_files_of(self._folder, ""))
+    def _files(self) -> "dict[str, Traversable]":
+        from importlib import resources  # Needed by who opens the page, not by the start.
+
+        folder = self._folder or resources.files("edgeproxy.inspector") / "static"
+        return dict(_files_of(folder, ""))
 
     async def _index(self, request: web.Request) -> web.Response:
         return self._answer(request, "index.html")
@@ -62,7 +68,7 @@ class Page:
         return web.Response(body=content, headers=headers)
 
 
-def _files_of(folder: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:
+def _files_of(folder: "Traversable", prefix: str) -> "Iterator[tuple[str, Traversable]]":
     for each in folder.iterdir() if folder.is_dir() else ():
         path = f"{prefix}{each.name}"
         if each.is_dir():

@@ -13,7 +13,14 @@ _LATE = (
     "edgeproxy.awslambda.destinations",
     "edgeproxy.awslambda.aws_calls",
     "sqlite3",
+    # what is made of recorded requests
+    "edgeproxy.inspector.again",
+    "edgeproxy.inspector.har",
+    "edgeproxy.inspector.recorded_events",
+    "importlib.resources",
+    "importlib.metadata",
     # functions
+    "edgeproxy.events.lambda_edge",
     "edgeproxy.edge.lambda_hook",
     "edgeproxy.edge.cloudfront_hook",
     "edgeproxy.runtimes.environment",
