@@ -44,13 +44,15 @@ class Stream:
         "_chunks",
         "_connection",
         "_continue_due",
-        "_fields",
         "_has_body",
         "_has_ended",
         "_received",
         "_sent",
         "_unread",
         "_waiter",
+        "block",
+        "changes",
+        "fields",
         "has_left",
         "id",
     )
@@ -65,7 +67,10 @@ class Stream:
     ) -> None:
         self._connection = connection
         self.id = stream_id
-        self._fields = fields
+        self.fields = fields
+        self.block = b""
+        """The request's header block, if it may come again, and what it was read by."""
+        self.changes = 0
         self._has_body = not has_ended
         self._has_ended = has_ended
         self.has_left = False
@@ -119,12 +124,12 @@ class Stream:
         """Answer the request."""
         connection = self._connection
         door = connection.door
-        method = next((value for name, value in self._fields if name == b":method"), b"")
+        method = next((value for name, value in self.fields if name == b":method"), b"")
         request: Request | None = None
         try:
             source = self._body if self._has_body else None
             request = read_request(
-                self._fields, door.limits, connection.who, source, lambda: self.has_left
+                self.fields, door.limits, connection.who, source, lambda: self.has_left
             )
         except Malformed as malformed:
             _log.debug("reset a stream: %s", malformed)
@@ -209,6 +214,8 @@ class Stream:
                     response.on_delivered(
                         Delivered(self._sent, not complete, broken, self._received)
                     )
+        if complete and response.repeat is not None:
+            self._connection.learn(self, response.repeat)
         if complete and not self._has_ended and not self.has_left:
             # The rest of the request is nobody's any more (RFC 9113, 8.1).
             self._connection.reset(self.id, ErrorCodes.NO_ERROR)
