@@ -14,6 +14,7 @@ from pathlib import Path
 
 from collapse import measure_collapse
 from curves import CURVES, measure_curve
+from http2 import HTTP_2, measure_http2
 from loads import LOADS, Figures, Load, measure, warm
 from machine import cores, described, missing, tool
 from report import Results, shown, write
@@ -39,6 +40,8 @@ def main() -> None:
             results.collapse = measure_collapse(
                 servers, 100 if options.quick else 1_000, options.rounds
             )
+        if HTTP_2 in options.only or not options.only:
+            results.http2 = measure_http2(servers, Path(folder), options.seconds, options.rounds)
         for curve in CURVES:
             if not options.only or curve.name in options.only:
                 results.curves[curve] = measure_curve(
@@ -54,7 +57,7 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
-    names = [*(load.name for load in LOADS), "collapse", *(curve.name for curve in CURVES)]
+    names = [*(load.name for load in LOADS), "collapse", HTTP_2, *(curve.name for curve in CURVES)]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only show that it runs")
     parser.add_argument(

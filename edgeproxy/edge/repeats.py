@@ -103,7 +103,7 @@ def repeat_of(
     """How ``request`` is answered again; None when ``verdict`` is not such a hit."""
     if verdict.stored_as is None:
         return None
-    if request.method not in ("GET", "HEAD") or request.version != "1.1":
+    if request.method not in ("GET", "HEAD") or request.version not in ("1.1", "2.0"):
         return None
     if request.viewer.mutual_tls is not None:
         return None
