@@ -11,17 +11,18 @@ says so when asked (CDN-VAL-22), and the answer's ``on_delivered`` does.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from h2.errors import ErrorCodes
 
 from edgeproxy.http.body import Body, BytesBody, StreamBody
+from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response
 from edgeproxy.server.answering import ask, instead_of, page
 from edgeproxy.server.http2_reading import Malformed, read_request
-from edgeproxy.server.http2_writing import fields_of, has_no_body
+from edgeproxy.server.http2_writing import fields_of, has_no_body, trailers_of
 from edgeproxy.server.reading import BodyStopped, Refused
 from edgeproxy.server.writing import BodyMismatch, IllegalHead
 
@@ -44,6 +45,7 @@ class Stream:
         "_connection",
         "_continue_due",
         "_fields",
+        "_has_body",
         "_has_ended",
         "_received",
         "_sent",
@@ -64,6 +66,7 @@ class Stream:
         self._connection = connection
         self.id = stream_id
         self._fields = fields
+        self._has_body = not has_ended
         self._has_ended = has_ended
         self.has_left = False
         """Whether the viewer wants no answer any more."""
@@ -119,7 +122,7 @@ class Stream:
         method = next((value for name, value in self._fields if name == b":method"), b"")
         request: Request | None = None
         try:
-            source = None if self._has_ended else self._body
+            source = self._body if self._has_body else None
             request = read_request(
                 self._fields, door.limits, connection.who, source, lambda: self.has_left
             )
@@ -223,9 +226,9 @@ class Stream:
         elif isinstance(body, BytesBody):
             await self._write_bytes(body.data, is_last=True)
         else:
-            await self._write_stream(body)
+            await self._write_stream(body, response.trailers)
 
-    async def _write_stream(self, body: Body) -> None:
+    async def _write_stream(self, body: Body, trailers: Callable[[], Headers] | None) -> None:
         left = body.length
         async with aclosing(aiter(body)) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
@@ -233,10 +236,13 @@ class Stream:
                     left -= len(chunk)
                     if left < 0:
                         raise BodyMismatch("the body is longer than its length")
-                await self._write_bytes(chunk, is_last=left == 0)
+                await self._write_bytes(chunk, is_last=left == 0 and trailers is None)
         if left:
             raise BodyMismatch(f"the body ended {left} bytes before its length")
-        if left is None:
+        last = trailers_of(trailers()) if trailers is not None else []
+        if last:
+            self._sent += self._connection.send_head(self.id, last, is_last=True)
+        elif left is None or trailers is not None:
             self._sent += self._connection.send_end(self.id)
 
     async def _write_bytes(self, data: bytes, *, is_last: bool) -> None:
