@@ -3,13 +3,13 @@
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.devservers.servers import copied, vite
+from tests.journeys.devservers.servers import copied, edited, vite
 from tests.support.command import dev
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -42,22 +42,8 @@ class Served:
     project: Path
     urls: dict[str, str]
 
-    @contextmanager
-    def edited(self, name: str, old: str, new: str) -> Iterator[None]:
-        """The file says ``new``, which is as long, for ``old`` during the block.
-
-        Each save is one write: at no time does a watcher see half a file.
-        """
-        assert len(old) == len(new)
-        text = (self.project / name).read_bytes()
-        assert old.encode() in text
-        with (self.project / name).open("rb+", buffering=0) as file:
-            file.write(text.replace(old.encode(), new.encode()))
-            try:
-                yield
-            finally:
-                file.seek(0)
-                file.write(text)
+    def edited(self, name: str, old: str, new: str) -> AbstractContextManager[None]:
+        return edited(self.project / name, old, new)
 
 
 @pytest.fixture(scope="module")
