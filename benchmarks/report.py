@@ -9,11 +9,11 @@ from collapse import Collapsed
 from curves import Curve, Point, growth
 from http2 import HTTP_2, Spoken
 from loads import Figures, Load
-from servers import LOGGING, NGINX
+from servers import LOGGING, NGINX, NGINX_LOGGING
 
 __all__ = ["Results", "shown", "write"]
 
-_BESIDE: Final = {LOGGING: "nginx, access log"}
+_BESIDE: Final = {LOGGING: NGINX_LOGGING}
 """Who is compared with another than nginx without a log."""
 
 _ABOUT: Final = """\
