@@ -60,6 +60,26 @@ def _add_run(actions: Commands) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("name", metavar="NAME", help="the experiment")
+    _add_plan(parser)
+    parser.add_argument(
+        "--no-early-stop",
+        action="store_true",
+        help="go on to the last visitor although it is certain that something does not hold",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with plots")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write it for CI")
+    add_control_options(parser)
+    parser.add_argument(
+        "--target",
+        metavar="TARGET",
+        help="start an edge for this run only, that serves TARGET as `edgeproxy dev` does",
+    )
+    parser.set_defaults(run=run)
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    """The options that say which traffic there is."""
     parser.add_argument(
         "--file",
         type=Path,
@@ -69,7 +89,16 @@ def _add_run(actions: Commands) -> None:
     )
     parser.add_argument("--visitors", type=_positive, default=10_000, metavar="N")
     parser.add_argument(
-        "--requests", type=_positive, default=5, metavar="N", help="of each visitor (default 5)"
+        "--requests",
+        type=_positive,
+        metavar="N",
+        help="of each visitor (default 5, or those of the session)",
+    )
+    parser.add_argument(
+        "--session",
+        type=Path,
+        metavar="FILE.har",
+        help="have visitors ask for what was recorded there, in its order",
     )
     parser.add_argument(
         "--concurrency", type=_positive, default=32, metavar="N", help="requests at once"
@@ -96,21 +125,6 @@ def _add_run(actions: Commands) -> None:
         help="the same seed: the same visitors, and the same choices of an edge of --target",
     )
     parser.add_argument(
-        "--no-early-stop",
-        action="store_true",
-        help="go on to the last visitor although it is certain that something does not hold",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write it as a page with plots")
-    parser.add_argument("--junit", type=Path, metavar="FILE", help="write it for CI")
-    parser.add_argument("--quiet", action="store_true", help="no progress")
-    add_control_options(parser)
-    parser.add_argument(
-        "--target",
-        metavar="TARGET",
-        help="start an edge for this run only, that serves TARGET as `edgeproxy dev` does",
-    )
-    parser.add_argument(
         "--with",
         dest="dev_options",
         type=shlex.split,
@@ -118,7 +132,7 @@ def _add_run(actions: Commands) -> None:
         metavar="'OPTION ...'",
         help="with --target: options of `edgeproxy dev`, such as '--origin web=http://…'",
     )
-    parser.set_defaults(run=run)
+    parser.add_argument("--quiet", action="store_true", help="no progress")
 
 
 def _add_diff(actions: Commands) -> None:
@@ -127,12 +141,16 @@ def _add_diff(actions: Commands) -> None:
         help="tell what changed between two runs beyond chance",
         description="Compare two reports that `edgeproxy experiment run --json` wrote: shares, "
         "hits, errors, leaks and switches by Fisher's exact test, corrected for the number of "
-        "comparisons; times by their intervals. Exit status 1 when something differs beyond "
-        "chance.",
+        "comparisons; times by their intervals. With --run, A and B are revisions of the git "
+        "repository that TARGET lies in: the experiment runs on both. Exit status 1 when something "
+        "differs beyond chance.",
         allow_abbrev=False,
     )
-    parser.add_argument("first", type=Path, metavar="A.json")
-    parser.add_argument("second", type=Path, metavar="B.json")
+    parser.add_argument("first", metavar="A", help="a report, or a revision")
+    parser.add_argument("second", metavar="B", help="a report, or a revision")
+    parser.add_argument("--run", dest="name", metavar="NAME", help="run this experiment on both")
+    parser.add_argument("--target", metavar="TARGET", help="with --run: the definition, a file")
+    _add_plan(parser)
     parser.set_defaults(run=diff)
 
 
@@ -168,21 +186,11 @@ def run(options: argparse.Namespace) -> int:
     from edgeproxy.experiments.junit import junit_of
     from edgeproxy.experiments.report_html import page_of
     from edgeproxy.experiments.report_text import report_lines
-    from edgeproxy.experiments.traffic import Plan
 
     experiment = experiment_of(options.file, options.name)
-    plan = Plan(
-        options.visitors,
-        options.requests,
-        options.concurrency,
-        options.seed,
-        options.pause,
-        options.span,
-        not options.no_early_stop,
-    )
     if options.dev_options and options.target is None:
         raise UsageError("--with is for the edge that --target starts")
-    report = asyncio.run(_report(options, experiment, plan))
+    report = asyncio.run(_report(options, experiment, options.target))
     print("\n".join(map(visible, report_lines(report))))
     forms: tuple[tuple[Path | None, Callable[[dict[str, Any]], bytes]], ...] = (
         (options.json, lambda document: json.dumps(document, indent=2).encode() + b"\n"),
@@ -198,10 +206,42 @@ def run(options: argparse.Namespace) -> int:
 def diff(options: argparse.Namespace) -> int:
     from edgeproxy.experiments.comparison import compared, comparison_lines
 
-    differences = compared(_read(options.first), _read(options.second))
-    lines = comparison_lines(str(options.first), str(options.second), differences)
+    if options.name is None:
+        reports = [_read(Path(name)) for name in (options.first, options.second)]
+    else:
+        reports = [_of_revision(options, each) for each in (options.first, options.second)]
+    differences = compared(*reports)
+    lines = comparison_lines(options.first, options.second, differences)
     print("\n".join(map(visible, lines)))
     return int(any(each.beyond_chance for each in differences))
+
+
+def _of_revision(options: argparse.Namespace, revision: str) -> dict[str, Any]:
+    from edgeproxy.experiments.declaration import experiment_of
+    from edgeproxy.experiments.revisions import checked_out
+
+    if options.target is None or not Path(options.target).is_file():
+        raise UsageError("--run needs the file of a definition", remedy="--target template.yaml")
+    experiment = experiment_of(options.file, options.name)
+    with checked_out(Path(options.target), revision) as target:
+        return asyncio.run(_report(options, experiment, str(target)))
+
+
+def _plan(options: argparse.Namespace) -> "Plan":
+    from edgeproxy.experiments.sessions import read_session
+    from edgeproxy.experiments.traffic import Plan
+
+    session = () if options.session is None else read_session(options.session)
+    return Plan(
+        options.visitors,
+        options.requests or len(session) or 5,
+        options.concurrency,
+        options.seed,
+        options.pause,
+        options.span,
+        not getattr(options, "no_early_stop", True),
+        session,
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -219,15 +259,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 async def _report(
-    options: argparse.Namespace, experiment: "Experiment", plan: "Plan"
+    options: argparse.Namespace, experiment: "Experiment", target: str | None
 ) -> dict[str, Any]:
     from edgeproxy.experiments.carrying_out import carry_out
     from edgeproxy.experiments.own_edge import own_edge
 
+    plan = _plan(options)
     tell = _ignore if options.quiet or not sys.stderr.isatty() else _progress
-    if options.target is None:
+    if target is None:
         return await carry_out(experiment, plan, control_url(options), tell)
-    async with own_edge(options.target, options.seed, options.dev_options) as control:
+    async with own_edge(target, options.seed, options.dev_options) as control:
         return await carry_out(experiment, plan, control, tell)
 
 

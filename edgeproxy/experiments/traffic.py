@@ -54,6 +54,9 @@ class Plan:
     span_s: float = 86_400
     """Over how much of the edge's time all visits are spread, if the pauses let them."""
     stops_early: bool = True
+    session: tuple[str, ...] = ()
+    """The paths that every visitor goes along, in order; empty: those of the experiment, at random.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +202,21 @@ class _Traffic:
             self._records.forget()
 
     async def _visit(self, waiting: Iterator[Visitor], request: int, seen: list[Seen]) -> None:
-        paths = self._run.experiment.paths
         for visitor in waiting:
-            # Visitors begin with the first path, and go on where they like.
-            path = paths[0] if request == 0 else self._chance.draw(paths, [1] * len(paths))
+            path = self._path(request)
             try:
                 seen.append(await self._ask(visitor, request, path))
             except EdgeLost as lost:
                 self._lost = lost
             if self._lost is not None:
                 return
+
+    def _path(self, request: int) -> str:
+        if session := self._run.plan.session:
+            return session[request % len(session)]
+        # Visitors begin with the first path, and go on where they like.
+        paths = self._run.experiment.paths
+        return paths[0] if request == 0 else self._chance.draw(paths, [1] * len(paths))
 
     async def _ask(self, visitor: Visitor, request: int, path: str) -> Seen:
         mark, where = self._run.experiment.assignment, path.partition("?")[0]

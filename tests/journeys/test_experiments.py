@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import urllib.request
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,6 +159,76 @@ def test_two_runs_are_compared(
     assert "0.00% ->" in leaks
     (share,) = [line for line in lines if "share of a" in line]
     assert not share.strip().startswith("*")
+
+
+def test_revisions_of_the_functions_are_compared(
+    origins: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    sample = SAMPLES / "cloudfront_function"
+
+    def commit(template: str) -> None:
+        shutil.copy(sample / template, tmp_path / "template.yaml")
+        for command in (
+            ["init", "--quiet"],
+            ["add", "template.yaml"],
+            ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", template],
+        ):
+            subprocess.run(["git", "-C", tmp_path, *command], check=True)
+
+    commit("template.yaml")
+    commit("broken.yaml")
+    (tmp_path / "template.yaml").write_text("what is not committed does not count")
+    arguments = ["--run", sample.name, "--file", str(sample / "experiments.yaml")]
+    arguments += ["--target", str(tmp_path / "template.yaml"), "--visitors", "50"]
+    arguments += ["--requests", "3", "--with", f"--origin Web={origins['Web']}"]
+    assert main(["experiment", "diff", "HEAD~1", "HEAD", *arguments]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.strip().startswith("* leaks") for line in lines), lines
+    trees = subprocess.run(
+        ["git", "-C", tmp_path, "worktree", "list"], capture_output=True, text=True, check=True
+    )
+    assert len(trees.stdout.splitlines()) == 1
+    assert main(["experiment", "diff", "HEAD", "nowhere", *arguments]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_a_recorded_session_is_walked_in_its_order(origins: dict[str, str], tmp_path: Path) -> None:
+    urls = ["http://a/first", "http://elsewhere/x", "http://a/second?page=2", "http://a"]
+    entries = [{"request": {"method": "GET", "url": url}} for url in urls]
+    session = tmp_path / "session.har"
+    session.write_text(json.dumps({"log": {"entries": entries}}))
+    sample, log = SAMPLES / "cloudfront_function", tmp_path / "access.log"
+    template = sample / "template.yaml"
+    status = main(
+        ["experiment", "run", sample.name, "--file", str(sample / "experiments.yaml"),
+         "--target", str(template), "--visitors", "10", "--session", str(session),
+         "--with", f"--origin Web={origins['Web']} --access-log {log}"]
+    )  # fmt: skip
+    assert status == 0
+    rows = [line.split("\t") for line in log.read_text().splitlines() if line[0] != "#"]
+    asked = [row[7] + ("" if row[11] == "-" else f"?{row[11]}") for row in rows]
+    assert asked == ["/first"] * 10 + ["/second?page=2"] * 10 + ["/"] * 10
+
+
+def test_a_declaration_is_proposed_from_what_was_asked_for(
+    origins: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    template = SAMPLES / "cloudfront_function" / "template.yaml"
+    with dev(str(template), "--origin", f"Web={origins['Web']}", cwd=tmp_path) as edge:
+        control = ["--control", str(edge.endpoints["control"])]
+        assert main(["experiment", "init", *control]) == 1
+        assert "no cookie splits visitors in the 0 newest requests" in capsys.readouterr().err
+        for side in ("a", "b", "a", "b"):
+            request = urllib.request.Request(f"{edge.endpoints['viewer']}/{side}")
+            urllib.request.urlopen(request).close()  # It gets a side of its own.
+            request.add_header("Cookie", f"ab={side}")
+            urllib.request.urlopen(request).close()
+        file = tmp_path / "experiments.yaml"
+        assert main(["experiment", "init", *control, "--output", str(file)]) == 0
+        assert main(["experiment", "init", *control, "--output", str(file)]) == 2
+        assert "experiments.yaml: cannot be written: File exists" in capsys.readouterr().err
+        run_it = ["experiment", "run", "ab", "--file", str(file), "--visitors", "20"]
+        assert main([*run_it, "--requests", "2", *control]) == 0
 
 
 def test_an_origin_that_dies_in_mid_run_is_told(
