@@ -1,6 +1,8 @@
 """The inspector's page in a browser: what a request went through, and why."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -205,7 +207,9 @@ async def test_a_request_can_be_read_by_everybody(page: "Page", inspector: Inspe
     assert await violations(page) == []
 
 
-@pytest.mark.parametrize("view", ["cache", "distribution", "clock"])
+@pytest.mark.parametrize(
+    "view", ["cache", "functions", "distribution", "charts", "viewers", "clock"]
+)
 async def test_a_view_can_be_read_by_everybody(page: "Page", inspector: Inspected, view: str):
     inspector.ask("/in-view")
     await page.goto(f"{inspector.url}/#/{view}")
@@ -242,7 +246,6 @@ async def test_the_cache_is_switched_off_and_on(page: "Page", inspector: Inspect
     await switch.click()
     await page.get_by_text("The cache is on.").wait_for()
     assert inspector.site.get("/switched").x_cache == "Hit from cloudfront"
-    inspector.asked += 2
 
 
 async def test_objects_expire_as_the_clock_moves(page: "Page", inspector: Inspected):
@@ -266,3 +269,93 @@ async def test_the_way_of_a_url_lights_up(page: "Page", inspector: Inspected):
     assert await page.locator('.origins [data-on="true"] strong').inner_text() == "web"
     assert await page.locator('.wires [data-on="true"]').count() == 2
     assert "path /lit" in await page.get_by_role("region", name="Its way").inner_text()
+
+
+async def test_a_request_is_sent_again_and_edited(page: "Page", inspector: Inspected):
+    shown = await opened(page, inspector, f"#/exchange/{inspector.ask('/again', Cookie='ab=a')}")
+    await shown.get_by_role("button", name="Send again").click()
+    result = shown.locator(".line .result")
+    await result.filter(has_text="Hit").wait_for()
+    await shown.get_by_role("button", name="Edit and send").click()
+    dialog = page.get_by_role("dialog", name="Edit and send")
+    await dialog.get_by_label("URL").fill("/edited?y=2")
+    await dialog.get_by_label("Headers").fill("Cookie: ab=b\nX-Mine: yes")
+    await dialog.get_by_role("button", name="Send").click()
+    await shown.locator("h1", has_text="/edited?y=2").wait_for()
+    await shown.get_by_role("tab", name="Messages").click()
+    assert "X-Mine" in await shown.inner_text()
+
+
+async def test_a_request_is_copied_for_other_tools(page: "Page", inspector: Inspected):
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    exchange = inspector.ask("/copied", Cookie="ab=a")
+    shown = await opened(page, inspector, f"#/exchange/{exchange}")
+    copied: dict[str, str] = {}
+    for name, said in (
+        ("Copy as curl", "The curl command copied."),
+        ("Lambda event", "The viewer-request event copied."),
+        ("pytest", "The test copied."),
+    ):
+        await shown.get_by_role("button", name=name).click()
+        await page.get_by_text(said).wait_for()
+        copied[name] = await page.evaluate("navigator.clipboard.readText()")
+    assert copied["Copy as curl"].startswith("curl ")
+    event = json.loads(copied["Lambda event"])["Records"][0]["cf"]
+    assert event["request"]["uri"] == "/copied"
+    assert "site.request('GET', '/copied'" in copied["pytest"]
+    async with page.expect_download() as download:
+        await shown.get_by_role("button", name="HAR").click()
+    archive = json.loads(Path(await (await download.value).path()).read_text("utf-8"))
+    (entry,) = archive["log"]["entries"]
+    assert entry["request"]["url"].endswith("/copied")
+
+
+async def test_a_viewer_has_a_tab_of_its_own(page: "Page", inspector: Inspected):
+    await page.goto(f"{inspector.url}/#/viewers")
+    await page.get_by_label("Name").fill("tokyo-phone")
+    await page.get_by_label("Country").fill("JP")
+    await page.get_by_label("Device").select_option("mobile")
+    await page.get_by_role("button", name="Make").click()
+    door = page.get_by_role("link", name="tokyo-phone.viewer.localhost")
+    async with page.expect_popup() as popup:
+        await door.click()
+    tab = await popup.value
+    await tab.wait_for_load_state()
+    await page.goto(f"{inspector.url}/#/requests")
+    await page.locator(".space .row", has_text="GET").first.click()
+    await page.locator('.station[data-key="viewer"]').click()
+    facts = await page.locator(".stop .facts").inner_text()
+    assert "JP" in facts
+    assert "mobile" in facts
+    await page.goto(f"{inspector.url}/#/viewers")
+    await page.get_by_role("button", name="Remove tokyo-phone").click()
+    await door.wait_for(state="detached")
+
+
+async def test_a_function_is_tried_with_an_event_of_a_recorded_request(
+    page: "Page", inspector: Inspected
+):
+    exchange = inspector.ask("/broken")
+    await page.goto(f"{inspector.url}/#/functions/ViewerRequest")
+    await page.get_by_label("made from").select_option(exchange)
+    await page.get_by_role("button", name="Make the event").click()
+    event = page.get_by_role("textbox", name="Event")
+    await page.wait_for_function("document.querySelector('#event').value.includes('/broken')")
+    await page.get_by_role("button", name="Invoke").click()
+    result = page.get_by_role("region", name="Result")
+    await result.get_by_text("LE-HDR-01").wait_for()
+    await event.fill((await event.input_value()).replace("/broken", "/fine"))
+    await page.get_by_role("button", name="Invoke").click()
+    await result.get_by_text("returned").wait_for()
+    assert "looking at /fine" in await result.inner_text()
+
+
+async def test_charts_tell_hits_and_shares(page: "Page", inspector: Inspected):
+    for variant in ("a", "a", "a", "b"):
+        inspector.ask("/charted", Cookie=f"ab={variant}")
+    await page.goto(f"{inspector.url}/#/charts")
+    await page.locator(".chart svg rect[data-kind=hit]").first.wait_for()
+    await page.get_by_label("Cookie").fill("ab")
+    await page.keyboard.press("Enter")
+    await page.get_by_role("meter", name="Share of a").wait_for()
+    await page.get_by_role("meter", name="Share of b").wait_for()

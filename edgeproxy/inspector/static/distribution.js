@@ -186,9 +186,9 @@ export class View extends Page {
   }
 
   #errorPages(pages) {
-    return html`<h2>Error pages</h2><table class="grid narrow"><thead><tr>
+    return html`<h2>Error pages</h2><div class="scroll-x" tabindex="0" role="region" aria-label="Error pages"><table class="grid narrow"><thead><tr>
       ${Object.keys(pages[0]).map((name) => html`<th scope="col">${name.replaceAll("_", " ")}</th>`)}</tr></thead>
-      <tbody>${pages.map((page) => html`<tr>${Object.values(page).map((value) => html`<td>${value ?? "–"}</td>`)}</tr>`)}</tbody></table>`;
+      <tbody>${pages.map((page) => html`<tr>${Object.values(page).map((value) => html`<td>${value ?? "–"}</td>`)}</tr>`)}</tbody></table></div>`;
   }
 }
 

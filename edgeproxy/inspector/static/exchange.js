@@ -1,6 +1,7 @@
 // One request: its journey, why it was answered as it was, its messages.
 
 import { get, part } from "./api.js";
+import { actions } from "./actions.js";
 import { behaviorFunctions } from "./distributions.js";
 import { bytes, ms, tone } from "./format.js";
 import { journeyMap, stationPanel, waterfall } from "./journey.js";
@@ -103,6 +104,7 @@ export class ExchangeView {
         this.#tabTo(tabs[(at + 1) % tabs.length][0]);
         return true;
       }
+      case "r": this.root.querySelector("[data-action=again]")?.click(); return true;
       default: return false;
     }
   }
@@ -161,6 +163,7 @@ export class ExchangeView {
             <span class="host">${exchange.host}</span>
             ${exchange.aborted ? html`<strong class="status">the viewer left</strong>` : nothing}
           </p>
+          ${actions(exchange, this.station, this.context)}
         </header>
         <div class="tabs" role="tablist" aria-label="Parts of the request">
           ${tabs.map(

@@ -11,7 +11,8 @@ const KEYS = [
   ["w", "journey, why, messages: the next tab"],
   ["/", "filter"],
   ["p", "pause the list, or go on"],
-  ["1 … 4", "the views"],
+  ["r", "send the request again"],
+  ["1 … 7", "the views"],
   ["?", "this help"],
 ];
 

@@ -28,7 +28,10 @@ const requests = new RequestsView(requestsRoot, exchanges, context);
 const others = new Map();
 const loaders = {
   cache: () => import("./cache.js"),
+  functions: () => import("./functions.js"),
   distribution: () => import("./distribution.js"),
+  charts: () => import("./charts.js"),
+  viewers: () => import("./viewers.js"),
   clock: () => import("./clock.js"),
 };
 

@@ -1,5 +1,6 @@
 // The list of requests beside the one that is looked at.
 
+import { saveHar } from "./actions.js";
 import { ExchangeView } from "./exchange.js";
 import { filterKeys, parseFilter } from "./filter.js";
 import { bytes, count, ms, shortResult, timeOfDay, tone } from "./format.js";
@@ -22,6 +23,9 @@ const cells = (exchange) => ({
   tone: tone(exchange.result_type, exchange.status),
 });
 
+/** More than the edge keeps, unless it is told to keep more. */
+const HAR_MOST = 5000;
+
 const QUICK = [["All", ""], ["Hits", "hit:hit"], ["Misses", "hit:miss"], ["Errors", "status:>=400"]];
 
 export class RequestsView {
@@ -32,6 +36,7 @@ export class RequestsView {
     this.text = "";
     this.isPaused = false;
     this.held = 0;
+    this.leftOut = 0;
     this.shown = [];
     this.root = root;
     root.className = "requests";
@@ -52,6 +57,7 @@ export class RequestsView {
     this.detail = new ExchangeView(right, exchanges, context);
 
     exchanges.addEventListener("change", ({ detail }) => this.#changed(detail.added));
+    exchanges.addEventListener("left-out", ({ detail }) => (this.leftOut += detail));
     this.#refilter();
   }
 
@@ -76,7 +82,7 @@ export class RequestsView {
 
   #openNewest() {
     const newest = this.shown.at(-1);
-    if (!newest || this.root.dataset.open === "exchange") return;
+    if (!newest || this.root.hidden || this.root.dataset.open === "exchange") return;
     this.list.mark(newest);
     this.detail.show(newest.id);
   }
@@ -141,12 +147,14 @@ export class RequestsView {
 
   clear() {
     this.list.chosen = null;
+    this.leftOut = 0;
     this.exchanges.clear();
     this.#refilter();
   }
 
   #drawTools() {
     const { all } = this.exchanges;
+    const missed = this.leftOut ? `, ${this.leftOut.toLocaleString("en")} more came too fast to be shown` : "";
     const counted =
       this.shown.length === all.length
         ? count(all.length, "request")
@@ -171,11 +179,13 @@ export class RequestsView {
           )}
           <span class="grow"></span>
           <span id="filter-note" class="note" data-bad=${Boolean(this.filter.problem)}>
-            ${this.filter.problem || counted}</span>
+            ${this.filter.problem || counted + missed}</span>
           <button type="button" class="chip" aria-pressed=${this.isPaused}
             title="Pause or go on (p)" @click=${() => this.pause()}>
             ${this.isPaused ? (this.held ? `Go on, ${this.held} new` : "Go on") : "Pause"}
           </button>
+          <button type="button" class="chip" title="Save what is shown as an HTTP archive"
+            ?disabled=${!this.shown.length} @click=${() => saveHar(this.shown.slice(-HAR_MOST), this.context)}>HAR</button>
           <button type="button" class="chip" title="Empty the list (the edge keeps its history)"
             @click=${() => this.clear()}>Clear</button>
         </div>
