@@ -8,7 +8,7 @@ quiet one, and a repeated hit costs nothing of its own.
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from edgeproxy.clock import Clock
 from edgeproxy.exchange.model import Exchange, RepeatedHit
@@ -20,13 +20,8 @@ MINUTES_KEPT: Final = 15
 _MOST_SAMPLES: Final = 300
 
 
-class Took(NamedTuple):
-    """How long ``weight`` requests took, in seconds: in functions, at the origin, at all."""
-
-    weight: int
-    total_s: float
-    function_s: float | None = None
-    origin_s: float | None = None
+Took: TypeAlias = tuple[int, float, float | None, float | None]
+"""How many requests took how long, in seconds: at all, in functions, at the origin."""
 
 
 @dataclass(slots=True)
@@ -73,13 +68,13 @@ class Charts:
                 function_s = (function_s or 0.0) + step.duration_s
             elif step.name == "origin":
                 origin_s = (origin_s or 0.0) + step.duration_s
-        point.sample(Took(1, exchange.duration_s, function_s, origin_s))
+        point.sample((1, exchange.duration_s, function_s, origin_s))
 
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
-        point = self._now()
-        point.requests += len(hits)
-        point.hits += len(hits)
-        point.sample(Took(len(hits), hits[-1].duration_s))
+        point, count = self._now(), len(hits)
+        point.requests += count
+        point.hits += count
+        point.sample((count, hits[-1].duration_s, None, None))
 
     def newest(self, minutes: int) -> tuple[list[Point], float]:
         """The steps of the last minutes, oldest first, and how many seconds ago the last began.
