@@ -1,6 +1,7 @@
 """The inspector's page in a browser: what a request went through, and why."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -335,12 +336,14 @@ async def test_a_viewer_has_a_tab_of_its_own(page: "Page", inspector: Inspected)
 async def test_a_function_is_tried_with_an_event_of_a_recorded_request(
     page: "Page", inspector: Inspected
 ):
+    from playwright.async_api import expect
+
     exchange = inspector.ask("/broken")
     await page.goto(f"{inspector.url}/#/functions/ViewerRequest")
     await page.get_by_label("made from").select_option(exchange)
     await page.get_by_role("button", name="Make the event").click()
     event = page.get_by_role("textbox", name="Event")
-    await page.wait_for_function("document.querySelector('#event').value.includes('/broken')")
+    await expect(event).to_have_value(re.compile("/broken"))
     await page.get_by_role("button", name="Invoke").click()
     result = page.get_by_role("region", name="Result")
     await result.get_by_text("LE-HDR-01").wait_for()

@@ -119,6 +119,7 @@ export function stationPanel(station, exchange) {
   return html`<section class="stop" aria-label=${label}>
     ${title}
     ${steps.map((step) => stepFacts(step, steps.length > 1))}
+    ${key === "origin" && exchange.asked ? originTimes(exchange.asked) : nothing}
     ${station.from ? edgeChanges(station) : nothing}
     ${key === "behavior"
       ? nothing
@@ -129,6 +130,7 @@ export function stationPanel(station, exchange) {
           : isPlain && !station.before
             ? html`<h3>What was answered</h3>${messageTable(station.after)}`
             : changes(station)}
+    ${steps.map(({ function: run }) => (run?.log.length ? log(run.log) : nothing))}
   </section>`;
 }
 
@@ -137,6 +139,15 @@ function viewerFacts({ viewer }) {
   const shown = Object.entries(viewer).filter(([, value]) => value != null && value !== "");
   return html`<dl class="facts">
     ${shown.map(([name, value]) => html`<div><dt>${name.replaceAll("_", " ")}</dt><dd>${String(value)}</dd></div>`)}
+  </dl>`;
+}
+
+/** How long the origin took that was asked last. */
+function originTimes(asked) {
+  const times = [["looking up its name", asked.look_up_ms], ["connecting", asked.connect_ms], ["first byte", asked.first_byte_ms]];
+  return html`<dl class="facts">
+    <div><dt>asked</dt><dd>${asked.domain_name}</dd></div>
+    ${times.filter(([, value]) => value != null).map(([name, value]) => html`<div><dt>${name}</dt><dd>${ms(value)}</dd></div>`)}
   </dl>`;
 }
 
@@ -175,15 +186,14 @@ function stepFacts(step, isOneOfMany) {
         ${run ? runFacts(run) : nothing}
       </dl>
       ${run ? runProblems(run) : nothing}
-      ${run?.log.length
-        ? html`<h3>Log</h3><pre class="log" tabindex="0">${run.log.map(
-            (line) => html`<span data-stream=${line.stream}>${plain(line.message)}\n</span>`)}</pre>`
-        : nothing}
     </div>`;
 }
 
+export const log = (lines) => html`<h3>Log</h3><pre class="log" tabindex="0" aria-label="Log">${lines.map(
+  (line) => html`<span data-stream=${line.stream}>${plain(line.message)}\n</span>`)}</pre>`;
+
 /** Lambda keeps the lines of one message together with carriage returns. */
-const plain = (message) => message.replace(/\s+$/, "").replace(/\r\n?/g, "\n");
+export const plain = (message) => message.replace(/\s+$/, "").replace(/\r\n?/g, "\n");
 
 function runFacts(run) {
   const rows = [
@@ -199,11 +209,10 @@ function runFacts(run) {
   );
 }
 
-export function finding({ rule, message, meaning, remedy }) {
+export function finding({ rule, message, remedy }) {
   return html`<div class="finding" role="group" aria-label="Rule ${rule}">
     <h3><code>${rule}</code> broken</h3>
     <p class="words">${message}</p>
-    ${meaning ? html`<p><b>What it means.</b> ${meaning}</p>` : nothing}
     ${remedy ? html`<p><b>What to do.</b> ${remedy}</p>` : nothing}
   </div>`;
 }
