@@ -64,7 +64,7 @@ def pictures(tmp_path: Path) -> Path:
 
 async def look(page: "Page", site: Site, address: str) -> None:
     await page.goto(f"{site.endpoints['control']}/{address}")
-    await page.locator("h1:visible").first.wait_for()
+    await page.locator(".exchange:visible, .page:visible h1").first.wait_for()
     await page.get_by_role("switch", name="Cache").wait_for()
 
 
