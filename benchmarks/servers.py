@@ -24,11 +24,26 @@ from definitions import plain, with_functions
 from edges import COMMAND, edge
 from machine import cores, cpu_s, free_port, pinned, tool
 
-__all__ = ["ASYNCIO", "EDGE", "FUNCTIONS", "LOGGING", "NGINX", "REDIS", "Server", "Servers"]
+__all__ = [
+    "ASYNCIO",
+    "CONSOLE",
+    "CONSTANT",
+    "CONSTANT_ASYNCIO",
+    "EDGE",
+    "FUNCTIONS",
+    "LOGGING",
+    "NGINX",
+    "NGINX_LOGGING",
+    "REDIS",
+    "Server",
+    "Servers",
+]
 
 EDGE, FUNCTIONS = "edgeproxy", "edgeproxy with functions"
 LOGGING, ASYNCIO, REDIS = "edgeproxy, access log", "edgeproxy, asyncio", "edgeproxy, Redis"
-NGINX = "nginx"
+CONSOLE = "edgeproxy, console"
+NGINX, NGINX_LOGGING = "nginx", "nginx, access log"
+CONSTANT, CONSTANT_ASYNCIO = "constant", "constant, asyncio"
 
 _HERE: Final = Path(__file__).parent
 _WITHOUT_UVLOOP: Final = (
@@ -108,13 +123,16 @@ class Servers:
         self._origin = self._held.enter_context(_started_origin())
         self._starts: dict[str, Callable[[Path], Server | None]] = {
             NGINX: self._nginx,
-            "nginx, access log": lambda at: self._nginx(at, f"{at}/access.log combined"),
+            NGINX_LOGGING: lambda at: self._nginx(at, f"{at}/access.log combined"),
             "Varnish": self._varnish,
             "aiohttp": self._aiohttp,
+            CONSTANT: lambda at: self._constant("uvloop"),
+            CONSTANT_ASYNCIO: lambda at: self._constant("asyncio"),
             EDGE: lambda at: self._kept(self.edge(at, plain())),
             LOGGING: lambda at: self._kept(
                 self.edge(at, plain(), "--access-log", str(at / "access.log"))
             ),
+            CONSOLE: lambda at: self._kept(self.edge(at, plain(), quiet=False)),
             ASYNCIO: self._asyncio,
             REDIS: self._redis,
             FUNCTIONS: lambda at: self._kept(self.edge(at, with_functions())),
@@ -205,6 +223,10 @@ class Servers:
         script = str(_HERE / "plain_aiohttp.py")
         origin = f"http://127.0.0.1:{self._origin}"
         return self._started(port, [sys.executable, script, str(port), origin])
+
+    def _constant(self, loop: str) -> Server:
+        port = free_port()
+        return self._started(port, [sys.executable, str(_HERE / "constant.py"), str(port), loop])
 
     def _started(self, port: int, command: list[str]) -> Server:
         return self._kept(_server([*pinned(cores()[0]), *command], port))

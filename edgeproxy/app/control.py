@@ -13,6 +13,7 @@ from edgeproxy.app.local_apis import kms_keys, local_apis
 from edgeproxy.app.program import Program
 from edgeproxy.awslambda.account import LambdaAccount
 from edgeproxy.awslambda.deployments import Deployments
+from edgeproxy.awslambda.model import FunctionUrl
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
@@ -35,6 +36,7 @@ from edgeproxy.runtimes.log_groups import LogGroups
 if TYPE_CHECKING:
     from edgeproxy.app.function_tests import FunctionTests
     from edgeproxy.awslambda.event_store import QueuedEvent
+    from edgeproxy.loadbalancing.model import LoadBalancer
 
 __all__ = ["ControlListener"]
 
@@ -139,6 +141,14 @@ class ControlListener:
 
     def mapped_to(self, origin: Origin) -> str | None:
         return self._program.origins.destinations.mapped(origin)
+
+    @property
+    def function_urls(self) -> Mapping[str, FunctionUrl]:
+        return self._program.project.function_urls
+
+    @property
+    def declared_load_balancers(self) -> "Mapping[str, LoadBalancer]":
+        return self._program.project.load_balancers
 
     @property
     def personas(self) -> Personas:

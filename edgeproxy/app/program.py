@@ -50,7 +50,6 @@ from edgeproxy.edge.signature import Identity, refusals, told
 from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.exchange.model import HitRecorder
 from edgeproxy.http.messages import Handler, Response
-from edgeproxy.inspector.personas import Personas
 from edgeproxy.origins.client import OriginClient
 from edgeproxy.origins.destinations import Destinations
 from edgeproxy.origins.signing import credentials_from
@@ -174,6 +173,7 @@ class Program:
             self._viewer,
             max(settings.port, settings.control_port) + 1 if settings.port else 0,
         )
+        self.personas = self._doors.personas
         self.stored = StoredObjects(
             self._tiers, lambda: self.project.distributions.values(), self._doors.forget
         )
@@ -349,11 +349,6 @@ class Program:
         """The function of a function URL and its qualifier; of one that is gone, its logical ID."""
         url = self.project.function_urls.get(logical_id)
         return (url.function, url.qualifier) if url is not None else (logical_id, "")
-
-    @property
-    def personas(self) -> Personas:
-        """Viewers with host names of their own."""
-        return self._doors.personas
 
     @property
     def authority(self) -> Path | None:

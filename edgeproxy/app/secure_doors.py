@@ -16,19 +16,22 @@ from edgeproxy.clock import Clock
 from edgeproxy.distribution.forwarded import plan_of
 from edgeproxy.distribution.matching import match_host
 from edgeproxy.distribution.model import Distribution
+from edgeproxy.distribution.security_policies import CIPHERS, oldest_version
 from edgeproxy.distribution.viewer_headers import FINGERPRINTS
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.http.messages import Handler
-from edgeproxy.inspector.personas import without_persona
+from edgeproxy.inspector.personas import Personas, without_persona
+from edgeproxy.server.negotiated import HTTP_1_1, HTTP_2
 from edgeproxy.settings import Settings
 
 if TYPE_CHECKING:
     from edgeproxy.app.mutual_tls import DistributionOf, Gate
-    from edgeproxy.server.authority import Authority, Presentation
+    from edgeproxy.server.authority import Authority, Offer, Presentation
 
 __all__ = ["SecureDoors", "secure_doors"]
 
 _VIEWER: Final = "https viewer"
+_WITH_HTTP_2: Final = frozenset({"http2", "http2and3"})
 _MINIMUM: Final = {
     "TLSv1.1": ssl.TLSVersion.TLSv1_1,
     "TLSv1.2": ssl.TLSVersion.TLSv1_2,
@@ -111,7 +114,7 @@ class SecureDoors:
         self, doors: Doors, key: str, handler: Handler, which: "DistributionOf", name: str
     ) -> str:
         port = self._port if key == _VIEWER else None
-        tls = self._context(key, which)
+        tls = self._context(key, which, doors.personas)
         return await doors.open(key, handler, name, port, tls=tls, admit=self._gate.admit(which))
 
     def _named(self, name: str) -> Distribution | None:
@@ -125,7 +128,7 @@ class SecureDoors:
         """Who is meant on the listener of that distribution, whatever name is asked for."""
         return self._distributions.get(logical_id)
 
-    def _context(self, key: str, which: "DistributionOf") -> ssl.SSLContext:
+    def _context(self, key: str, which: "DistributionOf", personas: Personas) -> ssl.SSLContext:
         """With the oldest protocol that any of the distributions behind it takes (CDN-CFG-153)."""
         from edgeproxy.app.mutual_tls import ask
         from edgeproxy.server.authority import Presentation
@@ -135,6 +138,9 @@ class SecureDoors:
         presented = self._presented[key]
         # CDN-VPP-11: a name of no distribution has no certificate.
         presented.answers = lambda name: name in self._names or which(name) is not None
+        presented.offer = lambda name: _offer(
+            name, which(name), may_have_http_2=personas.version_at(name) != "1.1"
+        )
         # Who is meant is known only after the handshake has begun.
         own = which("")
         distributions = [own] if key != _VIEWER and own else list(self._distributions.values())
@@ -159,5 +165,20 @@ def _names_of(host: str) -> list[str]:
 
 
 def _minimum(distribution: Distribution) -> ssl.TLSVersion:
-    policy = distribution.minimum_protocol_version.partition("_")[0]
-    return _MINIMUM.get(policy, ssl.TLSVersion.MINIMUM_SUPPORTED)
+    oldest = oldest_version(distribution.minimum_protocol_version)
+    return _MINIMUM.get(oldest, ssl.TLSVersion.MINIMUM_SUPPORTED)
+
+
+def _offer(name: str, distribution: Distribution | None, *, may_have_http_2: bool) -> "Offer":
+    """What ``distribution`` offers a viewer who asks for ``name``; without one, anything.
+
+    HTTP/2 needs a name (CDN-VER-02). HTTP/3 is not spoken, and whoever may have it may have less.
+    """
+    from edgeproxy.server.authority import Offer
+
+    if distribution is None:
+        return Offer()
+    ciphers = CIPHERS[distribution.minimum_protocol_version]
+    if not (name and may_have_http_2 and distribution.http_version in _WITH_HTTP_2):
+        return Offer((HTTP_1_1,), ciphers)
+    return Offer((HTTP_2, HTTP_1_1), ciphers)

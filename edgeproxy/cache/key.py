@@ -5,7 +5,7 @@ and query strings. The key reads the request as the viewer-request function left
 Its parts are for people and say which setting put them there; the digest is for the store.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
@@ -19,7 +19,15 @@ from edgeproxy.distribution.viewer_headers import CANONICAL_NAMES
 from edgeproxy.http.messages import Request
 from edgeproxy.http.query import parse_query
 
-__all__ = ["CacheKey", "KeyPart", "Variant", "cache_key", "restored_key", "variant_of"]
+__all__ = [
+    "CacheKey",
+    "KeyPart",
+    "KeysAlike",
+    "Variant",
+    "cache_key",
+    "restored_key",
+    "variant_of",
+]
 
 _DIGEST_BYTES: Final = 16
 _ENCODING: Final = "header accept-encoding"
@@ -113,13 +121,39 @@ def cache_key(
     values += [
         (f"cookie {name}", value) for name, value in taken_cookies(plan.key_cookies, request)
     ]
-    query = taken_query(plan.key_query, request) or None
+    query = taken_query(plan.key_query, request.query) or None
+    digest = _digest(_identity(values), query)
+    return CacheKey(digest, distribution.id, request.path, query, tuple(values), _reasons(behavior))
+
+
+class KeysAlike:
+    """Keys that differ from ``key`` in path and query string alone, as one behavior makes them."""
+
+    __slots__ = ("_after", "_before", "_names")
+
+    def __init__(self, behavior: Behavior, key: CacheKey) -> None:
+        values = key.values
+        at = values.index(("path", key.path))
+        self._before = f"{_identity(values[:at])}4:path"
+        self._after = _identity(values[at + 1 :])
+        self._names = plan_of(behavior).key_query
+
+    def digest(self, path: str, query: str | None) -> bytes:
+        """The digest of the key with this path and of what the behavior takes of the query."""
+        if query is not None:
+            query = taken_query(self._names, query) or None
+        return _digest(f"{self._before}{len(path)}:{path}{self._after}", query)
+
+
+def _identity(values: Iterable[tuple[str, str]]) -> str:
     # Each text is preceded by its length: no value can pass for a part of its own.
-    identity = "".join([f"{len(label)}:{label}{len(value)}:{value}" for label, value in values])
+    return "".join([f"{len(label)}:{label}{len(value)}:{value}" for label, value in values])
+
+
+def _digest(identity: str, query: str | None) -> bytes:
     if query is not None:
         identity += f"?{query}"
-    digest = blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
-    return CacheKey(digest, distribution.id, request.path, query, tuple(values), _reasons(behavior))
+    return blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
 
 
 class Variant(Keyed, Protocol):

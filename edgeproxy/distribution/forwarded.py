@@ -294,13 +294,13 @@ def taken_cookies(names: NameSet, request: Request) -> list[tuple[str, str]]:
     return sorted((cookie for cookie in cookies if cookie[0] in names), key=lambda c: c[0])
 
 
-def taken_query(names: NameSet, request: Request) -> str | None:
-    """The parameters among ``names`` as sent, in the order sent; None when none is left."""
-    if request.query is None or names is EVERYTHING:
-        return request.query
+def taken_query(names: NameSet, query: str | None) -> str | None:
+    """The parameters of ``query`` among ``names``, in the order sent; None when none is left."""
+    if query is None or names is EVERYTHING:
+        return query
     if names.is_empty:
         return None
-    kept = [pair for pair in parse_query(request.query) if pair[0] in names]
+    kept = [pair for pair in parse_query(query) if pair[0] in names]
     return format_query(kept) if kept else None
 
 

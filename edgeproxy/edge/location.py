@@ -11,7 +11,7 @@ from edgeproxy.edge import pipeline
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.deployment import Choice
 from edgeproxy.edge.passage import Passage, Services
-from edgeproxy.edge.repeats import RepeatableHit, repeat_of
+from edgeproxy.edge.repeats import PreparedHeads, repeat_of
 from edgeproxy.edge.sealing import sealed
 from edgeproxy.exchange.delivery import record_delivery, record_end
 from edgeproxy.exchange.model import Decision, Exchange
@@ -30,8 +30,7 @@ class EdgeLocation:
     def __init__(self, distribution: Distribution, services: Services) -> None:
         self.distribution = distribution
         self.https_port = HTTPS_PORT
-        self.summaries: dict[tuple[RepeatableHit, bytes], tuple[bytes, Exchange]] = {}
-        """Of repeated hits, to make others of; bounded by who fills it."""
+        self.heads = PreparedHeads()
         self._services = services
 
     async def __call__(self, received: Request, choice: Choice | None = None) -> Response:

@@ -95,7 +95,7 @@ def found(
         partial(_explain, obtained, scene.exchange, now),
         obtained.outcome,
         obtained.layer or Layer.EDGE,
-        StoredAs(key.digest, scene.behavior) if isinstance(key, CacheKey) and is_plain else None,
+        StoredAs(key, scene.behavior) if isinstance(key, CacheKey) and is_plain else None,
     )
 
 

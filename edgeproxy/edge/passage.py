@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from edgeproxy.cache.fetched import Layer, Outcome
+from edgeproxy.cache.key import CacheKey
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.model import Behavior, Distribution
@@ -43,9 +44,9 @@ class Passage:
 
 
 class StoredAs(NamedTuple):
-    """The digest of an object's key, and the behavior by whose settings it was made."""
+    """The key of an object, and the behavior by whose settings it was made."""
 
-    digest: bytes
+    key: CacheKey
     behavior: Behavior
 
 

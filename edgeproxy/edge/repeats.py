@@ -6,35 +6,46 @@ and the marked places are filled in for each request after that. The record of s
 made by the same walk, when somebody looks at it.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edgeproxy.cache.arrivals import served
 from edgeproxy.cache.entry import Entry
-from edgeproxy.cache.key import cache_key
+from edgeproxy.cache.key import CacheKey, KeysAlike, cache_key
 from edgeproxy.cache.validation import look_up
 from edgeproxy.distribution.forwarded import plan_of
+from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.distribution.model import Behavior, Distribution, EventType
 from edgeproxy.distribution.prepared import PreparedOnce
+from edgeproxy.distribution.root_object import fault_in_root_object
 from edgeproxy.distribution.viewer_headers import DEVICE_NAMES, GENERATED_NAMES
 from edgeproxy.edge import lookup, pipeline, policy_headers
 from edgeproxy.edge.delivery import without_vain_range
 from edgeproxy.edge.passage import Passage, Services, Verdict
+from edgeproxy.edge.prepared_heads import (
+    MARK_AGE,
+    MARK_DATE,
+    MARK_ID,
+    PreparedHead,
+    Template,
+    marked,
+    mattering,
+    with_marks,
+)
 from edgeproxy.edge.sealing import sealed
-from edgeproxy.edge.sent_bodies import Left, without_body
+from edgeproxy.edge.sent_bodies import Left
 from edgeproxy.exchange.delivery import complete
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.conditions import asked_ranges
-from edgeproxy.http.dates import format_date
-from edgeproxy.http.messages import Asked, Delivered, Request, Response
+from edgeproxy.http.messages import Asked, Delivered, Repeat, Request, Response
 from edgeproxy.server.writing import IllegalHead, frame
 
 if TYPE_CHECKING:
     from edgeproxy.edge.location import EdgeLocation
 
-__all__ = ["RepeatableHit", "repeat_of"]
+__all__ = ["PreparedHeads", "RepeatableHits", "repeat_of"]
 
 _MATTERS: Final = frozenset(
     {
@@ -65,14 +76,21 @@ _TOLD_BY_CONNECTION: Final = frozenset(
 ) | {"cloudfront-forwarded-proto"}
 """Generated headers that are the same for all requests of one address over one protocol."""
 
-_MOST_SUMMARIES: Final = 2_000
+_CONDITIONS: Final = (
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Range",
+)
+"""A request with one of these gets an answer that depends on values of the object's headers."""
 
-_MARK_ID: Final = "edgeproxy-marks-the-place-of-a-request-id-in-an-answer=="
-_MARK: Final = _MARK_ID.encode()
-_MARK_AGE: Final = 98_765_432_109
-_AGE: Final = b"\r\nAge: %d"
-_DATE: Final = b"\r\nDate: %b"
-_MARK_DATE: Final = 249_517_862_483.0  # A moment of the year 9876 that nobody names.
+_Marked: TypeAlias = tuple[bytes, slice | None]
+"""A head with marks, and which part of the object's body is sent with it; None for all."""
+
+_MOST_PREPARED: Final = 2_000
+_MOST_TEMPLATES: Final = 1_000
 
 
 def repeat_of(
@@ -81,7 +99,7 @@ def repeat_of(
     services: Services,
     request: Request,
     verdict: Verdict,
-) -> "RepeatableHit | None":
+) -> "RepeatableHits | None":
     """How ``request`` is answered again; None when ``verdict`` is not such a hit."""
     if verdict.stored_as is None:
         return None
@@ -89,10 +107,13 @@ def repeat_of(
         return None
     if request.viewer.mutual_tls is not None:
         return None
-    depends_on = _depends_on(verdict.stored_as.behavior)
-    if depends_on is None:
+    stored_as = verdict.stored_as
+    depends_on = _depends_on(stored_as.behavior)
+    root = distribution.default_root_object
+    if depends_on is None or fault_in_root_object(root):
         return None
-    return RepeatableHit(location, distribution, services, verdict.stored_as.digest, depends_on)
+    kind = _Kind(stored_as.behavior, stored_as.key, request)
+    return RepeatableHits(location, distribution, services, kind, depends_on)
 
 
 @PreparedOnce
@@ -122,86 +143,95 @@ def _depends_on(behavior: Behavior) -> frozenset[bytes] | None:
     return _MATTERS | cors | {name.encode() for name in names}
 
 
-class RepeatableHit:
-    """A :class:`edgeproxy.http.messages.Repeat` of one request, for as long as nothing changes.
+class _Kind:
+    """Hits of one behavior by requests that differ in their targets alone."""
 
-    It asks for the object each time: one that has expired, was invalidated or replaced is not
-    served. Of the object its head, what that became, and the beginning of its body are kept.
+    __slots__ = ("behavior", "has_conditions", "keys")
+
+    def __init__(self, behavior: Behavior, key: CacheKey, request: Request) -> None:
+        self.behavior = behavior
+        self.keys = KeysAlike(behavior, key)
+        self.has_conditions = any(name in request.headers for name in _CONDITIONS)
+
+
+class PreparedHeads:
+    """What is known of heads of answers at an edge location; bounded."""
+
+    def __init__(self) -> None:
+        self.of_objects: dict[tuple[_Kind, bytes], PreparedHead] = {}
+        """By the object's head."""
+        self.templates: dict[tuple[object, ...], Template | None] = {}
+        """None where the values of headers matter."""
+        self.likes: dict[tuple[object, ...], Exchange] = {}
+        """Records to make others of, by the head of the request and that of its answer."""
+
+
+class RepeatableHits:
+    """A :class:`edgeproxy.http.messages.Repeat`, for as long as the distribution stays as it is.
+
+    It looks for the object each time: one that has expired or was invalidated is not served.
     """
 
-    __slots__ = (
-        "_after",
-        "_age_s",
-        "_before",
-        "_digest",
-        "_distribution",
-        "_form",
-        "_head",
-        "_is_dated",
-        "_kept",
-        "_location",
-        "_part",
-        "_second",
-        "_services",
-        "depends_on",
-        "status",
-    )
+    __slots__ = ("_distribution", "_kinds", "_location", "_root", "depends_on", "name", "services")
 
     def __init__(
         self,
         location: "EdgeLocation",
         distribution: Distribution,
         services: Services,
-        digest: bytes,
+        kind: _Kind,
         depends_on: frozenset[bytes],
     ) -> None:
         self._location = location
         self._distribution = distribution
-        self._services = services
-        self._digest = digest
+        self.services = services
+        # A behavior is asked for here once such a request has gone through all that it demands.
+        self._kinds = {id(kind.behavior): kind}
+        self._root = f"/{distribution.default_root_object}"
         self.depends_on = depends_on
-        self._head: bytes | None = None
-        """The object's, of which ``_form`` was made; an object that replaces it has another."""
-        self._kept: Entry  # The object as records need it: they may outlast it.
-        self._form = b""
-        """The answer's head, to be filled in."""
-        self._is_dated = False
-        """The object has no ``Date``, so that answers have that of the moment."""
-        self._before = self._after = b""
-        """What stands around the ID, at this age and in this second."""
-        self._age_s = self._second = -1
-        self._part: slice | None = None
-        self.status = 0
+        self.name = distribution.logical_id
 
-    @property
-    def name(self) -> str:
-        """The logical ID of the distribution."""
-        return self._distribution.logical_id
+    def joined(self, earlier: Repeat) -> Repeat:
+        if (
+            not isinstance(earlier, RepeatableHits)
+            or earlier._distribution is not self._distribution
+        ):
+            return self
+        for behavior, kind in self._kinds.items():
+            earlier._kinds.setdefault(behavior, kind)
+        return earlier
 
     def answer(self, asked: Asked) -> "RepeatedAnswer | None":
         """The answer to ``asked``; None: ask the handler."""
-        services = self._services
-        if self._location.distribution is not self._distribution:
+        location, services = self._location, self.services
+        if location.distribution is not self._distribution:
             return None
         now, begun = services.clock.now(), services.clock.monotonic()
-        entry = services.tiers.edge.at_hand(self._digest, now)
+        path, mark, query = asked.target.decode("ascii").partition("?")
+        kind = self._kinds.get(id(match_behavior(self._distribution, path)))
+        if kind is None:
+            return None
+        if path == "/":
+            path = self._root
+        digest = kind.keys.digest(path, query if mark else None)
+        entry = services.tiers.edge.at_hand(digest, now)
         if entry is None or not isinstance(entry.body, bytes):
             return None
-        # The head of an object without headers is the same as that of others.
-        is_known = entry.head is self._head and entry.head
-        if not is_known and not self._learn(asked.request(), entry, now):
-            return None
-        age_s, second = entry.age_s(now), int(now) if self._is_dated else 0
-        if age_s != self._age_s or second != self._second:
-            self._age_s, self._second = age_s, second
-            told = {b"age": _AGE % age_s, b"date": _DATE % format_date(now).encode()}
-            self._before, self._after = (self._form % told).split(_MARK, 1)
+        prepared = location.heads.of_objects.get((kind, entry.head))
+        if prepared is None or not prepared.is_of(entry):
+            prepared = self._prepare(kind, asked, entry, now)
+            if prepared is None:
+                return None
         exchange_id = services.chance.request_id()
-        head = b"%b%b%b" % (self._before, exchange_id.encode(), self._after)
+        before, after = prepared.around_id(entry.age_s(now), now)
+        head = b"%b%b%b" % (before, exchange_id.encode(), after)
         body: bytes | memoryview = entry.body
-        if self._part is not None:
-            body = memoryview(body)[self._part]
-        return RepeatedAnswer(self, exchange_id, asked, self._kept, head, body, now, begun)
+        if prepared.part is not None:
+            body = memoryview(body)[prepared.part]
+        kept = prepared.kept(entry)
+        return RepeatedAnswer(
+            self, prepared, exchange_id, digest, asked, kept, head, body, now, begun
+        )
 
     def record(self, hit: "RepeatedAnswer") -> Exchange:
         """The record of one request, as the pipeline would have written it."""
@@ -216,82 +246,91 @@ class RepeatableHit:
         complete(exchange, Delivered(hit.bytes_sent, hit.aborted), hit.duration_s)
         return exchange
 
-    def summary(self, hit: "RepeatedAnswer") -> Exchange:
-        """The record without its steps; its answer's head may be that of an earlier one."""
-        if hit.aborted:
-            return self.record(hit)
-        known = self._location.summaries
-        head, like = known.get((self, hit.asked.head), (b"", None))
-        if like is None or head is not hit.entry.head or not head:
-            if len(known) >= _MOST_SUMMARIES:
-                known.clear()
-            like = self.record(hit)
-            known[self, hit.asked.head] = hit.entry.head, like
+    def like(self, hit: "RepeatedAnswer") -> Exchange:
+        """The record, without its steps, of an answer that differs in little from this one."""
+        known, prepared, viewer = self._location.heads.likes, hit.prepared, hit.asked.viewer
+        key = (prepared, hit.asked.head, viewer.tls_protocol, viewer.tls_cipher)
+        if (like := known.get(key)) is not None:
             return like
-        request, viewer, told = like.request, hit.asked.viewer, like.request.viewer
-        connection = told.port, told.tls_protocol, told.tls_cipher
-        if (viewer.port, viewer.tls_protocol, viewer.tls_cipher) != connection:
-            viewer = replace(viewer, ip=told.ip, country=told.country, location=told.location)
-            request = replace(request, viewer=viewer)
-        exchange = self._exchange(hit.id, request, hit.started)
-        exchange.response = like.response
-        exchange.result_type = exchange.response_result_type = like.result_type
-        exchange.detailed_result_type = like.detailed_result_type
-        exchange.layer = like.layer
-        exchange.path_pattern = like.path_pattern
-        exchange.cache_key = like.cache_key
-        exchange.duration_s = exchange.first_byte_s = hit.duration_s
-        exchange.bytes_sent = hit.bytes_sent
-        exchange.bytes_received = like.bytes_received
-        return exchange
-
-    def ended(self, hit: "RepeatedAnswer") -> None:
-        """The answer was delivered, or its viewer left."""
-        self._services.recorder.repeated(hit)
-
-    @property
-    def monotonic(self) -> Callable[[], float]:
-        return self._services.clock.monotonic
+        if prepared.like is None:
+            prepared.like = replace(self.record(hit), steps=[])
+        like = replace(prepared.like, request=hit.asked.request(), cache_key=hit.cache_key)
+        complete(like, Delivered(hit.bytes_sent), hit.duration_s)
+        if len(known) >= _MOST_PREPARED:
+            known.clear()
+        known[key] = like
+        return like
 
     def _exchange(self, exchange_id: str, request: Request, now: float) -> Exchange:
-        name = self._distribution.logical_id
-        return Exchange(exchange_id, "distribution", name, request, now, _Instant(now))
+        return Exchange(exchange_id, "distribution", self.name, request, now, _Instant(now))
 
-    def _learn(self, request: Request, entry: Entry, now: float) -> bool:
-        """Make the form of the answer that ``entry`` is; False when it cannot be one."""
-        marked = replace(entry, stored_at=now, initial_age_s=_MARK_AGE)
-        exchange = self._exchange(_MARK_ID, request, now)
-        response = self._walk(exchange, request, marked, now, _MARK_DATE)
+    def _prepare(self, kind: _Kind, asked: Asked, entry: Entry, now: float) -> PreparedHead | None:
+        """Make the head of answers with ``entry``; None when it is no answer for this way."""
+        assert isinstance(entry.body, bytes)
+        if entry.status >= 400:  # It would be made in vain.
+            return None
+        made = None if kind.has_conditions else self._by_template(kind, asked, entry, now)
+        if made is None and (made := self._marked(asked.request(), entry, now)) is None:
+            return None
+        prepared = PreparedHead(*made, entry)
+        known = self._location.heads.of_objects
+        if len(known) >= _MOST_PREPARED:
+            known.clear()
+        known[kind, entry.head] = prepared
+        return prepared
+
+    def _by_template(self, kind: _Kind, asked: Asked, entry: Entry, now: float) -> _Marked | None:
+        size = len(entry.body)
+        names, values = mattering(entry.head)
+        like = kind, entry.status, entry.reason, entry.detail, not size, names
+        templates = self._location.heads.templates
+        if like not in templates:
+            if len(templates) >= _MOST_TEMPLATES:
+                templates.clear()
+            templates[like] = self._template(asked.request(), entry, values, now)
+        if (template := templates[like]) is None or (head := template.filled(values, size)) is None:
+            return None
+        return head, template.part
+
+    def _template(
+        self, request: Request, entry: Entry, values: Sequence[bytes], now: float
+    ) -> Template | None:
+        """What makes heads of such answers; None if this one is not as the pipeline makes it."""
+        made = self._marked(request, replace(entry, head=with_marks(entry.head)), now)
+        own = self._marked(request, entry, now)
+        if made is None or own is None:
+            return None
+        template = Template.of(*made, len(entry.body))
+        if template is None or template.filled(values, len(entry.body)) != own[0]:
+            return None
+        return template
+
+    def _marked(self, request: Request, entry: Entry, now: float) -> _Marked | None:
+        """The head of the answer that ``entry`` is, with marks; None when it cannot be one."""
+        exchange = self._exchange(MARK_ID, request, now)
+        aged = replace(entry, stored_at=now, initial_age_s=MARK_AGE)
+        response = self._walk(exchange, request, aged, now, MARK_DATE)
         if not isinstance(response.body, BytesBody) or response.tunnel is not None:
-            return False
+            return None
+        if response.status >= 400:  # The distribution may have a page of its own for it.
+            return None
         try:
             framed = frame(response, method=request.method, version="1.1", keep_alive=True)
         except IllegalHead:
-            return False
-        if not framed.keep_alive:
-            return False
-        form = framed.head.replace(b"%", b"%%")
-        age, date = _AGE % _MARK_AGE, _DATE % format_date(_MARK_DATE).encode()
-        if form.count(_MARK) != 1 or form.count(age) > 1 or form.count(date) > 1:
-            return False
-        self._is_dated = date in form
-        form = form.replace(age, b"%(age)b").replace(date, b"%(date)b")
-        part: slice | None = None
-        if response.body.data is not entry.body:
-            part = _part(request, entry, response)
-            if part is None:
-                return False
-        self._head, self._form, self._part = entry.head, form, part
-        self._kept = without_body(entry, response.body)
-        self._age_s = -1
-        self.status = response.status
-        return True
+            return None
+        head = marked(framed.head) if framed.keep_alive else None
+        if head is None:
+            return None
+        if response.body.data is entry.body:
+            return head, None
+        part = _part(request, entry, response)
+        return None if part is None else (head, part)
 
     def _walk(
         self, exchange: Exchange, request: Request, entry: Entry, now: float, date: float
     ) -> Response:
         """What the pipeline does for an object that is there and needs no function."""
-        passage = Passage(self._distribution, self._services, exchange)
+        passage = Passage(self._distribution, self.services, exchange)
         scene = pipeline.set_scene(passage, request)
         exchange.path_pattern = scene.behavior.path_pattern
         asked = without_vain_range(lookup.with_default_root_object(self._distribution, request))
@@ -300,7 +339,7 @@ class RepeatableHit:
             obtained = served(entry, look_up(entry, now), now)
             verdict = lookup.found(scene, step, asked, key, obtained, now)
         verdict = policy_headers.put_on(passage, scene, request, verdict)
-        return sealed(self._distribution, exchange, verdict, self._services.identity, date)
+        return sealed(self._distribution, exchange, verdict, self.services.identity, date)
 
 
 class RepeatedAnswer:
@@ -309,22 +348,28 @@ class RepeatedAnswer:
     __slots__ = (
         "_begun",
         "_exchange",
-        "_hit",
+        "_hits",
         "aborted",
         "asked",
         "body",
         "bytes_sent",
+        "cache_key",
         "duration_s",
         "entry",
         "head",
         "id",
+        "name",
+        "prepared",
         "started",
+        "status",
     )
 
     def __init__(
         self,
-        hit: RepeatableHit,
+        hits: RepeatableHits,
+        prepared: PreparedHead,
         exchange_id: str,
+        cache_key: bytes,
         asked: Asked,
         entry: Entry,
         head: bytes,
@@ -332,10 +377,14 @@ class RepeatedAnswer:
         started: float,
         begun: float,
     ) -> None:
-        self._hit = hit
+        self._hits = hits
+        self.prepared = prepared
         self._begun = begun
         self._exchange: Exchange | None = None
         self.id = exchange_id
+        self.cache_key = cache_key
+        self.name = hits.name
+        self.status = prepared.status
         self.asked = asked
         self.entry = entry
         self.head = head
@@ -346,35 +395,43 @@ class RepeatedAnswer:
         self.aborted = False
 
     @property
-    def name(self) -> str:
-        return self._hit.name
-
-    @property
-    def status(self) -> int:
-        return self._hit.status
-
-    @property
-    def cache_key(self) -> bytes:
-        return self._hit._digest
-
-    @property
     def exchange(self) -> Exchange:
         """The record; made at the first look."""
         if self._exchange is None:
-            self._exchange = self._hit.record(self)
+            self._exchange = self._hits.record(self)
         return self._exchange
+
+    @property
+    def like(self) -> Exchange:
+        return self._hits.like(self)
 
     @property
     def summary(self) -> Exchange:
         """What lines of logs need of the record."""
-        return self._hit.summary(self)
+        if self.aborted:
+            return self.exchange
+        like, viewer = self.like, self.asked.viewer
+        request = like.request
+        if viewer.port != request.viewer.port:
+            request = replace(request, viewer=replace(request.viewer, port=viewer.port))
+        return replace(
+            like,
+            id=self.id,
+            request=request,
+            started=self.started,
+            duration_s=self.duration_s,
+            first_byte_s=self.duration_s,
+            bytes_sent=self.bytes_sent,
+            steps=[],
+        )
 
     def delivered(self, bytes_sent: int, *, aborted: bool = False) -> None:
-        self.duration_s = self._hit.monotonic() - self._begun
+        services = self._hits.services
+        self.duration_s = services.clock.monotonic() - self._begun
         self.bytes_sent = bytes_sent
         self.aborted = aborted
         self.head = self.body = b""
-        self._hit.ended(self)
+        services.recorder.repeated(self)
 
 
 class _Instant:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from edgeproxy.cache.entry import ContentLost, Entry
-from edgeproxy.http.body import PREVIEW_BYTES, Body
+from edgeproxy.http.body import PREVIEW_BYTES
 
 __all__ = ["Left", "Sent", "without_body"]
 
@@ -45,8 +45,8 @@ class Left:
         raise ContentLost("records keep no bodies")
 
 
-def without_body(entry: Entry, sent: Body) -> Entry:
-    """``entry`` for records of answers with the body ``sent``; a small body stays."""
-    if len(entry.body) <= PREVIEW_BYTES:
-        return entry
-    return replace(entry, body=Left(len(entry.body), Sent(sent.passed, sent.preview)))
+def without_body(entry: Entry, part: slice | None) -> Entry:
+    """``entry``, whose body lies in memory, for records of answers with that ``part`` or all."""
+    assert isinstance(entry.body, bytes)
+    sent = memoryview(entry.body)[part or slice(None)]
+    return replace(entry, body=Left(len(entry.body), Sent(len(sent), bytes(sent[:PREVIEW_BYTES]))))

@@ -19,6 +19,7 @@ from edgeproxy.exchange.model import Exchange
 __all__ = ["Kept", "Page", "StoredObjects"]
 
 _START = ("", b"")
+_MOST_OTHERS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,35 @@ class StoredObjects:
         named = [each for each in self._distributions() if each.logical_id == exchange.name]
         if exchange.door != "distribution" or not named:
             return None
-        key = key_of(named[0], exchange)
+        distribution, key = named[0], key_of(named[0], exchange)
         stored = None if key is None else await self._tiers.edge.kept(key.digest)
-        return reasons(named[0], exchange, stored, self._tiers.clock.now())
+        document = reasons(distribution, exchange, stored, self._tiers.clock.now())
+        if key is not None:
+            document["others"] = await self._others(distribution, key, exchange.started)
+        return document
+
+    async def _others(
+        self, distribution: Distribution, key: CacheKey, before: float
+    ) -> list[dict[str, object]]:
+        """Objects of the same path that lay there ``before``, and what in their keys differs.
+
+        Those that differ least come first.
+        """
+        asked = {part.label: part.value for part in key.parts}
+        found: list[dict[str, object]] = []
+        for each in await self._tiers.edge.listed(distribution.id, key.path, _START, _MOST_OTHERS):
+            entry = each.entry
+            if entry.path != key.path or each.digest == key.digest or entry.stored_at >= before:
+                continue
+            theirs = {part.label: part.value for part in _key(distribution, each).parts}
+            differs = [
+                {"part": label, "stored": theirs.get(label), "asked": asked.get(label)}
+                for label in dict.fromkeys([*asked, *theirs])
+                if theirs.get(label) != asked.get(label)
+            ]
+            if not _is_part(each):
+                found.append({"id": each.digest.hex(), "differs": differs})
+        return sorted(found, key=lambda each: len(str(each["differs"])))
 
     async def page(self, distribution: str, prefix: str, after: str | None, most: int) -> Page:
         """Up to ``most`` objects whose paths begin with ``prefix``, behind the page ``after``.

@@ -139,6 +139,11 @@ class Asked(Protocol):
         ...
 
     @property
+    def target(self) -> bytes:
+        """Path and query as they stand in the request line; visible ASCII only."""
+        ...
+
+    @property
     def viewer(self) -> Viewer:
         """The other end of the connection; who the viewer is, the request tells."""
         ...
@@ -161,18 +166,23 @@ class Repeated(Protocol):
 
 
 class Repeat(Protocol):
-    """How a request that differs in nothing that matters is answered again, without its handler.
+    """How requests are answered without their handler that are like one which it has answered.
 
+    They have its method and those of its header lines that matter; their targets are their own.
     For requests over HTTP/1.1 on connections that stay open, without a body.
     """
 
     @property
     def depends_on(self) -> frozenset[bytes]:
-        """Lower-case names of the header lines that matter; the request line always does."""
+        """Lower-case names of the header lines that matter."""
         ...
 
     def answer(self, asked: Asked) -> Repeated | None:
         """The answer to ``asked``; None: ask the handler."""
+        ...
+
+    def joined(self, earlier: "Repeat") -> "Repeat":
+        """What answers all that this one and ``earlier`` do, which was learned of such requests."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from edgeproxy.awslambda.account import LambdaAccount
 from edgeproxy.awslambda.deployments import Deployments
+from edgeproxy.awslambda.model import FunctionUrl
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.functions import StagedFunction
@@ -19,6 +20,7 @@ from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
     from edgeproxy.awslambda.event_store import QueuedEvent
+    from edgeproxy.loadbalancing.model import LoadBalancer
 
 __all__ = ["Controlled", "Tested"]
 
@@ -101,6 +103,16 @@ class Controlled(Protocol):
 
     def mapped_to(self, origin: Origin) -> str | None:
         """Where an origin is asked instead, by an option; None where it is not."""
+        ...
+
+    @property
+    def function_urls(self) -> Mapping[str, FunctionUrl]:
+        """By logical ID."""
+        ...
+
+    @property
+    def declared_load_balancers(self) -> "Mapping[str, LoadBalancer]":
+        """By logical ID."""
         ...
 
     @property

@@ -61,9 +61,12 @@ class CopyCalls:
 
     async def _event(self, request: web.Request) -> web.Response:
         """As a Lambda@Edge function gets it; ``function`` may name a CloudFront Function."""
-        from edgeproxy.inspector.recorded_events import recorded_event
+        from edgeproxy.inspector.recorded_events import invocation_event, recorded_event
 
         exchange = self._found(request)
+        if exchange.door != "distribution":
+            event = invocation_event(self._controlled, exchange)
+            return web.Response(body=event, content_type="application/json")
         distribution = served(self._controlled, exchange)
         used = exchange.functions
         usual = used[0].event_type if used else "viewer-request"

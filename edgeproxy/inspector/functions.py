@@ -111,11 +111,14 @@ class FunctionCalls:
         name = self._known(request)
         asked = request.query.get("event_type")
         if "exchange" in request.query:
-            from edgeproxy.inspector.recorded_events import recorded_event
+            from edgeproxy.inspector.recorded_events import invocation_event, recorded_event
 
             exchange = self._history.get(request.query["exchange"])
             if exchange is None:
                 raise Problem.no_exchange()
+            if exchange.door != "distribution":
+                event = invocation_event(self._controlled, exchange)
+                return web.Response(body=event, content_type="application/json")
             is_own = name in self._controlled.cloudfront_functions
             kind = EdgeFunctionKind.CLOUDFRONT if is_own else EdgeFunctionKind.LAMBDA
             ran = (run.event_type for run in exchange.functions if run.name == name)

@@ -53,7 +53,8 @@ class Persona:
     language: str = ""
     """The value of ``Accept-Language``."""
     http_version: str = "any"
-    """``1.1`` or ``2``: what the edge takes the connection for."""
+    """``1.1`` or ``2``: what the edge takes the connection for. Under the name of a viewer of 1.1
+    it offers no HTTP/2."""
 
     @property
     def told(self) -> list[tuple[str, str]]:
@@ -104,6 +105,11 @@ class Personas:
     def remove(self, name: str) -> bool:
         """Forget a persona; whether there was one."""
         return self._personas.pop(name, None) is not None
+
+    def version_at(self, host: str) -> str | None:
+        """The version of HTTP that the viewer with that host name wants; None for any."""
+        persona = self._personas.get(without_persona(host)[0])
+        return None if persona is None else _VERSIONS[persona.http_version]
 
     async def answer(self, request: Request, handler: Handler) -> Response:
         """What ``handler`` answers to the persona whose name the request's host has, if any."""

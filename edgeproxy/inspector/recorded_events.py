@@ -1,4 +1,4 @@
-"""The event that an edge function would get for a recorded request."""
+"""The event that a function would get for a recorded request."""
 
 import orjson
 
@@ -9,12 +9,16 @@ from edgeproxy.edge.explain import first_origin
 from edgeproxy.edge.outcomes import generated_headers
 from edgeproxy.edge.signature import Identity
 from edgeproxy.errors import UsageError
-from edgeproxy.events import cloudfront_function, lambda_edge
+from edgeproxy.events import alb, cloudfront_function, function_url, lambda_edge
 from edgeproxy.exchange.model import Exchange
+from edgeproxy.http.headers import EMPTY_HEADERS
+from edgeproxy.http.local_headers import without_local_headers
 from edgeproxy.http.messages import Request, Response
+from edgeproxy.inspector.again import whole_body
+from edgeproxy.inspector.controlled import Controlled
 from edgeproxy.origins import forwarding
 
-__all__ = ["recorded_event"]
+__all__ = ["invocation_event", "recorded_event"]
 
 _ORIGIN_EVENTS = (EventType.ORIGIN_REQUEST, EventType.ORIGIN_RESPONSE)
 _RESPONSES = (EventType.ORIGIN_RESPONSE, EventType.VIEWER_RESPONSE)
@@ -61,6 +65,40 @@ def recorded_event(
         origin=origin if event_type in _ORIGIN_EVENTS else None,
         body=body,
     )
+
+
+def invocation_event(controlled: Controlled, exchange: Exchange) -> bytes:
+    """The event of a function behind a function URL or a load balancer, or that was invoked.
+
+    Raises :class:`UsageError` where there was no such event, or not all of it is kept.
+    """
+    match exchange.door:
+        case "invoke":
+            return whole_body(exchange.request.body)
+        case "function-url" if (url := controlled.function_urls.get(exchange.name)) is not None:
+            request = without_local_headers(exchange.request)
+            answered = exchange.response.headers if exchange.response else EMPTY_HEADERS
+            trace_id = answered.get("X-Amzn-Trace-Id")
+            context = function_url.UrlContext(url.url_id, exchange.id, trace_id, exchange.started)
+            return function_url.encode_event(context, request, whole_body(request.body))
+        case "alb" if balancer := controlled.declared_load_balancers.get(exchange.name):
+            for step in exchange.steps:
+                if step.name == "function" and isinstance(step.before, Request):
+                    group = balancer.target_groups[_target_group(exchange)]
+                    event = alb.encode_event(
+                        group.arn,
+                        step.before,
+                        whole_body(step.before.body),
+                        multi_value=group.multi_value_headers,
+                    )
+                    if event is not None:
+                        return event
+    raise UsageError("that request had no event of a function, or what it was for is gone")
+
+
+def _target_group(exchange: Exchange) -> str:
+    decision = exchange.steps[0].decision
+    return "" if decision is None else str(decision.facts.get("target_group", ""))
 
 
 def _behavior(distribution: Distribution, exchange: Exchange) -> Behavior:

@@ -80,8 +80,10 @@ class History:
         kept = self._kept
         for hit in hits[-self._limit :]:
             kept[hit.id] = hit
-        while len(kept) > self._limit:
-            self._drop_oldest()
+        for _ in range(len(kept) - self._limit):
+            _, oldest = kept.popitem(last=False)
+            if isinstance(oldest, Exchange):
+                self._log_chars -= _log_chars(oldest)
         self._grown.set()
 
     def _drop_oldest(self) -> None:

@@ -222,14 +222,13 @@ class Metrics:
             tally[_alb_requests(exchange)].add(exchange.bytes_received + exchange.bytes_sent)
 
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
-        alike: dict[tuple[str, int, int], Statistics] = {}
+        alike: defaultdict[tuple[str, int, int], list[int]] = defaultdict(list)
         for hit in hits:
-            kind = hit.name, hit.status, int(hit.started) // 60
-            if kind not in alike:
-                name = self._distribution_id(hit.name)
-                requests = _Requests(name, "BytesDownloaded", hit.status, True, "", False)
-                alike[kind] = self._tally(hit.started)[requests]
-            alike[kind].add(hit.bytes_sent)
+            alike[hit.name, hit.status, int(hit.started) // 60].append(hit.bytes_sent)
+        for (name, status, minute), sizes in alike.items():
+            distribution_id = self._distribution_id(name)
+            requests = _Requests(distribution_id, "BytesDownloaded", status, True, "", False)
+            self._tally(minute * 60)[requests].add_all(sizes)
 
     def entered(self, name: str, qualifier: str, in_flight: InFlight, time_s: float) -> None:
         """An invocation begins; ``in_flight`` counts it, too (LI-253)."""

@@ -5,7 +5,7 @@ of them take no more memory than a hundred, and a percentile is right within one
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +36,13 @@ class Statistics:
             self.min = value
         if value > self.max:
             self.max = value
+
+    def add_all(self, values: Sequence[float]) -> None:
+        """One or more."""
+        self.sum += sum(values)
+        self.count += len(values)
+        self.min = min(self.min, *values)
+        self.max = max(self.max, *values)
 
     def add_measured(self, value: float) -> None:
         """Add a value of which percentiles are wanted; it is not negative."""

@@ -146,7 +146,7 @@ def origin_request(
     headers.append(("X-Amz-Cf-Id", request_id))
     headers += [(name, generated[name]) for name in plan.generated if name in generated]
     outgoing = request.with_headers(Headers(headers))
-    query = taken_query(plan.query, request)
+    query = taken_query(plan.query, request.query)
     return outgoing if query == request.query else replace(outgoing, query=query)
 
 

@@ -11,6 +11,7 @@
 import ssl
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -20,8 +21,9 @@ from cachetools import LRUCache
 
 from edgeproxy.errors import Place, UsageError
 from edgeproxy.server.client_hello import GreetedObject, keep_client_hello
+from edgeproxy.server.negotiated import HTTP_1_1, HTTP_2
 
-__all__ = ["Authority", "NamedContext", "Presentation"]
+__all__ = ["Authority", "NamedContext", "Offer", "Presentation"]
 
 _CERTIFICATE: Final = "authority.pem"
 _KEY: Final = "authority-key.pem"
@@ -31,6 +33,16 @@ _LIFE: Final = timedelta(days=397)
 _NAMES_KEPT: Final = 256
 _NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME, for which Python has no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What is offered to viewers beside a certificate."""
+
+    protocols: tuple[str, ...] = (HTTP_2, HTTP_1_1)
+    """Over TLS, the best first."""
+    ciphers: tuple[str, ...] = ()
+    """Of TLS 1.2 and older, the best first; OpenSSL's own if there are none."""
 
 
 class NamedContext(ssl.SSLContext):
@@ -78,11 +90,13 @@ class Authority:
             ) from error
         self._from = now - _BEFORE
 
-    def present(self, names: Sequence[str]) -> NamedContext:
+    def present(self, names: Sequence[str], offer: Offer) -> NamedContext:
         """A context with a certificate for ``names``. Raises ``ValueError`` for what is no name."""
         context = NamedContext(ssl.PROTOCOL_TLS_SERVER)
-        context.set_ciphers("DEFAULT@SECLEVEL=0")  # which TLS 1.0 and 1.1 need
-        context.set_alpn_protocols(["http/1.1"])
+        # TLS 1.0 and 1.1 need security level 0. Those of TLS 1.3 cannot be chosen from Python.
+        context.set_ciphers(f"{':'.join(offer.ciphers) or 'DEFAULT'}:@SECLEVEL=0")
+        context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
+        context.set_alpn_protocols(offer.protocols)
         leaf = self._made.issue_cert(
             *names,
             organization_name="edgeproxy",
@@ -104,11 +118,13 @@ class Presentation:
     ) -> None:
         self._authority = authority
         self._names = names
-        self._kept: LRUCache[str, NamedContext] = LRUCache(_NAMES_KEPT)
+        self._kept: LRUCache[tuple[str, Offer], NamedContext] = LRUCache(_NAMES_KEPT)
         self._anchors: Callable[[str], str] = lambda name: ""
+        self.offer: Callable[[str], Offer] = lambda name: Offer()
+        """What is offered to viewers who ask for a name; empty for one that names nobody."""
         self.answers: Callable[[str], bool] = lambda name: True
         """Whether there is a certificate for a name; without one the handshake fails."""
-        self.context = authority.present(names)
+        self.context = authority.present(names, Offer())
         """For the listener. Its ``minimum_version`` holds for all names."""
         self.context.sni_callback = self._choose
         self._watched = type("Watched", (_Watched,), {"tell": staticmethod(tell)})
@@ -145,16 +161,18 @@ class Presentation:
         asked = name or ""
         if asked and not self.answers(asked):
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        if asked not in self._kept:
+        offer = self.offer(asked)
+        if (asked, offer) not in self._kept:
             try:
-                context = self._authority.present([asked] if asked else self._names)
+                names = [asked] if asked else self._names
+                context = self._authority.present(names, offer)
             except ValueError:
                 return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
             context.name = asked
             if anchors := self._anchors(asked):
                 context.load_verify_locations(cadata=anchors)
-            self._kept[asked] = context
-        connection.context = self._kept[asked]
+            self._kept[asked, offer] = context
+        connection.context = self._kept[asked, offer]
         return None
 
 

@@ -22,7 +22,7 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from edgeproxy.http.messages import Asked, Repeated, Viewer
-from edgeproxy.server.hits import Hits
+from edgeproxy.server.hits import Hits, Shape
 from edgeproxy.server.limits import Limits
 from edgeproxy.server.reading import Refused, connected_viewer, head_too_long
 from edgeproxy.server.websocket import FromViewer
@@ -59,6 +59,7 @@ class Connection(web.RequestHandler):
         "_sender",
         "_sent",
         "_served",
+        "_shape",
         "_target",
         "_timer",
         "_undelivered",
@@ -84,6 +85,8 @@ class Connection(web.RequestHandler):
         self._sender = ""
         self._hits: Hits | None = None
         """What can be answered at once; None at a door where nothing can."""
+        self._shape: Shape | None = None
+        """That of the last head which was answered at once: most viewers have but one."""
         self._at_work = False
         self._head = b""
         """Of the request that comes next, when it came by itself and in one piece."""
@@ -223,11 +226,10 @@ class Connection(web.RequestHandler):
         transport, hits = self.transport, self._hits
         if hits is None or transport is None or transport.is_closing():
             return False
-        repeat = hits.find(head, self._sender)
-        if repeat is None:
-            return False
-        answer = repeat.answer(self._asked(head))
-        if answer is None:
+        answer, last = None, self._shape
+        if last is not None and (found := last.find(head, self._sender)) is not None:
+            answer = found[0].answer(self._asked(head, found[1]))
+        if answer is None and (answer := self._answer_in_other_shape(hits, head)) is None:
             return False
         self._take_viewer()
         head, body = answer.head, answer.body
@@ -248,6 +250,15 @@ class Connection(web.RequestHandler):
             self._allow(self._limits.keep_alive_s)
         return True
 
+    def _answer_in_other_shape(self, hits: Hits, head: bytes) -> Repeated | None:
+        for shape in hits.shapes.values():
+            if shape is not self._shape and (found := shape.find(head, self._sender)) is not None:
+                answer = found[0].answer(self._asked(head, found[1]))
+                if answer is not None:
+                    self._shape = shape
+                    return answer
+        return None
+
     def _take_viewer(self) -> Viewer:
         """Who is at the other end; the next request reuses the connection."""
         viewer = self._viewer
@@ -255,7 +266,7 @@ class Connection(web.RequestHandler):
             self._viewer = replace(viewer, tls_handshake="connectionReused")
         return viewer
 
-    def _asked(self, head: bytes) -> Asked:
+    def _asked(self, head: bytes, target: bytes) -> Asked:
         """The request with this head, to be read when somebody wants it."""
         raise NotImplementedError
 
@@ -268,6 +279,7 @@ class Connection(web.RequestHandler):
     def forget(self) -> None:
         """What is being answered now is not to be repeated."""
         self._head = self._asked_with = b""
+        self._shape = None
 
     def _settle(self, *, aborted: bool) -> None:
         """Tell how an answer has ended for which the viewer was too slow."""

@@ -6,7 +6,6 @@ nowhere to go then, and ``on_delivered`` says so too.
 """
 
 import asyncio
-import dataclasses
 import logging
 import math
 from typing import TYPE_CHECKING
@@ -16,11 +15,11 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer, reason_phrase
+from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer
+from edgeproxy.server.answering import ask, instead_of, page
 from edgeproxy.server.connection import Connection
 from edgeproxy.server.hits import PlainRequest
 from edgeproxy.server.reading import (
-    BodyStopped,
     Refused,
     head_size,
     head_too_long,
@@ -35,7 +34,6 @@ from edgeproxy.server.writing import (
     IllegalHead,
     frame,
     frame_answer,
-    may_switch,
     write_body,
 )
 
@@ -134,56 +132,32 @@ class ViewerConnection(Connection):
             and request.version == "1.1"
             and request.headers.get("Expect").lower() == "100-continue"
         )
-        response = await self._answer(request, payload)
+        response = await ask(self._door, request, has_left=self._is_gone, broken=payload.exception)
         if response is None:
             return False
-        if not may_switch(request, response):
-            _log.error("%s %s: 101 needs an upgrade and a tunnel", request.method, request.path)
-            response = await self._instead_of(response, "the answer cannot be sent")
         # A body that is still on its way belongs to nobody now; the connection ends with it.
         is_last = message.should_close or self._last or self._loop.time() > self._end_of_life
         keep_alive = payload.is_eof() and not is_last
         try:
             framed = frame_answer(response, request, keep_alive)
         except IllegalHead as error:
-            _log.error("%s %s: %s", request.method, request.path, error)
-            response = await self._instead_of(response, str(error))
+            response = await instead_of(self._door, request, response, str(error))
             framed = frame_answer(response, request, keep_alive)
         goes_on = await self._deliver(response, framed, payload)
         if goes_on and response.repeat is not None and self._hits is not None and self._asked_with:
             self._hits.learn(self._asked_with, response.repeat, self._sender)
         return goes_on
 
-    def _asked(self, head: bytes) -> PlainRequest:
-        return PlainRequest(head, self._viewer, self._door.viewer)
+    def _asked(self, head: bytes, target: bytes) -> PlainRequest:
+        return PlainRequest(head, target, self._viewer, self._door.viewer)
 
-    async def _answer(self, request: Request, payload: StreamReader) -> Response | None:
-        """What the handler says, or an error page in its place; None for a viewer who has left."""
-        try:
-            return await self._door.handler(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the viewer gets an answer
-            if self.transport is None and isinstance(error, ConnectionError):
-                return None
-            if isinstance(broken := payload.exception(), ConnectionError):
-                waited = self._limits.tells_of_waiting and isinstance(broken, BodyStopped)
-                status = 408 if waited else 400
-                return self._door.refuse(status, reason_phrase(status), str(broken))
-            _log.exception("%s %s failed", request.method, request.path)
-        return self._door.refuse(500, reason_phrase(500), "the handler failed")
-
-    async def _instead_of(self, response: Response, detail: str) -> Response:
-        """An error page for an answer that cannot be sent; the edge still hears of its delivery."""
-        await response.body.close()
-        if response.tunnel is not None:
-            await response.tunnel.close()
-        page = self._door.refuse(500, reason_phrase(500), detail)
-        return dataclasses.replace(page, on_delivered=response.on_delivered)
+    def _is_gone(self) -> bool:
+        return self.transport is None
 
     async def _refuse(self, refused: Refused) -> None:
         _log.debug("refused a request with %d: %s", refused.status, refused.detail)
         self._deaf = True
-        reason = reason_phrase(refused.status)
-        response = self._door.refuse(refused.status, reason, refused.detail)
+        response = page(self._door, refused.status, refused.detail)
         framed = frame(response, method="", version="1.0", keep_alive=False)
         await self._deliver(response, framed)
 

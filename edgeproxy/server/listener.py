@@ -4,12 +4,14 @@ import asyncio
 import errno
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from edgeproxy.errors import PortInUse, UsageError
 from edgeproxy.http.messages import Handler, Response, Viewer
 from edgeproxy.server.inside_aiohttp import missing_from_aiohttp
 from edgeproxy.server.limits import Limits
+from edgeproxy.server.negotiated import NegotiatedConnection
 from edgeproxy.server.reading import ViewerFrom
 
 if TYPE_CHECKING:
@@ -61,9 +63,10 @@ class Listener:
         Raises :class:`PortInUse`, and :class:`UsageError` when the address cannot be listened on.
         """
         door = self._door_for_this_aiohttp()
+        connection = door if self._ssl_context is None else partial(NegotiatedConnection, door)
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                door, self._host, self._port, ssl=self._ssl_context, backlog=_BACKLOG
+                connection, self._host, self._port, ssl=self._ssl_context, backlog=_BACKLOG
             )
         except OSError as error:
             raise self._cannot_listen(error) from error

@@ -19,15 +19,14 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import HttpProcessingError, RawRequestMessage
 from aiohttp.streams import StreamReader
-from aiohttp.web_protocol import RequestPayloadError
 
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Delivered, Handler, Request, Response, Viewer, reason_phrase
+from edgeproxy.http.messages import Delivered, Handler, Request, Response, Viewer
+from edgeproxy.server.answering import ask, instead_of, page
 from edgeproxy.server.limits import Limits
 from edgeproxy.server.open_connections import OpenConnections
 from edgeproxy.server.plain_connection import PlainConnection
 from edgeproxy.server.reading import (
-    BodyStopped,
     Refused,
     ViewerFrom,
     head_size,
@@ -43,7 +42,6 @@ from edgeproxy.server.writing import (
     IllegalHead,
     frame,
     frame_answer,
-    may_switch,
     reset,
     write_body,
 )
@@ -156,7 +154,7 @@ class PlainViewerConnection(PlainConnection):
             and request.version == "1.1"
             and request.headers.get("Expect").lower() == "100-continue"
         )
-        response = await self.ask(request, payload)
+        response = await ask(self.door, request, has_left=self.is_gone, broken=payload.exception)
         if response is None:
             return False
         is_last = message.should_close or self.door.closing or self.has_lived_its_time()
@@ -165,42 +163,20 @@ class PlainViewerConnection(PlainConnection):
         # A body that is still on its way belongs to nobody now; the connection ends with it.
         keep_alive = payload.is_eof() and not is_last
         try:
-            if not may_switch(request, response):
-                raise IllegalHead("101 needs an upgrade and a tunnel")
             framed = frame_answer(response, request, keep_alive)
         except IllegalHead as error:
-            _log.error("%s %s: %s", request.method, request.path, error)
-            await response.body.close()
-            if response.tunnel is not None:
-                await response.tunnel.close()
-            page = self.page(500, "the answer cannot be sent")
-            response = dataclasses.replace(page, on_delivered=response.on_delivered)
+            response = await instead_of(self.door, request, response, str(error))
             framed = frame_answer(response, request, keep_alive)
         return await self.deliver(response, framed, payload)
 
-    async def ask(self, request: Request, payload: StreamReader) -> Response | None:
-        """What the handler says, or an error page in its place; None for a viewer who has left."""
-        try:
-            return await self.door.handler(request)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the viewer gets an answer
-            if self.transport is None and isinstance(error, ConnectionError):
-                return None
-            broken = payload.exception()
-            if isinstance(broken, (ConnectionError, RequestPayloadError)):
-                waited = self.limits.tells_of_waiting and isinstance(broken, BodyStopped)
-                return self.page(408 if waited else 400, str(error))
-            _log.exception("%s %s failed", request.method, request.path)
-        return self.page(500, "the handler failed")
-
-    def page(self, status: int, detail: str) -> Response:
-        """The door's own."""
-        return self.door.refuse(status, reason_phrase(status), detail)
+    def is_gone(self) -> bool:
+        return self.transport is None
 
     async def turn_away(self, refused: Refused) -> None:
         """Tell a viewer that what it sent is no request."""
         _log.debug("refused a request with %d: %s", refused.status, refused.detail)
-        page = self.page(refused.status, refused.detail)
-        await self.deliver(page, frame(page, method="", version="1.0", keep_alive=False))
+        response = page(self.door, refused.status, refused.detail)
+        await self.deliver(response, frame(response, method="", version="1.0", keep_alive=False))
 
     async def deliver(
         self, response: Response, framed: Framed, payload: StreamReader | None = None

@@ -22,6 +22,7 @@ from edgeproxy.server.client_hello import client_hello
 from edgeproxy.server.limits import MAX_BODY_BYTES, Limits
 
 __all__ = [
+    "HOST",
     "BodyStopped",
     "Refused",
     "ViewerFrom",
@@ -39,7 +40,7 @@ ViewerFrom: TypeAlias = Callable[[str, int, Headers], Viewer]
 """Who the viewer is, from the address and port of the connection and the request's headers."""
 
 # What may stand in a Host header: a name, an address, a port. No list, no path, no user.
-_HOST: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
+HOST: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%:\[\]-]*")
 
 
 class Refused(Exception):
@@ -119,7 +120,7 @@ def read_request(
     path, query, authority = _split_target(message.method, message.path)
     if authority:
         headers = headers.with_set("Host", authority)
-    if len(headers.get_all("Host")) > 1 or not _HOST.fullmatch(headers.get("Host")):
+    if len(headers.get_all("Host")) > 1 or not HOST.fullmatch(headers.get("Host")):
         raise Refused(400, "malformed Host header")
     body = _body(message, payload, headers, source)
     return Request(

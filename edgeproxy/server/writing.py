@@ -17,13 +17,13 @@ from edgeproxy.http.messages import Request, Response, reason_phrase
 
 __all__ = [
     "ONE_WRITE_BYTES",
+    "BodyMismatch",
     "Framed",
     "Framing",
     "IllegalHead",
     "Wire",
     "frame",
     "frame_answer",
-    "may_switch",
     "reset",
     "write_body",
 ]
@@ -118,7 +118,7 @@ def frame(response: Response, *, method: str, version: str, keep_alive: bool) ->
     return Framed(_join(lines), framing, keep_alive)
 
 
-def may_switch(request: Request, response: Response) -> bool:
+def _may_switch(request: Request, response: Response) -> bool:
     """Whether ``response`` leaves HTTP only where ``request`` has asked for it."""
     if response.tunnel is None:
         return response.status != 101
@@ -127,6 +127,8 @@ def may_switch(request: Request, response: Response) -> bool:
 
 def frame_answer(response: Response, request: Request, keep_alive: bool) -> Framed:
     """The head of the answer to ``request``. Raises :class:`IllegalHead`."""
+    if not _may_switch(request, response):
+        raise IllegalHead("101 needs an upgrade and a tunnel")
     if response.tunnel is not None:
         headers = response.headers.with_default("Upgrade", request.upgrade)
         response = replace(response, headers=headers)

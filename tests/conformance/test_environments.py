@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgeproxy.runtimes.invocation import FunctionError, InitFailed, Returned, TimedOut
+from tests.support.processes import is_alive
 from tests.unit.runtimes.account import (
     NODE_22,
     NODE_24,
@@ -144,13 +144,6 @@ async def runtime(request: pytest.FixtureRequest, account: Account) -> str:
 
 def exit_text(reason: str) -> str:
     return f"Error: Runtime exited {reason}"
-
-
-def is_alive(pid: int) -> bool:
-    command = ["ps", "-o", "stat=", "-p", str(pid)]
-    state = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    # One that has ended and waits for its parent to notice is not alive.
-    return bool(state) and not state.startswith("Z")
 
 
 @pytest.mark.parametrize("behaviour", ["nothing", "floods", "closes stdout"], ids=lambda text: text)

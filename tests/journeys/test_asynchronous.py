@@ -1,7 +1,6 @@
 """Asynchronous events and a proxy that is killed."""
 
 import json
-import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
@@ -10,18 +9,21 @@ import yaml
 
 from tests.support.asynchronous import event_invoke, function, until
 from tests.support.command import Command, dev
+from tests.support.processes import is_alive
 
-_SLOW = """
+_CODE = """
 import os, time
 def handler(event, context):
-    with open("seen", "a") as file:
-        file.write(f"began {event['n']} {context.aws_request_id}\\n")
-    time.sleep(0.1)
-    with open("seen", "a") as file:
-        file.write(f"ended {event['n']} {context.aws_request_id}\\n")
+    def tell(what):
+        with open("seen", "a") as file:
+            file.write(f"{what} {event['n']} {os.getpid()}\\n")
+    tell("began")
+    while event["n"] >= QUICK and not os.path.exists("go"):
+        time.sleep(0.01)
+    tell("ended")
 """
 _JSON = {"Content-Type": "application/json"}
-EVENTS = 60
+QUICK, EVENTS, AT_ONCE = 6, 60, 4
 
 
 def _submit(command: Command, number: int) -> None:
@@ -33,34 +35,39 @@ def _submit(command: Command, number: int) -> None:
         assert answer.status == 202
 
 
-def _seen(folder: Path, what: str) -> Counter[str]:
+def _seen(folder: Path, what: str) -> list[tuple[int, int]]:
+    """Number and process of the events that began or ended, in that order."""
     file = folder / "code" / "seen"
     lines = file.read_text().splitlines() if file.exists() else []
-    return Counter(line.split()[1] for line in lines if line.startswith(what))
+    found = (line.split() for line in lines)
+    return [(int(number), int(pid)) for said, number, pid in found if said == what]
 
 
 def test_a_killed_proxy_loses_no_event_and_repeats_only_what_it_interrupted(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "code").mkdir()
-    code = f"import os; os.chdir({str(tmp_path / 'code')!r})\n{_SLOW}"
+    code = f"import os; os.chdir({str(tmp_path / 'code')!r}); QUICK = {QUICK}\n{_CODE}"
     (tmp_path / "code" / "app.py").write_text(code)
     arn = "arn:aws:sqs:us-east-1:123456789012:done"
     resources = {
-        "f": function(FunctionName="f", ReservedConcurrentExecutions=4),
+        "f": function(FunctionName="f", ReservedConcurrentExecutions=AT_ONCE, Timeout=120),
         "C": event_invoke("f", success=arn),
     }
     (tmp_path / "template.yaml").write_text(yaml.safe_dump({"Resources": resources}))
     with dev("template.yaml", cwd=tmp_path) as command:
-        for number in range(EVENTS):
+        for number in range(QUICK):
             _submit(command, number)
-        until(lambda: len(_seen(tmp_path, "ended")) > 5)
+        until(lambda: len(_seen(tmp_path, "ended")) == QUICK)
+        for number in range(QUICK, EVENTS):
+            _submit(command, number)
+        until(lambda: len(_seen(tmp_path, "began")) == QUICK + AT_ONCE)
         command.process.kill()
         command.process.wait(10)
-    time.sleep(0.3)  # workers end by themselves, with what they were doing or without
-    ended = _seen(tmp_path, "ended")
-    assert len(ended) < EVENTS
-    began = _seen(tmp_path, "began")
+    # Workers end by themselves, in the middle of what they were doing.
+    interrupted = dict(_seen(tmp_path, "began")[QUICK:])
+    until(lambda: not any(map(is_alive, interrupted.values())))
+    (tmp_path / "code" / "go").touch()
     with dev("template.yaml", cwd=tmp_path) as command:
         clock = f"{command.endpoints['control']}/api/clock"
 
@@ -70,10 +77,10 @@ def test_a_killed_proxy_loses_no_event_and_repeats_only_what_it_interrupted(
             return len(_seen(tmp_path, "ended")) == EVENTS
 
         until(all_ended, 60)
-        repeated = {number for number, count in _seen(tmp_path, "began").items() if count > 1}
-    # What ran at the time of the kill had no result, so that a retry of it was due.
-    assert repeated <= began.keys()
-    assert len(repeated) <= 4
+        began = Counter(number for number, _ in _seen(tmp_path, "began"))
+    # They had no result, so that a retry of them was due.
+    assert began == {number: 1 + (number in interrupted) for number in range(EVENTS)}
+    assert {number for number, _ in _seen(tmp_path, "ended")} == set(range(EVENTS))
     records = (tmp_path / ".edgeproxy" / "destinations" / "sqs-done.jsonl").read_text()
     told = Counter(json.loads(line)["requestPayload"]["n"] for line in records.splitlines())
     assert told.keys() <= set(range(EVENTS))

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ HOSTILE = "/a'b\"$(id)`x`;&?q=<b>&r=%00"
 
 
 @pytest.fixture
-def site(edge: Edge, origin: Origin, tmp_path: Path) -> Site:
+def site(edge: Edge, origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     origin.answer = Answer(headers={"Content-Type": "text/html", "Set-Cookie": "ab=a; Path=/"})
     template = distribution_template(tmp_path, {"viewer-request": MARKED})
     return edge.serve(template, origins={"web": origin.url}, https_port=0)
@@ -161,3 +163,36 @@ def test_an_archive_is_read_by_others(site: Site) -> None:
     assert second["request"]["postData"]["text"] == "/wA="
     assert all(entry["time"] >= entry["timings"]["wait"] > 0 for entry in (first, second))
     assert whole.har_data["entries"] == [first, second]
+
+
+EVENTS = """
+    import json
+    def handler(event, context):
+        return {"statusCode": 200, "headers": {"Content-Type": "application/json"},
+                "body": json.dumps(event)}
+"""
+
+
+@pytest.mark.parametrize("door", ["function_url", "alb"])
+def test_the_event_of_a_function_behind_another_door(
+    edge: Edge, tmp_path: Path, door: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "api.py").write_text(dedent(EVENTS))
+    site = edge.serve(**{door: (str(tmp_path / "api.py"),)})
+    endpoints = site.endpoints
+    if door == "alb":
+        (balancer,) = endpoints["load_balancers"].values()
+        url = balancer["listeners"][0]["url"]
+    else:
+        (found,) = endpoints["function_urls"].values()
+        url = found["url"]
+    seen = site.request("POST", "/a?x=1", headers={"X-Own": "<i>"}, body=b"hello", url=url).json()
+    assert json.loads(text(site, f"/api/exchanges/{newest(site)}/as/event")) == seen
+    name = "api"
+    assert call(site, "GET", f"/api/functions/{name}/event?exchange={newest(site)}")[1] == seen
+    status, ran = call(site, "POST", f"/api/functions/{name}/invoke", {"event": seen})
+    assert (status, json.loads(ran["result"]["body"])) == (200, seen)
+    # The test itself was an invocation, whose event is known as well.
+    assert json.loads(text(site, f"/api/exchanges/{newest(site)}/as/event")) == seen
+    assert call(site, "POST", f"/api/exchanges/{newest(site)}/again", {})[0] == 400

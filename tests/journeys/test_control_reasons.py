@@ -102,6 +102,21 @@ def test_what_would_have_made_it_a_hit(edge: Edge, site: Site, origin: Origin) -
     assert "the cache is switched off" in why(site)["would_hit_if"]
 
 
+def test_what_lay_there_under_other_keys(site: Site) -> None:
+    site.get("/page?page=1", headers={"Cookie": "ab=a"})
+    site.get("/pages?page=1", headers={"Cookie": "ab=a"})
+    assert why(site)["others"] == []
+    site.get("/page?page=1", headers={"Cookie": "ab=<b>"})
+    (other,) = why(site)["others"]
+    assert other["differs"] == [{"part": "cookie ab", "stored": "a", "asked": "<b>"}]
+    site.get("/page?page=2", headers={"Cookie": "ab=<b>", "Accept-Language": "de"})
+    nearest, _ = why(site)["others"]
+    assert nearest["differs"] == [
+        {"part": "header accept-language", "stored": None, "asked": "de"},
+        {"part": "query string page", "stored": "1", "asked": "2"},
+    ]
+
+
 def test_a_request_that_never_came_to_the_cache(site: Site) -> None:
     site.get("/own")
     told = why(site)

@@ -24,6 +24,11 @@ ANNA = {
 }
 
 
+@pytest.fixture(autouse=True)
+def data_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
 @pytest.fixture
 def site(edge: Edge, origin: Origin) -> Site:
     origin.answer = Answer(headers={"Cache-Control": "max-age=60"})
@@ -121,9 +126,22 @@ def test_over_tls_and_to_https(edge: Edge, origin: Origin, tmp_path: Path) -> No
     assert ("DNS", "anna.viewer.localhost") in pem["subjectAltName"]
 
 
+def test_a_viewer_of_http_1_1_is_offered_nothing_else(site: Site) -> None:
+    door, host = urlsplit(site.https_url), "anna.viewer.localhost"
+    context = ssl.create_default_context(cafile=site.running.program.authority)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    for version, agreed in (("1.1", "http/1.1"), ("any", "h2"), ("1.1", "http/1.1"), ("2", "h2")):
+        call(site, "POST", "/api/viewers", {"name": "anna", "http_version": version})
+        with (
+            socket.create_connection((door.hostname, door.port), 60) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            assert secure.selected_alpn_protocol() == agreed
+
+
 def _certificate(context: ssl.SSLContext, door: Any, name: str) -> Any:
     with (
-        socket.create_connection((door.hostname, door.port), 10) as plain,
+        socket.create_connection((door.hostname, door.port), 60) as plain,
         context.wrap_socket(plain, server_hostname=name) as secure,
     ):
         return secure.getpeercert()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import Command, dev, run
-from tests.support.debuggers import AdapterClient, free_port, inspector
+from tests.support.debuggers import AdapterClient, inspector
+from tests.support.ports import free_port
 
 PYTHON = """
 def handler(event, context):

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.command import dev, run
 from tests.support.origin import Origin
+from tests.support.ports import free_port
 
 PASS = "def handler(event, context):\n    return event['Records'][0]['cf']['request']\n"
 
@@ -237,8 +238,7 @@ def test_a_port_in_use_is_said(tmp_path: Path):
 
 
 def test_an_origin_that_is_down_is_502_and_explained(tmp_path: Path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with dev(f"http://127.0.0.1:{port}", cwd=tmp_path) as command:
         assert get(command.endpoints["viewer"] + "/x")[0] == 502
         command.wait_for(f"127.0.0.1:{port} refused the connection")

@@ -14,7 +14,7 @@ import pytest
 from edgeproxy.errors import DefinitionError
 from edgeproxy.testing import Edge
 from tests.support.asynchronous import ACCOUNT, Queue, event_invoke, function, until
-from tests.support.debuggers import free_port
+from tests.support.ports import free_port
 
 SQS = f"arn:aws:sqs:{ACCOUNT}:"
 SNS = f"arn:aws:sns:{ACCOUNT}:"
@@ -50,11 +50,11 @@ def test_an_event_is_accepted_before_it_runs_and_runs_once(serve: Serve) -> None
 def test_a_function_that_fails_has_three_attempts_under_one_request_id(serve: Serve) -> None:
     queue = serve(C=event_invoke("f", failure=SQS + "q"))
     request_id = queue.submit(FAIL)
-    for delay_s in (59.5, 119.5):
+    for delay_s in (60, 120):
         before = len(queue.seen(1))
-        queue.retried_after(delay_s - 3)  # some real time passes as well
+        queue.retried_after(delay_s - 30)  # some real time passes as well
         assert len(queue.seen(1)) == before
-        queue.retried_after(4)
+        queue.retried_after(31)
         queue.seen(before + 1)
     (record,) = queue.told("sqs-q")
     assert [seen[0] for seen in queue.seen(3)] == [request_id] * 3
@@ -83,16 +83,17 @@ def test_a_function_that_fails_has_three_attempts_under_one_request_id(serve: Se
 
 
 @pytest.mark.rule("LI-152", "LI-154")
-def test_a_throttled_event_uses_up_no_attempt(serve: Serve) -> None:
+def test_a_throttled_event_uses_up_no_attempt(serve: Serve, tmp_path: Path) -> None:
     queue = serve(
-        f=function(ReservedConcurrentExecutions=1),
+        f=function(ReservedConcurrentExecutions=1, Timeout=60),
         C=event_invoke("f", success=SQS + "q", MaximumRetryAttempts=0),
     )
-    queue.submit({"sleep": 0.4})
-    queue.submit({"sleep": 0})
+    queue.submit({"until": str(tmp_path / "go")})
+    queue.submit({"n": 1})
+    until(lambda: queue.metric("Throttles"))
+    (tmp_path / "go").touch()
     counts = [each["requestContext"]["approximateInvokeCount"] for each in queue.told("sqs-q", 2)]
     assert counts == [1, 1]
-    assert queue.metric("Throttles") >= 1
     assert queue.metric("AsyncEventsDropped") == 0
 
 
@@ -155,8 +156,16 @@ def test_events_of_a_function_that_is_gone_wait_for_it(serve: Serve) -> None:
     until(lambda: queue.site.running.program.events.is_waiting)
     made = queue.api.get_function_configuration(FunctionName="g")
     queue.api.delete_function(FunctionName="g")
-    queue.retried_after(61)
-    queue.retried_after(2)
+    queue.edge.clock.advance(seconds=61)
+
+    def waits_for_long() -> bool:
+        due_in_s = queue.due_in_s()
+        if due_in_s < 60:
+            queue.edge.clock.advance(seconds=60)
+        return due_in_s >= 60
+
+    # It comes in vain again and again, so that it does not come while the function is made anew.
+    until(waits_for_long)
     code = "def handler(event, context):\n    return 'back'"
     queue.api.create_function(
         FunctionName="g", Runtime=made["Runtime"], Handler="app.handler", Role=made["Role"],
@@ -165,7 +174,7 @@ def test_events_of_a_function_that_is_gone_wait_for_it(serve: Serve) -> None:
     queue.api.put_function_event_invoke_config(
         FunctionName="g", DestinationConfig={"OnSuccess": {"Destination": SQS + "q"}}
     )
-    queue.edge.clock.advance(seconds=10)
+    queue.edge.clock.advance(seconds=300)
     (record,) = queue.told("sqs-q")
     assert record["responsePayload"] == "back"
     assert record["requestContext"]["approximateInvokeCount"] == 2
@@ -287,17 +296,22 @@ def test_a_dead_letter_is_the_event_as_it_came(serve: Serve) -> None:
 
 
 @pytest.mark.rule("LI-173")
-def test_a_dead_letter_of_an_event_that_was_only_throttled(serve: Serve) -> None:
+def test_a_dead_letter_of_an_event_that_was_only_throttled(serve: Serve, tmp_path: Path) -> None:
     queue = serve(
-        f=function(ReservedConcurrentExecutions=1, DeadLetterConfig={"TargetArn": SNS + "dead"}),
+        f=function(
+            ReservedConcurrentExecutions=1,
+            DeadLetterConfig={"TargetArn": SNS + "dead"},
+            Timeout=60,
+        ),
         C=event_invoke("f", MaximumEventAgeInSeconds=60),
     )
-    queue.submit({"sleep": 2})
+    queue.submit({"until": str(tmp_path / "go")})
     queue.seen(1)
     queue.submit({"n": 1})
     until(lambda: queue.metric("Throttles"))
     queue.edge.clock.advance(seconds=61)
     (dead,) = queue.told("sns-dead")
+    (tmp_path / "go").touch()
     attributes = dead["MessageAttributes"]
     assert attributes["ErrorCode"]["StringValue"] == "429"
     assert attributes["ErrorMessage"]["StringValue"] == "Rate Exceeded."

@@ -20,7 +20,8 @@ from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
 from edgeproxy.origins.failover import failover_status
-from tests.unit.origins.raw_origin import client, custom_origin, free_port, raw_origin, says
+from tests.support.ports import free_port
+from tests.unit.origins.raw_origin import client, custom_origin, raw_origin, says
 
 PRIMARY = custom_origin(id="primary")
 SECONDARY = custom_origin(id="secondary", domain_name="backup.example.com")

@@ -12,16 +12,9 @@ from edgeproxy.http.body import read_at_most
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request
 from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
+from tests.support.ports import free_port
 from tests.unit.origins.certificates import server_context, trusting
-from tests.unit.origins.raw_origin import (
-    Script,
-    Visit,
-    client,
-    custom_origin,
-    free_port,
-    raw_origin,
-    says,
-)
+from tests.unit.origins.raw_origin import Script, Visit, client, custom_origin, raw_origin, says
 
 GET = Request("GET", "/", headers=Headers([("Host", "localhost")]))
 

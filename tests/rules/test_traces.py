@@ -1,7 +1,6 @@
 """Traces that go to an OpenTelemetry collector, decoded there with the official messages."""
 
 import logging
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from edgeproxy.errors import UsageError
 from edgeproxy.testing import Edge, Site
 from tests.support.collector import Collector, running_collector
 from tests.support.doors import lambda_function, write_template
+from tests.support.ports import free_port
 
 rule = pytest.mark.rule
 
@@ -123,10 +123,8 @@ def test_requests_go_on_without_a_collector(
     shared: Edge, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "index.html").write_text("here")
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
     with caplog.at_level(logging.WARNING):
-        site = shared.serve(tmp_path, otlp_endpoint=f"http://127.0.0.1:{port}")
+        site = shared.serve(tmp_path, otlp_endpoint=f"http://127.0.0.1:{free_port()}")
         assert [site.get("/index.html").text for _ in range(3)] == ["here"] * 3
         site.exchanges(3)
     assert any("export" in record.getMessage().lower() for record in caplog.records)

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ def handler(event, context):
         file.write(json.dumps([context.aws_request_id, event, trace]) + "\\n")
     if isinstance(event, dict):
         time.sleep(event.get("sleep", 0))
+        while "until" in event and not os.path.exists(event["until"]):
+            time.sleep(0.01)
         if "fail" in event:
             raise Exception(event["fail"])
     return {{"done": 1}}
@@ -101,6 +104,13 @@ class Queue:
         program = self.site.running.program
         until(lambda: program.events.is_waiting)
         self.edge.clock.advance(seconds=seconds)
+
+    def due_in_s(self) -> float:
+        """How long the oldest event still waits for its next attempt."""
+        text = self.site.get("/api/events?limit=1", url=self.site.endpoints["control"]).text
+        (event,) = json.loads(text)["events"]
+        due_s = datetime.fromisoformat(event["due"]).timestamp()
+        return due_s - self.site.running.program.clock.now()
 
     def metric(self, name: str, function_name: str = "f") -> float:
         """The sum of one of Lambda's metrics for a function."""

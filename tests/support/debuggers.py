@@ -10,16 +10,9 @@ from typing import Any
 
 import aiohttp
 
-__all__ = ["AdapterClient", "Inspector", "free_port", "inspector"]
+__all__ = ["AdapterClient", "Inspector", "inspector"]
 
 _TIMEOUT_S = 30
-
-
-def free_port() -> int:
-    """A port of loopback that nobody had a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class AdapterClient:

@@ -61,6 +61,7 @@ def running_origin(tls: ssl.SSLContext | None = None) -> Iterator[Origin]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or a body waits 40 ms until its head is acknowledged
 
         def _serve(self) -> None:
             body = self._body()

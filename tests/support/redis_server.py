@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from importlib.util import find_spec
@@ -11,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 
 import redis
+
+from tests.support.ports import free_port
 
 __all__ = ["RedisServer"]
 
@@ -23,9 +24,7 @@ class RedisServer:
     def __init__(self, folder: Path, **settings: str) -> None:
         self._folder = folder
         self._settings = {name.replace("_", "-"): value for name, value in settings.items()}
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            self.port = int(taken.getsockname()[1])
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = redis.Redis(port=self.port, socket_timeout=5)
         self._process: subprocess.Popen[bytes] | None = None

@@ -14,6 +14,8 @@ from edgeproxy.server import inside_aiohttp
 NOT_ON_PLAIN_AIOHTTP = {
     # Every request goes to the handler.
     "test_hits.py",
+    # It has connections of its own.
+    "test_http2.py",
     # aiohttp refuses these targets.
     "test_a_target_may_have_bytes_beyond_ascii",
     "test_bytes_beyond_ascii_count_towards_the_length_of_a_url",

@@ -7,7 +7,7 @@ import pytest
 
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Asked, Delivered, Request, Response
+from edgeproxy.http.messages import Asked, Delivered, Repeat, Request, Response
 from edgeproxy.server.limits import Limits
 from tests.wire.raw import connect, door
 
@@ -55,10 +55,14 @@ class Site:
         return Response(200, headers, BytesBody(self.body), repeat=repeat)
 
     def answer(self, asked: Asked) -> Answer | None:
-        if not self.is_valid:
+        if not self.is_valid or asked.target != b"/hit":
             return None
         self.answered.append(asked)
         return Answer(self, len(self.answered))
+
+    def joined(self, earlier: Repeat) -> Repeat:
+        assert earlier is self
+        return self
 
 
 @pytest.fixture

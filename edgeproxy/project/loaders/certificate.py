@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from edgeproxy.distribution.security_policies import SECURITY_POLICIES
 from edgeproxy.project.checks.certificates import check_aliases, check_own_certificate
 from edgeproxy.project.loaders.section import Section
 
@@ -9,18 +10,6 @@ __all__ = ["OWN_CERTIFICATE", "read_certificate"]
 
 OWN_CERTIFICATE: Final = "with --https-port a certificate of the local authority stands in"
 _DEFAULT_MINIMUM: Final = "TLSv1"
-_MINIMUM_VERSIONS: Final = (
-    "SSLv3",
-    "TLSv1",
-    "TLSv1_2016",
-    "TLSv1.1_2016",
-    "TLSv1.2_2018",
-    "TLSv1.2_2019",
-    "TLSv1.2_2021",
-    "TLSv1.2_2025",
-    "TLSv1.3_2025",
-)
-"""CDN-CFG-153."""
 _ACM: Final = "ACMCertificateArn|AcmCertificateArn"
 _IAM: Final = "IAMCertificateId|IamCertificateId"
 _SUPPORT: Final = "SSLSupportMethod|SslSupportMethod"
@@ -35,7 +24,7 @@ def read_certificate(config: Section, aliases: tuple[str, ...]) -> str:
         return _DEFAULT_MINIMUM
     acm, iam = certificate.text(_ACM, ""), certificate.text(_IAM, "")
     support = certificate.choice(_SUPPORT, _SUPPORT_METHODS, "")
-    minimum = certificate.choice("MinimumProtocolVersion", _MINIMUM_VERSIONS, _DEFAULT_MINIMUM)
+    minimum = certificate.choice("MinimumProtocolVersion", SECURITY_POLICIES, _DEFAULT_MINIMUM)
     certificate.ignore(OWN_CERTIFICATE, _ACM, _IAM, "Certificate", "CertificateSource")
     certificate.ignore("every viewer may name its host", _SUPPORT)
     is_default = certificate.boolean("CloudFrontDefaultCertificate", False)

@@ -101,7 +101,8 @@ def read_distribution(
         logging=read_logging(config),
         source=identifiers.source,
     )
-    config.approximate("HttpVersion", "viewers are served over HTTP/1.1")
+    if "3" in distribution.http_version:
+        config.approximate("HttpVersion", "HTTP/3 is told of in Alt-Svc, and not spoken")
     config.approximate("CNAMEs", "read as Aliases, their present name")
     config.finish()
     config.found(check_distribution(distribution, config.place))

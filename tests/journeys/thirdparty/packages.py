@@ -1,8 +1,8 @@
 """Other people's packages that the functions of these tests need, from the package registries.
 
 They are installed once for each lock file, into a folder beside this module that git ignores. The
-workers of a parallel run wait for the one that installs. Nothing is skipped: where a registry
-cannot be reached, the tests fail and say so.
+workers of a parallel run wait for the one that installs the same. Nothing is skipped: where a
+registry cannot be reached, the tests fail and say so.
 """
 
 import fcntl
@@ -55,7 +55,7 @@ def _installed(lock: Path, build: str, command: Sequence[str], inputs: Sequence[
         digest.update(file.read_bytes())
     target = _INSTALLED / f"{lock.stem}-{digest.hexdigest()[:16]}"
     _INSTALLED.mkdir(exist_ok=True)
-    with (_INSTALLED / "lock").open("w") as guard:
+    with target.with_suffix(".lock").open("w") as guard:
         fcntl.flock(guard, fcntl.LOCK_EX)
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=_INSTALLED) as scratch:

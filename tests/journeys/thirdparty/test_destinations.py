@@ -10,8 +10,8 @@ import pytest
 from edgeproxy.testing import Edge
 from tests.journeys.thirdparty.packages import python_packages
 from tests.support.asynchronous import ACCOUNT, Queue, event_invoke, function, until
-from tests.support.debuggers import free_port
 from tests.support.moto_server import Moto, running_moto
+from tests.support.ports import free_port
 
 
 class Aws:

@@ -16,9 +16,9 @@ from edgeproxy.project.identifiers import policy_id
 from edgeproxy.testing import Edge
 from tests.journeys.thirdparty.packages import python_packages
 from tests.support.asynchronous import ACCOUNT, until
-from tests.support.debuggers import free_port
 from tests.support.event_sources import Fed, put, queue, received, stream
 from tests.support.moto_server import Moto, running_moto
+from tests.support.ports import free_port
 
 START = {"StartingPosition": "TRIM_HORIZON"}
 

@@ -10,9 +10,9 @@ import pytest
 from edgeproxy.testing import Edge
 from tests.journeys.thirdparty.packages import python_packages
 from tests.support.asynchronous import ACCOUNT, until
-from tests.support.debuggers import free_port
 from tests.support.event_sources import Fed, left, queue, received
 from tests.support.moto_server import Moto, running_moto
+from tests.support.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 
 from edgeproxy.testing import Edge, Site, SiteResponse
 from tests.journeys.thirdparty.packages import python_packages
-from tests.support.debuggers import free_port
+from tests.support.ports import free_port
 
 BIG = bytes(range(256)) * 40_000
 KEYS = (

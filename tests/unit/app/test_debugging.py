@@ -8,7 +8,7 @@ from edgeproxy.errors import PortInUse, UsageError
 from edgeproxy.project.model import Project
 from edgeproxy.runtimes.invocation import FunctionSpec
 from edgeproxy.settings import Settings
-from tests.support.debuggers import free_port
+from tests.support.ports import free_port
 
 API = FunctionDefinition(
     "api",

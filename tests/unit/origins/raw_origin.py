@@ -149,10 +149,3 @@ def custom_origin(**changes: Any) -> Origin:
     fields = {name for name in CustomOrigin.__dataclass_fields__ if name in changes}
     config = replace(CustomOrigin(), **{name: changes.pop(name) for name in fields})
     return replace(Origin("web", "www.example.com", config), **changes)
-
-
-def free_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tests.unit.origins.raw_origin import free_port
+from tests.support.ports import free_port
 
 ORIGINS = Path(__file__).parents[3] / "origins"
 

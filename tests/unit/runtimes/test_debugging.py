@@ -7,7 +7,8 @@ from edgeproxy.errors import UsageError
 from edgeproxy.runtimes.debugging import debugged, find_debugpy
 from edgeproxy.runtimes.interpreters import find_interpreter
 from edgeproxy.runtimes.invocation import Returned
-from tests.support.debuggers import AdapterClient, free_port
+from tests.support.debuggers import AdapterClient
+from tests.support.ports import free_port
 from tests.unit.runtimes.account import NODE_22, Account, value_of
 
 PYTHONS = [

@@ -9,7 +9,7 @@ from edgeproxy.runtimes.environment import Environment
 from edgeproxy.runtimes.invocation import FunctionSpec, Invocation, InvocationResult, Returned
 from edgeproxy.runtimes.sandbox import Sandbox, Surroundings
 from edgeproxy.runtimes.warden import Warden
-from tests.support.debuggers import free_port
+from tests.support.ports import free_port
 
 CODE = "import os\nhandler = lambda e, c: [e, os.getpid()]"
 DYING = "exports.handler = () => new Promise(() => setImmediate(() => { throw new Error(); }));"
