@@ -134,6 +134,10 @@ async def test_the_two_variants_of_a_page_differ_in_the_cache_key(
         }
         assert key["path"] == "/pair"
         assert key["cookie ab"] == variant
+        if variant == "b":
+            others = shown.get_by_role("table", name="Stored under other keys")
+            cells = await others.locator("tbody tr").first.locator("th, td").all_inner_texts()
+            assert cells == ["cookie ab", "a", "b"]
         await shown.get_by_role("tab", name="Journey").click()
         await shown.locator('.station[data-key="origin-request"]').click()
         assert ("changed", "URI", f"/pair /{variant}/pair") in await changed(shown)

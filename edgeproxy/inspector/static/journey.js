@@ -65,6 +65,10 @@ const depth = (step, steps) =>
 const about = (step, steps) =>
   step.function?.name ?? (step.name === "behavior" && step !== steps[0] ? step.before?.uri : "");
 
+/** An environment that was being made already cost this request less than its whole init. */
+const waitedForInit = ({ function: run, duration_ms: duration }) =>
+  run?.init_ms != null && run.init_ms <= duration ? run.init_ms : 0;
+
 /** Bars of the steps on one scale of time. */
 export function waterfall(exchange, { stations }, chosen, select) {
   const { steps } = exchange;
@@ -73,18 +77,19 @@ export function waterfall(exchange, { stations }, chosen, select) {
   const at = (value) => `${((100 * value) / total).toFixed(2)}%`;
   const stationOf = (step) => stations.find((station) => station.steps.includes(step));
   const share = shares(exchange);
+  const cold = steps.reduce((sum, step) => sum + waitedForInit(step), 0);
   return html`<section class="waterfall" aria-label="Times">
     <p class="legend">
       ${["edge", "function", "origin"].filter((kind) => share[kind] > 0).map(
         (kind) => html`<span data-kind=${kind}><i aria-hidden="true"></i>${kind} <b>${ms(share[kind])}</b></span>`,
       )}
+      ${cold ? html`<span data-kind="cold"><i aria-hidden="true"></i>cold start <b>${ms(cold)}</b></span>` : nothing}
       <span class="total">total <b>${ms(exchange.duration_ms)}</b></span>
     </p>
     <ol>
       ${steps.map((step) => {
         const station = stationOf(step);
-        // An environment that was being made already cost this request less than its whole init.
-        const init = step.function?.init_ms <= step.duration_ms ? step.function.init_ms : 0;
+        const init = waitedForInit(step);
         return html`<li>
           <button type="button" class="span" data-kind=${kindOf(step)} data-broken=${isBroken(step)}
             aria-pressed=${station?.key === chosen} @click=${() => select(station.key)}>
