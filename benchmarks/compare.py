@@ -14,8 +14,9 @@ from pathlib import Path
 
 from collapse import measure_collapse
 from curves import CURVES, measure_curve
+from http2 import HTTP_2, measure_http2
 from loads import LOADS, Figures, Load, measure, warm
-from machine import cores, described, missing, tool
+from machine import busy, cores, described, missing, tool
 from report import Results, shown, write
 from servers import Servers
 
@@ -28,7 +29,7 @@ def main() -> None:
     os.sched_setaffinity(0, {cores()[1]})
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    results = Results(described())
+    results = Results([*described(), f"at the beginning {busy()}"])
     print("\n".join(results.machine), flush=True)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
         servers = Servers(Path(folder), held)
@@ -39,6 +40,8 @@ def main() -> None:
             results.collapse = measure_collapse(
                 servers, 100 if options.quick else 1_000, options.rounds
             )
+        if HTTP_2 in options.only or not options.only:
+            results.http2 = measure_http2(servers, Path(folder), options.seconds, options.rounds)
         for curve in CURVES:
             if not options.only or curve.name in options.only:
                 results.curves[curve] = measure_curve(
@@ -49,12 +52,13 @@ def main() -> None:
                     options.rounds,
                     quick=options.quick,
                 )
+    results.machine.append(f"at the end {busy()}")
     if options.output:
         write(results, options.output)
 
 
 def _options() -> argparse.Namespace:
-    names = [*(load.name for load in LOADS), "collapse", *(curve.name for curve in CURVES)]
+    names = [*(load.name for load in LOADS), "collapse", HTTP_2, *(curve.name for curve in CURVES)]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="only show that it runs")
     parser.add_argument(
@@ -64,7 +68,7 @@ def _options() -> argparse.Namespace:
         default=[],
         help=f"one or more of: {', '.join(names)}",
     )
-    parser.add_argument("--seconds", type=float, default=2, help="of a burst (default 2)")
+    parser.add_argument("--seconds", type=float, default=1, help="of a burst (default 1)")
     parser.add_argument("--rounds", type=int, default=5, help="bursts of each (default 5)")
     parser.add_argument(
         "--output", type=Path, metavar="FOLDER", help="write a table and plots there"

@@ -1,12 +1,14 @@
 """How the cost of a hit, and memory, grow with what an edge holds."""
 
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import urlopen
 
 from definitions import many_behaviors, many_functions, plain
 from loads import Figures, Load, fill, measure
@@ -64,20 +66,26 @@ _IDLE: Final = Curve(
 def measure_curve(
     curve: Curve, servers: Servers, folder: Path, seconds: float, rounds: int, *, quick: bool
 ) -> list[Point]:
+    """All points in turn, so that what else the machine does meets each of them."""
     print(f"\n{curve.title}{f' (goal: {curve.goal})' if curve.goal else ''}")
-    points = []
     sizes = curve.quick_sizes if quick else curve.sizes
-    for size, server, load in _MAKE[curve](servers, folder, sizes):
-        figures = None
-        if load is not None:
-            if not quick:
-                measure(load, server, servers, size, seconds)
-            figures = Figures.medians(
-                [measure(load, server, servers, size, seconds) for _ in range(rounds)]
-            )
-        points.append(point := Point(size, memory_mb(server.process), figures))
+    points = []
+    with ExitStack() as held:
+        made = list(_MAKE[curve](servers, folder, sizes, held))
+        if curve is _IDLE:
+            points = [Point(size, mb, None) for size, mb in zip(sizes, made, strict=True)]
+        else:
+            bursts: list[list[Figures]] = [[] for _ in made]
+            for turn in range(rounds + 1):
+                for (size, server, load), found in zip(made, bursts, strict=True):
+                    found.append(measure(load, server, servers, size, seconds))
+                if not turn and not quick:
+                    bursts = [[] for _ in made]  # To warm up.
+            for (size, server, _), found in zip(made, bursts, strict=True):
+                points.append(Point(size, memory_mb(server.process), Figures.medians(found)))
+    for point in points:
         print(_shown(point), flush=True)
-    print(growth(points))
+    print(growth(points), flush=True)
     return points
 
 
@@ -103,58 +111,64 @@ def _shown(point: Point) -> str:
     return line
 
 
-_Sizes = Iterator[tuple[int, Server, Load | None]]
+_Made = Iterator[tuple[int, Server, Load]]
 
 
-def _objects(servers: Servers, folder: Path, sizes: tuple[int, ...]) -> _Sizes:
-    with servers.edge(_new(folder), plain()) as server:
-        load = Load("", "", _OBJECT, "random")
-        before = 0
-        for size in sizes:
-            fill(load.url(server), size - before, first=before)
-            before = size
-            yield size, server, load
+def _objects(servers: Servers, folder: Path, sizes: tuple[int, ...], held: ExitStack) -> _Made:
+    load = Load("", "", _OBJECT, "random")
+    for size in sizes:
+        command = (sys.executable, str(Path(__file__).with_name("filled.py")), str(size))
+        edge = servers.edge(_new(folder), plain(), command=command)
+        server = held.enter_context(edge)
+        for _ in range(3):  # They are there with the first.
+            urlopen(f"{load.url(server)}0").close()
+        yield size, server, load
 
 
-def _behaviors(servers: Servers, folder: Path, sizes: tuple[int, ...]) -> _Sizes:
-    yield from _by_definition(servers, folder, sizes, many_behaviors, Load("", "", _OBJECT))
+def _behaviors(servers: Servers, folder: Path, sizes: tuple[int, ...], held: ExitStack) -> _Made:
+    load = Load("", "", _OBJECT)
+    yield from _by_definition(servers, folder, sizes, held, many_behaviors, load)
 
 
-def _functions(servers: Servers, folder: Path, sizes: tuple[int, ...]) -> _Sizes:
+def _functions(servers: Servers, folder: Path, sizes: tuple[int, ...], held: ExitStack) -> _Made:
     load = Load("", "", _OBJECT, "cycle")
-    yield from _by_definition(servers, folder, sizes, many_functions, load)
+    yield from _by_definition(servers, folder, sizes, held, many_functions, load)
 
 
 def _by_definition(
     servers: Servers,
     folder: Path,
     sizes: tuple[int, ...],
+    held: ExitStack,
     definition: Callable[[int], dict[str, Any]],
     load: Load,
-) -> _Sizes:
+) -> _Made:
     for size in sizes:
-        with servers.edge(_new(folder), definition(size)) as server:
-            fill(load.url(server), size)  # also starts the functions
-            yield size, server, load
+        server = held.enter_context(servers.edge(_new(folder), definition(size)))
+        fill(load.url(server), size)  # also starts the functions
+        yield size, server, load
 
 
-def _connections(servers: Servers, folder: Path, sizes: tuple[int, ...]) -> _Sizes:
-    with servers.edge(_new(folder), plain()) as server:
-        for size in sizes:
-            yield size, server, Load("", "", _OBJECT, connections=size)
+def _connections(servers: Servers, folder: Path, sizes: tuple[int, ...], held: ExitStack) -> _Made:
+    server = held.enter_context(servers.edge(_new(folder), plain()))
+    for size in sizes:
+        yield size, server, Load("", "", _OBJECT, connections=size)
 
 
-def _idle(servers: Servers, folder: Path, sizes: tuple[int, ...]) -> _Sizes:
-    with servers.edge(_new(folder), plain()) as server, ExitStack() as held:
-        port = int(server.doors["viewer"].rpartition(":")[2])
-        connected = 0
-        for size in sizes:
-            for _ in range(size - connected):
-                connection = held.enter_context(socket.create_connection(("127.0.0.1", port)))
-                connection.sendall(f"GET {_OBJECT}0 HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
-                connection.recv(65_536)
-            connected = size
-            yield size, server, None
+def _idle(
+    servers: Servers, folder: Path, sizes: tuple[int, ...], held: ExitStack
+) -> Iterator[float]:
+    """Megabytes of memory with so many connections."""
+    server = held.enter_context(servers.edge(_new(folder), plain()))
+    port = int(server.doors["viewer"].rpartition(":")[2])
+    connected = 0
+    for size in sizes:
+        for _ in range(size - connected):
+            connection = held.enter_context(socket.create_connection(("127.0.0.1", port)))
+            connection.sendall(f"GET {_OBJECT}0 HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+            connection.recv(65_536)
+        connected = size
+        yield memory_mb(server.process)
 
 
 def _new(folder: Path) -> Path:
@@ -163,7 +177,7 @@ def _new(folder: Path) -> Path:
     return made
 
 
-_MAKE: Final = {
+_MAKE: Final[dict[Curve, Callable[..., Iterator[Any]]]] = {
     _OBJECTS: _objects,
     _BEHAVIORS: _behaviors,
     _FUNCTIONS: _functions,

@@ -25,7 +25,12 @@ class Edge:
     """A running `edgeproxy dev`."""
 
     def __init__(
-        self, folder: Path, target: str, *options: str, command: Sequence[str] = COMMAND
+        self,
+        folder: Path,
+        target: str,
+        *options: str,
+        command: Sequence[str] = COMMAND,
+        quiet: bool = True,
     ) -> None:
         self._endpoints = folder / f"endpoints-{time.monotonic_ns()}.json"
         self.log = folder / f"{self._endpoints.stem}.log"
@@ -34,7 +39,7 @@ class Edge:
             self.process = subprocess.Popen(
                 [
                     *command, "dev", target,
-                    "--port", "0", "--control-port", "0", "--quiet",
+                    "--port", "0", "--control-port", "0", *(["--quiet"] if quiet else []),
                     "--endpoints-file", str(self._endpoints),
                     "--state-dir", str(folder / "state"), *options,
                 ],
@@ -82,10 +87,14 @@ def _port(url: str) -> int:
 
 @contextmanager
 def edge(
-    folder: Path, target: str, *options: str, command: Sequence[str] = COMMAND
+    folder: Path,
+    target: str,
+    *options: str,
+    command: Sequence[str] = COMMAND,
+    quiet: bool = True,
 ) -> Iterator[Edge]:
     """An edge for the duration of a block."""
-    running = Edge(folder, target, *options, command=command)
+    running = Edge(folder, target, *options, command=command, quiet=quiet)
     try:
         yield running
     finally:

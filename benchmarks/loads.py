@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.request import urlopen
 
-from servers import ASYNCIO, EDGE, FUNCTIONS, LOGGING, NGINX, REDIS, Server, Servers
+from servers import (
+    ASYNCIO,
+    CONSOLE,
+    CONSTANT,
+    CONSTANT_ASYNCIO,
+    EDGE,
+    FUNCTIONS,
+    LOGGING,
+    NGINX,
+    NGINX_LOGGING,
+    REDIS,
+    Server,
+    Servers,
+)
 from wrk import Asked, ask
 
 __all__ = ["LOADS", "Figures", "Load", "fill", "measure", "warm"]
@@ -53,7 +66,16 @@ LOADS: Final = (
         "hit",
         "one hit of 1 KB, repeated",
         "/hit/1024/",
-        servers=(*_PEERS, ASYNCIO, REDIS, "nginx, access log", LOGGING),
+        servers=(
+            *_PEERS,
+            ASYNCIO,
+            CONSTANT,
+            CONSTANT_ASYNCIO,
+            REDIS,
+            NGINX_LOGGING,
+            LOGGING,
+            CONSOLE,
+        ),
         goal="1.3 times nginx's rate; without uvloop as fast as nginx",
     ),
     Load(
@@ -94,7 +116,7 @@ LOADS: Final = (
         "stored objects that are stale, each revalidated once (304)",
         "/stale/1024/",
         "cycle",
-        10_000,
+        3_000,
         servers=(NGINX, "Varnish", EDGE),
         is_counted=True,
     ),
@@ -103,7 +125,7 @@ LOADS: Final = (
         "100 MB that are not cached, one after the other",
         "/pass/104857600/",
         "cycle",
-        10,
+        5,
         connections=1,
         servers=(NGINX, "Varnish", EDGE),
         is_counted=True,

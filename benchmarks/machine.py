@@ -10,7 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-__all__ = ["cores", "cpu_s", "described", "free_port", "memory_mb", "missing", "pinned", "tool"]
+__all__ = [
+    "busy",
+    "cores",
+    "cpu_s",
+    "described",
+    "free_port",
+    "memory_mb",
+    "missing",
+    "pinned",
+    "tool",
+]
 
 _PACKAGES: Final = {"nginx": "nginx", "varnishd": "varnish", "wrk": "wrk"}
 _VERSION_OPTION: Final = {"nginx": "-v", "varnishd": "-V", "wrk": "-v"}
@@ -77,6 +87,11 @@ def _ticks(process: int) -> int:
         return 0  # it has ended meanwhile, and counts with its parent
     # The command's name stands in parentheses and may hold spaces.
     return sum(map(int, stat.rpartition(")")[2].split()[11:15]))
+
+
+def busy() -> str:
+    """How much else the machine has had to do, the last minutes."""
+    return f"{os.getloadavg()[1]:.1f} processes wanted to run, in the middle of five minutes"
 
 
 def described() -> list[str]:

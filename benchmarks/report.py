@@ -7,12 +7,13 @@ from typing import Final
 
 from collapse import Collapsed
 from curves import Curve, Point, growth
+from http2 import HTTP_2, Spoken
 from loads import Figures, Load
-from servers import LOGGING, NGINX
+from servers import LOGGING, NGINX, NGINX_LOGGING
 
 __all__ = ["Results", "shown", "write"]
 
-_BESIDE: Final = {LOGGING: "nginx, access log"}
+_BESIDE: Final = {LOGGING: NGINX_LOGGING}
 """Who is compared with another than nginx without a log."""
 
 _ABOUT: Final = """\
@@ -30,6 +31,7 @@ class Results:
     machine: list[str]
     loads: dict[Load, dict[str, Figures]] = field(default_factory=dict)
     collapse: dict[str, Collapsed] = field(default_factory=dict)
+    http2: dict[str, dict[str, Spoken]] = field(default_factory=dict)
     curves: dict[Curve, list[Point]] = field(default_factory=dict)
 
 
@@ -90,6 +92,8 @@ def _page(results: Results) -> Iterator[str]:
         yield ""
     if results.collapse:
         yield from _collapse(results.collapse)
+    if results.http2:
+        yield from _http2(results.http2)
     for curve, points in results.curves.items():
         yield from _curve(curve, points)
 
@@ -105,6 +109,22 @@ def _collapse(collapse: dict[str, Collapsed]) -> Iterator[str]:
     yield "| --- | ---: | ---: | ---: |"
     for name, each in collapse.items():
         yield f"| {name} | {each.last_s:.3f} | {each.cpu_s:.3f} | {each.origin_requests:g} |"
+    yield ""
+
+
+def _http2(http2: dict[str, dict[str, Spoken]]) -> Iterator[str]:
+    yield "## One hit of 1 KB over TLS, repeated\n"
+    yield f"`{HTTP_2}`, connections: 32.{_goal('HTTP/2 at least as fast as HTTP/1.1')}\n"
+    yield "| server | version | requests/s | of HTTP/1.1 | CPU µs |"
+    yield "| --- | --- | ---: | ---: | ---: |"
+    for name, versions in http2.items():
+        first = versions["HTTP/1.1"].requests_per_s
+        for version, each in versions.items():
+            ratio = each.requests_per_s / first
+            yield (
+                f"| {name} | {version} | {each.requests_per_s:,.0f} | {ratio:.2f} "
+                f"| {each.cpu_us:.1f} |"
+            )
     yield ""
 
 

@@ -158,13 +158,14 @@ class Servers:
         template: dict[str, Any],
         *options: str,
         command: Sequence[str] = COMMAND,
+        quiet: bool = True,
     ) -> Iterator[Server]:
         """An edge for the duration of a block."""
         definition = folder / "template.json"
         definition.write_text(json.dumps(template))
         where = ("--origin", f"web=http://127.0.0.1:{self._origin}", "--cache-size-mb", "8192")
         pin = [*pinned(cores()[0]), *command]
-        with edge(folder, str(definition), *where, *options, command=pin) as running:
+        with edge(folder, str(definition), *where, *options, command=pin, quiet=quiet) as running:
             doors = {"viewer": running.endpoints["viewer"]}
             for url in running.endpoints["function_urls"].values():
                 doors["function URL"] = url["url"].rstrip("/")

@@ -15,10 +15,7 @@ def text() -> str:
     os.environ["COLUMNS"] = "96"
     top = parser()
     parts = ["# Command line", "", "```", top.format_help().strip(), "```", ""]
-    for action in top._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for name, command in action.choices.items():
-                parts += [f"## {name}", "", "```", command.format_help().strip(), "```", ""]
+    parts += _commands(top, "##", "")
     parts += [
         "Exit status: 0 success; 1 the thing checked or run failed; 2 the command line or the",
         "definition cannot be used (the message names file, place and remedy).",
@@ -29,6 +26,18 @@ def text() -> str:
         "",
     ]
     return "\n".join(parts)
+
+
+def _commands(parser: argparse.ArgumentParser, heading: str, before: str) -> list[str]:
+    """The help of each command of ``parser``, and of their own commands."""
+    parts = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                title = f"{before}{name}"
+                parts += [f"{heading} {title}", "", "```", command.format_help().strip(), "```", ""]
+                parts += _commands(command, f"{heading}#", f"{title} ")
+    return parts
 
 
 if __name__ == "__main__":

@@ -39,10 +39,7 @@ OPTIONS: tuple[Option, ...] = (
         for event in ("viewer-request", "viewer-response")
     ),
     Option(
-        "include-body",
-        Kind.FLAG,
-        "the request functions given above see the body",
-        group=_FUNCTIONS,
+        "include-body", Kind.FLAG, "request functions given above see the body", group=_FUNCTIONS
     ),
     Option(
         "cache-policy",
@@ -288,6 +285,7 @@ OPTIONS: tuple[Option, ...] = (
         "also show functions' START, END and REPORT lines and the whole definition report",
         group=_CONSOLE,
     ),
+    Option("open", Kind.FLAG, "open the page in the browser once it is served", group=_CONSOLE),
     Option("quiet", Kind.FLAG, "show only problems", group=_CONSOLE),
     *PROCESS_OPTIONS,
 )

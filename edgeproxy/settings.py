@@ -67,6 +67,7 @@ class Settings:
     otlp_endpoint: str = ""
     log_format: str = "text"
     verbose: bool = False
+    open: bool = False
     quiet: bool = False
     debug_function: tuple[str, ...] = ()
     iam: str = "off"

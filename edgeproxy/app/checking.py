@@ -11,6 +11,11 @@ from edgeproxy.app.check_output import print_json, print_text
 from edgeproxy.app.cloudfront_functions import CloudFrontFunctionRegistry
 from edgeproxy.app.dry_run_findings import findings_of
 from edgeproxy.app.dry_runs import DryRuns, EdgeFunction, run_dry
+from edgeproxy.app.experiment_checks import (
+    changed_sides,
+    experiment_findings,
+    experiments_beside,
+)
 from edgeproxy.app.loading import load_target
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
@@ -58,12 +63,17 @@ def check_target(
             for name, function in loaded.project.cloudfront_functions.items()
             if not has_handler(function)
         }
+        experiments = experiments_beside(target)
+        findings += experiment_findings(experiments, loaded.project)
         if dry_runs:
             functions = loaded.project.functions.values()
             for note in interpreter_notes(function.spec.runtime for function in functions):
                 print(f"edgeproxy: {note}", file=sys.stderr)
             runs = asyncio.run(run_dry(loaded.project, broken, strict=not settings.lenient))
             findings += findings_of(loaded.project, runs)
+            findings += asyncio.run(
+                changed_sides(experiments, loaded.project, strict=not settings.lenient)
+            )
     findings = sorted(dict.fromkeys(findings), key=_order)
     if as_json:
         print_json(loaded, findings, runs)

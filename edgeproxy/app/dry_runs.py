@@ -6,7 +6,8 @@ events follow each other, so that what one function leaves is what the next one 
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
@@ -19,17 +20,19 @@ from edgeproxy.distribution.model import (
     Behavior,
     Distribution,
     EdgeFunctionKind,
+    EventType,
     FunctionAssociation,
 )
 from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.outcomes import Changed, Proceed, Scene, generated_headers
 from edgeproxy.edge.signature import Identity
 from edgeproxy.exchange.model import Exchange, FunctionRun
+from edgeproxy.http.messages import Request
 from edgeproxy.origins import forwarding
 from edgeproxy.project.model import Project
 from edgeproxy.tasks import Tasks
 
-__all__ = ["DryRun", "DryRuns", "EdgeFunction", "run_dry"]
+__all__ = ["DryRun", "DryRuns", "EdgeFunction", "after_viewer_request", "run_dry"]
 
 EdgeFunction: TypeAlias = tuple[EdgeFunctionKind, str]
 """A function by its kind and name; functions of two kinds may have the same name."""
@@ -38,6 +41,7 @@ ALL_S: Final = 15.0
 """The time that all dry runs have together, the start of the functions included."""
 _AT_ONCE: Final = 4
 _LAMBDA: Final = EdgeFunctionKind.LAMBDA
+_AT_VIEWER: Final = EventType.VIEWER_REQUEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +67,29 @@ class DryRuns:
 
 async def run_dry(project: Project, skipped: Collection[EdgeFunction], *, strict: bool) -> DryRuns:
     """Load every function and run those at the edge; those in ``skipped`` are left out."""
+    async with _rehearsal(project, strict=strict) as rehearsal:
+        return await rehearsal.run(project, skipped)
+
+
+async def after_viewer_request(
+    project: Project, requests: Sequence[tuple[Distribution, Behavior, Request]], *, strict: bool
+) -> list[Request | None]:
+    """What the viewer-request function of a behavior makes of each request.
+
+    None where it answers itself or fails, or the time was over.
+    """
+    async with _rehearsal(project, strict=strict) as rehearsal:
+        return await rehearsal.viewer_requests(project, requests)
+
+
+@asynccontextmanager
+async def _rehearsal(project: Project, *, strict: bool) -> "AsyncIterator[_Rehearsal]":
     clock, chance, tasks = Clock(), Chance(), Tasks()
     service = LambdaService(clock, chance, tasks)
     registry = CloudFrontFunctionRegistry(clock, chance)
     registry.apply(project.cloudfront_functions, project.key_value_stores)
-    rehearsal = _Rehearsal(service, registry, clock, chance, strict=strict)
     try:
-        return await rehearsal.run(project, skipped)
+        yield _Rehearsal(service, registry, clock, chance, strict=strict)
     finally:
         await service.close()
         await tasks.close()
@@ -109,6 +129,34 @@ class _Rehearsal:
         )
         return DryRuns(tuple(run for each in runs for run in each), failed, slow)
 
+    async def viewer_requests(
+        self, project: Project, requests: Sequence[tuple[Distribution, Behavior, Request]]
+    ) -> list[Request | None]:
+        until = self._clock.monotonic() + ALL_S
+        associations = (behavior.function_for(_AT_VIEWER) for _, behavior, _ in requests)
+        names = {each.function for each in associations if each and each.kind is _LAMBDA}
+        loaded = await asyncio.gather(*(self._load(project, name, until) for name in names))
+        if any(each is None or isinstance(each, DeployFailed) for each in loaded):
+            return [None] * len(requests)  # Other findings tell of it.
+        found: list[Request | None] = []
+        for distribution, behavior, request in requests:
+            try:
+                async with asyncio.timeout(until - self._clock.monotonic()):
+                    scene = self._scene(distribution, behavior, request)
+                    outcome = await self._hooks.viewer_request(scene, request)
+            except TimeoutError:
+                found.append(None)
+            else:
+                found.append(outcome.request if isinstance(outcome, Proceed) else None)
+        return found
+
+    def _scene(self, distribution: Distribution, behavior: Behavior, request: Request) -> Scene:
+        exchange = Exchange(
+            self._chance.request_id(), "distribution", distribution.logical_id, request,
+            self._clock.now(), self._clock,
+        )  # fmt: skip
+        return Scene(exchange, distribution, behavior, generated_headers(behavior, request))
+
     async def _load(self, project: Project, name: str, until: float) -> object:
         """What deploying the function gave, None when it took too long."""
         try:
@@ -127,16 +175,8 @@ class _Rehearsal:
             if self._is_usable(each) and behavior.function_for(each.event_type) is each
         )
         request = sample_request(distribution, behavior)
-        exchange = Exchange(
-            self._chance.request_id(), "distribution", distribution.logical_id, request,
-            self._clock.now(), self._clock,
-        )  # fmt: skip
-        scene = Scene(
-            exchange,
-            distribution,
-            replace(behavior, functions=usable),
-            generated_headers(behavior, request),
-        )
+        scene = self._scene(distribution, replace(behavior, functions=usable), request)
+        exchange = scene.exchange
         try:
             async with asyncio.timeout(until - self._clock.monotonic()), self._places:
                 await self._events(scene)

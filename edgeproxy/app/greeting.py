@@ -20,8 +20,12 @@ def greeting(
     endpoints: dict[str, Any],
     settings: Settings,
     authority: Path | None = None,
+    keys: str = "",
 ) -> str:
-    """What a person reads first. ``authority`` is the certificate that HTTPS viewers must trust."""
+    """What a person reads first.
+
+    ``authority`` is the certificate that HTTPS viewers must trust, ``keys`` what can be pressed.
+    """
     project = loaded.project
     lines = ["edgeproxy is ready"]
     public = project.public_distributions
@@ -52,7 +56,10 @@ def greeting(
             lines.append(f"{listener['url']}  load balancer {logical_id}, port {listener['port']}")
     if authority is not None:
         lines.append(f"viewers must trust the local authority: curl --cacert '{authority}'")
-    lines.append(f"{endpoints['control']}  control (JSON API, metrics)")
+        lines.append("    browsers: `edgeproxy trust` says how, and does it")
+    lines.append(f"{endpoints['control']}  inspector (and JSON API, metrics)")
+    if keys:
+        lines.append(f"    {keys}")
     lines += _report(loaded, verbose=settings.verbose)
     lines += refused(loaded)
     return "\n".join(lines)

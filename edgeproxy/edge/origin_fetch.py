@@ -10,13 +10,17 @@ from edgeproxy.origins.errors import OriginFailure
 __all__ = ["fetch", "resolve"]
 
 
-async def fetch(passage: Passage, request: Request, origin: Origin) -> Response:
-    """The answer of ``origin``. Raises :class:`OriginFailure`."""
+async def fetch(
+    passage: Passage, request: Request, origin: Origin, *, is_grpc: bool = False
+) -> Response:
+    """The answer of ``origin``, asked by ``request``. Raises :class:`OriginFailure`."""
     exchange = passage.exchange
     with exchange.step("origin", before=request) as step:
         exchange.origin_id, exchange.origin_domain_name = origin.id, origin.domain_name
         try:
-            response = timed(exchange, await passage.services.origins.fetch(request, origin))
+            origins = passage.services.origins
+            ask = origins.call if is_grpc else origins.fetch
+            response = timed(exchange, await ask(request, origin))
         except OriginFailure as failure:
             step.decision = Decision(failure.kind, failure.why, {"origin": origin.id})
             raise

@@ -52,6 +52,7 @@ class Scene:
     distribution: Distribution
     behavior: Behavior
     generated: Mapping[str, str]
+    is_grpc: bool = False
 
 
 def generated_headers(

@@ -12,6 +12,7 @@ from functools import partial
 
 from edgeproxy.cache.fetched import Fetched
 from edgeproxy.cache.freshness import CacheRules, cache_rules
+from edgeproxy.distribution.grpc import for_grpc, is_grpc
 from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.distribution.model import EventType
 from edgeproxy.edge import custom_errors, lookup, origin_fetch, policy_headers
@@ -159,6 +160,8 @@ async def _ask_origin(
         request_id=passage.exchange.id,
         via=services.identity.via(request.version),
     )
+    if scene.is_grpc:
+        outgoing = forwarding.with_grpc_headers(outgoing, request)
     if conditions is not None:
         outgoing = outgoing.with_headers(revalidating(outgoing.headers, conditions))
     if target.host is not None:
@@ -176,7 +179,7 @@ async def _ask_origin(
         case Proceed():
             outgoing, origin = outcome.request, outcome.origin or origin
 
-    response = await origin_fetch.fetch(passage, outgoing, origin)
+    response = await origin_fetch.fetch(passage, outgoing, origin, is_grpc=scene.is_grpc)
     response = forwarding.from_origin(response, scene.behavior)
 
     changed = await services.hooks.origin_response(scene, outgoing, response, origin)
@@ -198,7 +201,9 @@ def set_scene(passage: Passage, request: Request, more: Mapping[str, str] | None
             {"path_pattern": behavior.path_pattern, "target_origin_id": behavior.target_origin_id},
         )
     generated = generated_headers(behavior, request, more)
-    return Scene(passage.exchange, passage.distribution, behavior, generated)
+    grpc = is_grpc(behavior, request)
+    behavior = for_grpc(behavior) if grpc else behavior
+    return Scene(passage.exchange, passage.distribution, behavior, generated, grpc)
 
 
 async def _look_up(
@@ -231,7 +236,9 @@ async def _refuse(passage: Passage, scene: Scene, request: Request, refused: Ref
 
 async def _error(passage: Passage, scene: Scene, request: Request, verdict: Verdict) -> Verdict:
     """An error as the viewer gets it: the distribution's own page for it, if there is one."""
-    page = custom_errors.page_for(passage.distribution, request, verdict)
+    page = None
+    if not scene.is_grpc:
+        page = custom_errors.page_for(passage.distribution, request, verdict)
     if page is not None:
         verdict = replace(verdict, reason=verdict.why)  # Before the page's own steps.
         page_scene = set_scene(passage, page.request, page.about)

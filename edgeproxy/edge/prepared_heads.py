@@ -7,6 +7,7 @@ so a head with marks for the values as well serves for all objects with the same
 
 import re
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 from edgeproxy.cache.entry import Entry
@@ -39,8 +40,9 @@ _AGE: Final = b"\0A"
 _DATE: Final = b"\0D"
 _VALUE: Final = b"edgeproxy-marks-value-%d;"
 _CHANGES: Final = re.compile(
-    rb"edgeproxy-marks-value-(\d+);|(?<=\r\nContent-Length: )\d+(?=\r\n)", re.IGNORECASE
+    rb"edgeproxy-marks-value-(\d+);|(?<=\r\nContent-Length: )\d+(?=[\r\0])", re.IGNORECASE
 )
+_OTHER_LENGTH: Final = re.compile(rb"\r\nContent-Length: (?!%b)", re.IGNORECASE)
 
 _MOST_AGES: Final = 16
 
@@ -54,16 +56,15 @@ def marked(head: bytes) -> bytes | None:
     return head.replace(age, _AGE).replace(date, _DATE).replace(places, _ID)
 
 
-def mattering(head: bytes) -> tuple[tuple[bytes, ...], list[bytes]]:
+def mattering(head: bytes) -> tuple[bytes, list[bytes]]:
     """Of an object's head what decides about a template, and all values."""
     parts = head.split(b"\0") if head else []
-    names, values = parts[::2], parts[1::2]
-    if b"vary" in head.lower():  # CORS headers look at it.
-        names += [
-            b"",
-            *(value for name, value in zip(names, values, strict=True) if _is_vary(name)),
-        ]
-    return tuple(names), values
+    values = parts[1::2]
+    names = b"\0".join(parts[::2])
+    if b"vary" in names.lower():  # CORS headers look at it.
+        pairs = zip(parts[::2], values, strict=True)
+        names = b"\0".join([names, b"", *(value for name, value in pairs if _is_vary(name))])
+    return names, values
 
 
 def with_marks(head: bytes) -> bytes:
@@ -82,12 +83,12 @@ def _is_vary(name: bytes) -> bool:
 class Template:
     """Makes the marked heads of answers with objects whose header lines have the same names."""
 
-    __slots__ = ("_breaks", "_places", "_text", "part")
+    __slots__ = ("_breaks", "_pick", "_text", "part")
 
     def __init__(self, text: bytes, places: Sequence[int], part: slice | None) -> None:
-        self._text = text
-        self._places = places
-        """Numbers of values; -1 is the size."""
+        self._text = b"%b%b" + text
+        # The first two places are for nothing: of a single one no tuple would be picked.
+        self._pick = itemgetter(-2, -2, *places)
         self._breaks = text.count(b"\n")
         self.part = part
 
@@ -100,16 +101,17 @@ class Template:
         def place(found: re.Match[bytes]) -> bytes:
             if found[1] is None:
                 lengths.append(int(found[0]))
-            places.append(-1 if found[1] is None else int(found[1]))
+            places.append(-1 if found[1] is None else int(found[1]))  # The size is put last.
             return b"%b"
 
         text = _CHANGES.sub(place, head.replace(b"%", b"%%"))
-        return cls(text, places, part) if lengths in ([], [size]) else None
+        if lengths not in ([], [size]) or _OTHER_LENGTH.search(text):
+            return None
+        return cls(text, places, part)
 
     def filled(self, values: Sequence[bytes], size: int) -> bytes | None:
         """The marked head with ``values``; None for one that must not be sent."""
-        told = [b"%d" % size if place < 0 else values[place] for place in self._places]
-        head = self._text % tuple(told)
+        head = self._text % self._pick([*values, b"", b"%d" % size])
         return head if head.count(b"\n") == head.count(b"\r") == self._breaks else None
 
 
@@ -118,11 +120,14 @@ class PreparedHead:
 
     __slots__ = (
         "_around",
+        "_detail",
+        "_entry_status",
         "_head",
         "_is_dated",
         "_kept",
+        "_reason",
         "_second",
-        "_told",
+        "_size",
         "like",
         "part",
         "status",
@@ -131,7 +136,10 @@ class PreparedHead:
     def __init__(self, head: bytes, part: slice | None, entry: Entry) -> None:
         self._head = head
         self.status = int(head[9:12])
-        self._told = entry.status, entry.reason, entry.detail, len(entry.body)
+        self._entry_status = entry.status
+        self._reason = entry.reason
+        self._detail = entry.detail
+        self._size = len(entry.body)
         self._is_dated = _DATE in head
         """The object has no ``Date``, so that answers have that of the moment."""
         self._second = 0
@@ -145,7 +153,12 @@ class PreparedHead:
 
     def is_of(self, entry: Entry) -> bool:
         """Whether answers with ``entry``, which has the head of the object, have this one."""
-        return self._told == (entry.status, entry.reason, entry.detail, len(entry.body))
+        return (
+            self._size == len(entry.body)
+            and self._entry_status == entry.status
+            and self._detail == entry.detail
+            and self._reason == entry.reason
+        )
 
     def around_id(self, age_s: int, now: float) -> tuple[bytes, bytes]:
         """What stands before and behind the request ID."""

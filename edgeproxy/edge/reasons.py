@@ -28,9 +28,9 @@ __all__ = ["key_of", "reasons"]
 
 
 def key_of(distribution: Distribution, exchange: Exchange) -> CacheKey | None:
-    """The cache key of a recorded request; None for one that never came to the cache."""
+    """The cache key of a recorded request; None for one that no cache was asked for."""
     step = _cache_step(exchange)
-    if step is None:
+    if step is None or step.decision is None or "key" not in step.decision.facts:
         return None
     behavior, request = _behavior(distribution, exchange), step.before
     assert isinstance(request, Request)
@@ -42,7 +42,7 @@ def reasons(
 ) -> dict[str, object]:
     """The reasons as a JSON document; ``stored`` is what lies under the request's key ``now``.
 
-    ``key`` and ``not_in_key`` are empty for a request that never came to the cache.
+    ``key`` and ``not_in_key`` are empty for a request that no cache was asked for.
     """
     behavior = _behavior(distribution, exchange)
     rules = cache_rules(distribution, behavior)
@@ -55,6 +55,7 @@ def reasons(
         "expires_in_s": None,
         "would_hit_if": "",
         "forwarded": [],
+        "passed": [],
         "withheld": [],
     }
     step = _cache_step(exchange)
@@ -82,7 +83,7 @@ def reasons(
         "not_in_key": [
             {"part": part, "value": value, "because": why}
             for part, value, why in _not_in_key(behavior, request)
-            if part not in known
+            if known and part not in known
         ],
         "ttl": because,
         "expires_in_s": expires_in_s,

@@ -89,6 +89,7 @@ _CONDITIONS: Final = (
 _Marked: TypeAlias = tuple[bytes, slice | None]
 """A head with marks, and which part of the object's body is sent with it; None for all."""
 
+_MOST_TARGETS: Final = 5_000
 _MOST_PREPARED: Final = 2_000
 _MOST_TEMPLATES: Final = 1_000
 
@@ -103,7 +104,7 @@ def repeat_of(
     """How ``request`` is answered again; None when ``verdict`` is not such a hit."""
     if verdict.stored_as is None:
         return None
-    if request.method not in ("GET", "HEAD") or request.version != "1.1":
+    if request.method not in ("GET", "HEAD") or request.version not in ("1.1", "2.0"):
         return None
     if request.viewer.mutual_tls is not None:
         return None
@@ -146,24 +147,35 @@ def _depends_on(behavior: Behavior) -> frozenset[bytes] | None:
 class _Kind:
     """Hits of one behavior by requests that differ in their targets alone."""
 
-    __slots__ = ("behavior", "has_conditions", "keys")
+    __slots__ = ("behavior", "has_conditions", "heads", "keys")
 
     def __init__(self, behavior: Behavior, key: CacheKey, request: Request) -> None:
         self.behavior = behavior
         self.keys = KeysAlike(behavior, key)
         self.has_conditions = any(name in request.headers for name in _CONDITIONS)
+        self.heads: dict[bytes, PreparedHead] = {}
+        """Of answers, by the object's head; :class:`PreparedHeads` sees that they are not many."""
 
 
 class PreparedHeads:
     """What is known of heads of answers at an edge location; bounded."""
 
     def __init__(self) -> None:
-        self.of_objects: dict[tuple[_Kind, bytes], PreparedHead] = {}
-        """By the object's head."""
+        self._kinds: list[_Kind] = []
+        """An item for each head."""
         self.templates: dict[tuple[object, ...], Template | None] = {}
         """None where the values of headers matter."""
         self.likes: dict[tuple[object, ...], Exchange] = {}
         """Records to make others of, by the head of the request and that of its answer."""
+
+    def keep(self, kind: _Kind, head: bytes, prepared: PreparedHead) -> None:
+        """From now on answers of ``kind`` with objects of that ``head`` have this one."""
+        if len(self._kinds) >= _MOST_PREPARED:
+            for each in self._kinds:
+                each.heads.clear()
+            self._kinds.clear()
+        self._kinds.append(kind)
+        kind.heads[head] = prepared
 
 
 class RepeatableHits:
@@ -172,7 +184,17 @@ class RepeatableHits:
     It looks for the object each time: one that has expired or was invalidated is not served.
     """
 
-    __slots__ = ("_distribution", "_kinds", "_location", "_root", "depends_on", "name", "services")
+    __slots__ = (
+        "_at_hand",
+        "_distribution",
+        "_kinds",
+        "_known",
+        "_location",
+        "_root",
+        "depends_on",
+        "name",
+        "services",
+    )
 
     def __init__(
         self,
@@ -187,6 +209,9 @@ class RepeatableHits:
         self.services = services
         # A behavior is asked for here once such a request has gone through all that it demands.
         self._kinds = {id(kind.behavior): kind}
+        self._known: dict[bytes, tuple[_Kind, bytes]] = {}
+        """Of targets that were asked for lately."""
+        self._at_hand = services.tiers.edge.at_hand
         self._root = f"/{distribution.default_root_object}"
         self.depends_on = depends_on
         self.name = distribution.logical_id
@@ -206,18 +231,16 @@ class RepeatableHits:
         location, services = self._location, self.services
         if location.distribution is not self._distribution:
             return None
-        now, begun = services.clock.now(), services.clock.monotonic()
-        path, mark, query = asked.target.decode("ascii").partition("?")
-        kind = self._kinds.get(id(match_behavior(self._distribution, path)))
-        if kind is None:
+        clock = services.clock
+        now, begun = clock.now(), clock.monotonic()
+        known = self._known.get(asked.target) or self._look_at(asked.target)
+        if known is None:
             return None
-        if path == "/":
-            path = self._root
-        digest = kind.keys.digest(path, query if mark else None)
-        entry = services.tiers.edge.at_hand(digest, now)
+        kind, digest = known
+        entry = self._at_hand(digest, now)
         if entry is None or not isinstance(entry.body, bytes):
             return None
-        prepared = location.heads.of_objects.get((kind, entry.head))
+        prepared = kind.heads.get(entry.head)
         if prepared is None or not prepared.is_of(entry):
             prepared = self._prepare(kind, asked, entry, now)
             if prepared is None:
@@ -232,6 +255,20 @@ class RepeatableHits:
         return RepeatedAnswer(
             self, prepared, exchange_id, digest, asked, kept, head, body, now, begun
         )
+
+    def _look_at(self, target: bytes) -> tuple[_Kind, bytes] | None:
+        """The kind of a hit on ``target``, and the digest of its key; None while not known."""
+        path, mark, query = target.decode("ascii").partition("?")
+        kind = self._kinds.get(id(match_behavior(self._distribution, path)))
+        if kind is None:
+            return None
+        if path == "/":
+            path = self._root
+        found = kind, kind.keys.digest(path, query if mark else None)
+        if len(self._known) >= _MOST_TARGETS:
+            self._known.clear()
+        self._known[target] = found
+        return found
 
     def record(self, hit: "RepeatedAnswer") -> Exchange:
         """The record of one request, as the pipeline would have written it."""
@@ -273,10 +310,7 @@ class RepeatableHits:
         if made is None and (made := self._marked(asked.request(), entry, now)) is None:
             return None
         prepared = PreparedHead(*made, entry)
-        known = self._location.heads.of_objects
-        if len(known) >= _MOST_PREPARED:
-            known.clear()
-        known[kind, entry.head] = prepared
+        self._location.heads.keep(kind, entry.head, prepared)
         return prepared
 
     def _by_template(self, kind: _Kind, asked: Asked, entry: Entry, now: float) -> _Marked | None:
@@ -402,7 +436,12 @@ class RepeatedAnswer:
         return self._exchange
 
     @property
+    def port(self) -> int:
+        return self.asked.viewer.port
+
+    @property
     def like(self) -> Exchange:
+        """That of an answer which differs in times, size, ID and the viewer's port alone."""
         return self._hits.like(self)
 
     @property

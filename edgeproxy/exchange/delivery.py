@@ -32,6 +32,7 @@ def record_delivery(exchange: Exchange, response: Response, recorder: Recorder) 
         response.why,
         response.reached,
         response.repeat,
+        response.trailers,
     )
 
 

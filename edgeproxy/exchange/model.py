@@ -234,10 +234,10 @@ class RepeatedHit(Protocol):
     def started(self) -> float: ...
 
     @property
-    def bytes_sent(self) -> int: ...
+    def duration_s(self) -> float: ...
 
     @property
-    def duration_s(self) -> float: ...
+    def bytes_sent(self) -> int: ...
 
     @property
     def cache_key(self) -> bytes:
@@ -245,7 +245,23 @@ class RepeatedHit(Protocol):
         ...
 
     @property
+    def aborted(self) -> bool: ...
+
+    @property
+    def port(self) -> int:
+        """The viewer's."""
+        ...
+
+    @property
     def exchange(self) -> Exchange: ...
+
+    @property
+    def like(self) -> Exchange:
+        """The record, without its steps, of a hit that was not aborted.
+
+        It is the same for all hits which differ in nothing but what the other properties tell.
+        """
+        ...
 
     @property
     def summary(self) -> Exchange:

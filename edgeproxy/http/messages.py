@@ -218,6 +218,8 @@ class Response:
     reached: Reached | None = field(default=None, compare=False, repr=False)
     repeat: Repeat | None = field(default=None, compare=False, repr=False)
     """For the listener that the request came in by."""
+    trailers: Callable[[], Headers] | None = field(default=None, compare=False, repr=False)
+    """What follows the body, to be asked for at its end; for viewers of gRPC alone."""
 
     def with_headers(self, headers: Headers) -> "Response":
         """It with ``headers`` in place of its own, in half the time that ``replace`` takes.
@@ -233,6 +235,7 @@ class Response:
             self.on_delivered,
             self.why,
             self.reached,
+            trailers=self.trailers,
         )
 
 

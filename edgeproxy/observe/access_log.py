@@ -6,7 +6,8 @@ from typing import Final
 
 from edgeproxy.distribution.logs import STANDARD_FIELDS
 from edgeproxy.exchange.model import Exchange, RepeatedHit
-from edgeproxy.observe.log_fields import LogSource
+from edgeproxy.observe.hit_lines import HitLines
+from edgeproxy.observe.log_fields import LogSource, Record
 from edgeproxy.observe.log_files import AppendedFile
 from edgeproxy.observe.log_formats import Layout
 from edgeproxy.observe.log_writer import LogWriter
@@ -35,7 +36,8 @@ class AccessLog:
     ) -> None:
         self._source = source
         self._with_cookies = with_cookies
-        self._sink = AppendedFile(path, layout)
+        self._lines = HitLines(layout, source, with_cookies=with_cookies)
+        self._sink: AppendedFile[Record | str] = AppendedFile(path, layout)
         self._sink.open()
         self._writer = LogWriter(_PACE_S)
 
@@ -45,8 +47,11 @@ class AccessLog:
             self._writer.put(self._sink, record)
 
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
-        for hit in hits:
-            self.ended(hit.summary)
+        if any(hit.aborted for hit in hits):
+            for hit in hits:
+                self.ended(hit.summary)
+        else:
+            self._writer.put_all(self._sink, list(self._lines.of(hits)))
 
     async def flush(self) -> None:
         """Wait until what has been recorded is in the file."""

@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, TextIO
 
+from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.exchange.model import Exchange, Finding, FunctionRun, RepeatedHit
 from edgeproxy.exchange.text import carried, visible
 
@@ -28,6 +29,10 @@ _TELLING: Final = ("admission", "origin")
 
 _MOST_TOLD: Final = 1000
 """How many findings are remembered as told; messages may hold text that differs each time."""
+
+
+_MOST_HITS: Final = 2_000
+"""Of how many repeated hits that differ in more than time it is known how their lines look."""
 
 
 class Paint:
@@ -73,6 +78,9 @@ class Console:
         self._quiet = quiet
         self._told: set[tuple[str, str]] = set()
         self._held: list[str] | None = None
+        # Of hits that are alike.
+        self._middle_of = PreparedOnce(self._middle, _MOST_HITS)
+        self._form_of = PreparedOnce(_form, _MOST_HITS)
 
     def hold(self, on: bool) -> None:
         """While ``on``, keep back what would stand between a debugger's prompt and its answer."""
@@ -94,8 +102,12 @@ class Console:
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
         if self._quiet:
             return  # No function has run in them.
-        for hit in hits:
-            self.ended(hit.summary)
+        if any(hit.aborted for hit in hits):
+            for hit in hits:
+                self.ended(hit.summary)
+            return
+        line = self._document_of_hit if self._as_json else self._line_of_hit
+        self._print("\n".join(map(line, hits)))
 
     def notice(self, text: str) -> None:
         """Something worth knowing: a reload, a URL. Silent under ``--quiet``."""
@@ -112,8 +124,24 @@ class Console:
         else:
             self._print(mark + "\n  ".join(map(visible, text.splitlines())))
 
-    def _lines(self, exchange: Exchange) -> Iterable[str]:
-        paint = self._paint
+    def _line_of_hit(self, hit: RepeatedHit) -> str:
+        line = self._timed(hit, self._middle_of(hit.like))
+        return f"{line}\n{self._request_id(hit)}" if self._verbose else line
+
+    def _document_of_hit(self, hit: RepeatedHit) -> str:
+        return self._form_of(hit.like) % (
+            hit.started,
+            hit.id,
+            round(hit.duration_s * 1000, 3),
+            hit.bytes_sent,
+        )
+
+    def _timed(self, ended: Exchange | RepeatedHit, middle: str) -> str:
+        time = self._paint.dim(_time_of_day(int(ended.started)))
+        return f"{time} {middle} {ended.duration_s * 1000:8.1f} ms"
+
+    def _middle(self, exchange: Exchange) -> str:
+        """What stands between the time and the duration."""
         response = exchange.response
         status = response.status if response is not None else 0
         status_text = "left" if exchange.aborted and not exchange.bytes_sent else str(status)
@@ -123,18 +151,22 @@ class Console:
         if exchange.layer not in ("", "EDGE"):
             what += f" {exchange.layer}"
         parts = [
-            paint.dim(_time_of_day(int(exchange.started))),
             f"{method:<8}{target:<48}",
             self._coloured_status(status_text, status),
             self._coloured_result(f"{what:<24}", exchange.result_type),
-            f"{exchange.duration_s * 1000:8.1f} ms",
         ]
-        runs = exchange.functions
-        if runs:
-            parts.append(" ".join(self._run(run) for run in runs))
-        yield " ".join(parts).rstrip()
+        return " ".join(parts)
+
+    def _request_id(self, ended: Exchange | RepeatedHit) -> str:
+        return self._below(f"X-Amz-Cf-Id: {ended.id}", self._paint.dim)
+
+    def _lines(self, exchange: Exchange) -> Iterable[str]:
+        response, runs = exchange.response, exchange.functions
+        status = response.status if response is not None else 0
+        line = self._timed(exchange, self._middle(exchange))
+        yield " ".join([line, *(self._run(run) for run in runs)])
         if self._verbose and exchange.door == "distribution":
-            yield self._below(f"X-Amz-Cf-Id: {exchange.id}", paint.dim)
+            yield self._request_id(exchange)
         for run in runs:
             yield from self._log(run)
             yield from self._failure(run)
@@ -232,6 +264,17 @@ def _shortened(text: str, width: int) -> str:
 def _as_json(document: dict[str, object]) -> str:
     """One line of printable ASCII: some characters beyond it are obeyed by terminals, too."""
     return json.dumps(carried(document), separators=(",", ":"))
+
+
+def _form(like: Exchange) -> str:
+    """The document of a hit, with places for time, ID, duration and size."""
+    places = {"time": "%r", "id": '"%s"', "duration_ms": "%r", "bytes": "%d"}
+    marks = {name: f" {name}" for name in places}
+    text = _as_json(_as_document(like) | marks).replace("%", "%%")
+    for name, place in places.items():
+        # Neither a path nor a query begins with a blank, and quotes within a text are escaped.
+        text = text.replace(f'"{marks[name]}"', place)
+    return text
 
 
 def _as_document(exchange: Exchange) -> dict[str, object]:

@@ -55,7 +55,9 @@ class History:
 
     def __init__(self, limit: int = 1000) -> None:
         self._limit = limit
-        self._kept: OrderedDict[str, Exchange | RepeatedHit] = OrderedDict()
+        self._table: OrderedDict[str, Exchange | RepeatedHit] = OrderedDict()
+        self._newest: list[RepeatedHit] = []
+        """What has yet to get a place in the table."""
         self._log_chars = 0
         self._followers: set[Follower] = set()
         self._grown = asyncio.Event()
@@ -64,9 +66,10 @@ class History:
         if not (self._limit or self._followers):
             return
         exchange = _settled(exchange)
-        self._kept[exchange.id] = exchange
+        kept = self._kept
+        kept[exchange.id] = exchange
         self._log_chars += _log_chars(exchange)
-        while len(self._kept) > self._limit or self._log_chars > _MAX_LOG_CHARS:
+        while len(kept) > self._limit or self._log_chars > _MAX_LOG_CHARS:
             self._drop_oldest()
         self._grown.set()
         for follower in self._followers:
@@ -77,17 +80,23 @@ class History:
             follower.repeated(hits)
         if not self._limit:
             return
-        kept = self._kept
-        for hit in hits[-self._limit :]:
-            kept[hit.id] = hit
-        for _ in range(len(kept) - self._limit):
-            _, oldest = kept.popitem(last=False)
-            if isinstance(oldest, Exchange):
-                self._log_chars -= _log_chars(oldest)
+        self._newest += hits
+        if len(self._newest) >= 2 * self._limit:
+            del self._newest[: -self._limit]
         self._grown.set()
 
+    @property
+    def _kept(self) -> OrderedDict[str, Exchange | RepeatedHit]:
+        """All that is kept, by ID. Hits get their places here when somebody looks."""
+        if self._newest:
+            hits, self._newest = self._newest[-self._limit :], []
+            self._table.update((hit.id, hit) for hit in hits)
+            while len(self._table) > self._limit:
+                self._drop_oldest()
+        return self._table
+
     def _drop_oldest(self) -> None:
-        _, oldest = self._kept.popitem(last=False)
+        _, oldest = self._table.popitem(last=False)
         if isinstance(oldest, Exchange):
             self._log_chars -= _log_chars(oldest)
 

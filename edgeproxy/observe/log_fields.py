@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
+from edgeproxy.distribution.grpc import is_grpc
 from edgeproxy.distribution.logs import CMCD_FIELDS
 from edgeproxy.distribution.model import Behavior, Distribution
 from edgeproxy.exchange.model import Exchange
@@ -125,18 +126,10 @@ def _protocol(record: Record) -> str:
     secure = exchange.request.viewer.scheme == "https"
     if exchange.response is not None and exchange.response.status == 101:
         return "wss" if secure else "ws"
-    if secure and _is_grpc(record):
+    distribution = record.distribution
+    if distribution is not None and is_grpc(behavior_of(distribution, exchange), exchange.request):
         return "grpcs"
     return exchange.request.viewer.scheme
-
-
-def _is_grpc(record: Record) -> bool:
-    kind = record.exchange.request.headers.get("Content-Type").lower()
-    return (
-        kind.startswith("application/grpc")
-        and record.distribution is not None
-        and behavior_of(record.distribution, record.exchange).grpc_enabled
-    )
 
 
 def _content_type(record: Record) -> str:

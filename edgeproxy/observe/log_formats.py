@@ -49,23 +49,25 @@ class Layout:
         """The values, encoded; ``-`` for those that the request does not have."""
         return [encode(value(record)) or "-" for value, encode in _columns(self)]
 
-    def text(self, records: Sequence[Record]) -> str:
-        """A line for each record."""
+    def joined(self, row: Sequence[str]) -> str:
+        """The line with these values."""
         match self.format:
             case LogFormat.JSON:
-                lines = [
-                    json.dumps(
-                        dict(zip(self.fields, self.row(record), strict=True)),
-                        separators=(",", ":"),
-                    )
-                    for record in records
-                ]
+                pairs = zip(self.fields, row, strict=True)
+                return json.dumps(dict(pairs), separators=(",", ":"))
             case LogFormat.W3C | LogFormat.PLAIN | LogFormat.RAW:
-                lines = [self.delimiter.join(self.row(record)) for record in records]
+                return self.delimiter.join(row)
             case LogFormat.PARQUET:
                 raise ValueError("Parquet is no text")
             case _:
                 assert_never(self.format)
+
+    def text(self, records: Sequence[Record | str]) -> str:
+        """A line for each record; some may be lines already."""
+        lines = [
+            record if isinstance(record, str) else self.joined(self.row(record))
+            for record in records
+        ]
         return "".join(f"{line}\n" for line in lines)
 
 

@@ -54,11 +54,14 @@ class LogWriter:
         self._task = Tasks().start(self._run(), "logs")
 
     def put(self, sink: LogSink[R], record: R) -> None:
+        self.put_all(sink, [record])
+
+    def put_all(self, sink: LogSink[R], records: Sequence[R]) -> None:
         waiting = self._waiting.setdefault(sink, [])
-        if len(waiting) >= _MOST_WAITING:
-            self._lose(sink, 1, "too many lines wait")
-        else:
-            waiting.append(record)
+        room = _MOST_WAITING - len(waiting)
+        waiting += records[:room]
+        if len(records) > room:
+            self._lose(sink, len(records) - room, "too many lines wait")
         self._some.set()
         if len(waiting) >= sink.at_once:
             self._due.set()

@@ -108,6 +108,12 @@ class OriginClient:
             case _:
                 assert_never(destination)
 
+    async def call(self, request: Request, origin: Origin) -> Response:
+        """The same for a gRPC call; the answer's ``trailers`` are known when its body has ended."""
+        from edgeproxy.origins.grpc import call
+
+        return await call(request, origin, self.destinations, self._uploads)
+
     async def look_up(self, origin: Origin, viewer_scheme: Literal["http", "https"]) -> None:
         """Make sure that the name of ``origin`` resolves (LE-ORDER-06).
 

@@ -32,6 +32,7 @@ __all__ = [
     "own_host",
     "ruling",
     "with_custom_headers",
+    "with_grpc_headers",
     "without_framing",
 ]
 
@@ -102,6 +103,7 @@ _MADE_HERE: Final = frozenset(
 
 _HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "trailer", "upgrade"})
 _PROXY_PREFIX: Final = "proxy-"
+_GRPC_PREFIX: Final = "grpc-"
 _ALWAYS_IN_VARY: Final = frozenset({"*", "accept-encoding", "cookie"})
 _NAMES_KEPT: Final = 256
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -222,6 +224,19 @@ def own_host(origin: Origin, viewer_scheme: str) -> str:
     scheme = {"http-only": "http", "https-only": "https"}.get(config.protocol_policy, viewer_scheme)
     port = config.http_port if scheme == "http" else config.https_port
     return origin.domain_name if port == _DEFAULT_PORTS[scheme] else f"{origin.domain_name}:{port}"
+
+
+def with_grpc_headers(outgoing: Request, request: Request) -> Request:
+    """``outgoing`` with the headers by which gRPC works: deadline, encodings and the like.
+
+    AWS does not say so, but without them no message that is compressed could be read.
+    """
+    lines = [
+        line
+        for line in request.headers
+        if line[0].startswith(_GRPC_PREFIX) and line[0] not in outgoing.headers
+    ]
+    return outgoing.with_headers(Headers([*outgoing.headers, *lines])) if lines else outgoing
 
 
 def with_custom_headers(request: Request, origin: Origin) -> Request:

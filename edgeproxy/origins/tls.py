@@ -40,18 +40,23 @@ _NO_PASSWORD: Final = ""
 
 @lru_cache(maxsize=64)
 def client_context(
-    ssl_protocols: tuple[str, ...], *, verified: bool = True, certificate: Path | None = None
+    ssl_protocols: tuple[str, ...],
+    *,
+    verified: bool = True,
+    certificate: Path | None = None,
+    protocol: str = "http/1.1",
 ) -> ssl.SSLContext:
     """A context that offers the oldest of ``ssl_protocols`` and everything newer.
 
-    ``certificate`` is a PEM file with the certificate to show, its chain and its private key.
+    ``certificate`` is a PEM file with the certificate to show, its chain and its private key;
+    ``protocol`` is what is to be spoken over TLS.
 
     AWS offers exactly the listed versions (CDN-CFG-072). A lower limit is what can be kept here:
     the default of templates is TLSv1 alone, and a local origin rarely speaks that.
     """
     context = ssl.create_default_context()
     context.check_hostname = False  # Left to is_for.
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols([protocol])
     for name, version in _OLD_VERSIONS:
         if name in ssl_protocols:
             with warnings.catch_warnings():

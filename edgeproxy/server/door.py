@@ -49,6 +49,4 @@ class Door(OpenConnections, web.Server):
     def forget(self) -> None:
         """From now on every request goes to the handler first."""
         self.hits.clear()
-        for connection in self._open:
-            if isinstance(connection, ViewerConnection):
-                connection.forget()
+        super().forget()

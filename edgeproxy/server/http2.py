@@ -39,8 +39,9 @@ from hyperframe.frame import (
 )
 
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Handler, Viewer
-from edgeproxy.server.http2_sending import SendingConnection
+from edgeproxy.http.messages import Handler, Repeat, Viewer
+from edgeproxy.server.http2_hits import KnownRequests, block_of
+from edgeproxy.server.http2_sending import PIECE_BYTES, SendingConnection
 from edgeproxy.server.http2_stream import Stream
 from edgeproxy.server.limits import Limits
 from edgeproxy.server.reading import ViewerFrom, connected_viewer, told_viewer
@@ -62,6 +63,8 @@ _STREAMS: Final = 128
 _STREAMS_BEYOND: Final = 1024
 """More than that at once is no misunderstanding of the number above."""
 _STREAM_WINDOW: Final = 2**16 - 1
+_WAITING_BYTES: Final = 2**18
+"""Of answers for which a viewer is too slow; small ones of many streams leave together."""
 _IDLE_FRAMES: Final = 1000
 """That may come at once: resets, pings, settings, priorities, empty data."""
 _IDLE_FRAMES_A_SECOND: Final = 50
@@ -100,6 +103,10 @@ class Http2Connection(SendingConnection):
         self._viewer = Viewer("")
         self._streams: dict[int, Stream] = {}
         self._tasks = Tasks()
+        self._known: KnownRequests | None = None
+        """None where nothing can be answered again."""
+        self._answers: list[bytes] = []
+        """Of requests that came in the same piece, to leave together."""
         self._unparsed = b""
         self._expected = _PREFACE
         self._is_greeted = False
@@ -115,6 +122,7 @@ class Http2Connection(SendingConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(_WAITING_BYTES)
         self._viewer = connected_viewer(transport)
         self.door.opened(self)
         if self.door.admit is not None:
@@ -123,6 +131,8 @@ class Http2Connection(SendingConnection):
                 self.cut()
                 return
             self._viewer = admitted
+        if self._limits.lifetime_s == math.inf and self._viewer.mutual_tls is None:
+            self._known = KnownRequests(self._h2, self._limits, self.door.viewer)
         self._greet()
         self._allow(self._limits.head_timeout_s)
 
@@ -165,6 +175,11 @@ class Http2Connection(SendingConnection):
             GoAwayFrame(0, last_stream_id=self._h2.highest_inbound_stream_id).serialize()
         )
         self._close_if_done()
+
+    def forget(self) -> None:
+        """The handler answers otherwise from now on."""
+        if self._known is not None:
+            self._known.forget()
 
     def _give_up(self, why: str, code: ErrorCodes | None) -> None:
         """End a connection on which nothing can be understood any more, or that costs too much."""
@@ -230,9 +245,13 @@ class Http2Connection(SendingConnection):
             self._take(data[start:end], data[start + 3], data[start + 4])
             start = end
         self._unparsed = data[start:]
+        self._write_answers()
 
     def _take(self, frame: bytes, kind: int, flags: int) -> None:
         """One whole frame."""
+        if kind == HeadersFrame.type and self._repeat(frame, flags):
+            return
+        self._write_answers()
         if not self._is_greeted:
             self._is_greeted = True
             if kind != SettingsFrame.type:
@@ -253,6 +272,7 @@ class Http2Connection(SendingConnection):
                 self._header_block_bytes = 0
         if self._is_closing:
             return
+        changes = self._known.changes if self._known is not None else 0
         try:
             events = self._h2.receive_data(frame)
         except ProtocolError as error:
@@ -260,7 +280,39 @@ class Http2Connection(SendingConnection):
             return
         for event in events:
             self._hear(event)
+        if events and isinstance(events[0], RequestReceived):
+            stream = self._streams.get(events[0].stream_id or 0)
+            # A block that changes the table means something else the next time.
+            if stream is not None and self._known is not None and changes == self._known.changes:
+                stream.block, stream.changes = block_of(frame, flags), changes
         self._flush()
+
+    def _repeat(self, frame: bytes, flags: int) -> bool:
+        """Answer the request of this frame as one before it, if that is known."""
+        if self._known is None or self._is_paused or self._is_last or self._header_block_bytes:
+            return False
+        if len(self._streams) >= _STREAMS or (found := self._known.answer(frame, flags)) is None:
+            return False
+        data, answer = found
+        self._answers.append(data)
+        answer.delivered(len(data))
+        if len(data) > PIECE_BYTES:
+            self._write_answers()
+        return True
+
+    def _write_answers(self) -> None:
+        if not self._answers:
+            return
+        if self._transport is not None:
+            self._transport.write(b"".join(self._answers))
+        self._answers.clear()
+        if not self._streams:
+            self._allow(self._limits.keep_alive_s)
+
+    def learn(self, stream: Stream, repeat: Repeat) -> None:
+        """From now on requests like that of ``stream`` are answered by ``repeat``."""
+        if stream.block and self._known is not None and stream.changes == self._known.changes:
+            self._known.learn(stream.block, stream.fields, repeat, self._viewer)
 
     def _count_idle_frame(self) -> None:
         now = self._loop.time()

@@ -11,9 +11,9 @@ from h2.errors import ErrorCodes
 if TYPE_CHECKING:
     from edgeproxy.server.http2_stream import Stream
 
-__all__ = ["SendingConnection"]
+__all__ = ["PIECE_BYTES", "SendingConnection"]
 
-_PIECE_BYTES: Final = 2**16
+PIECE_BYTES: Final = 2**16
 """Of an answer, before others may write theirs."""
 
 
@@ -95,7 +95,7 @@ class SendingConnection(asyncio.Protocol):
             await self.room_to_write(stream)
             window: int = self._h2.local_flow_control_window(stream.id)
             if window > 0:
-                return min(window, _PIECE_BYTES)
+                return min(window, PIECE_BYTES)
             try:
                 async with asyncio.timeout(self._write_stall_s):
                     await stream.changed()

@@ -11,19 +11,20 @@ says so when asked (CDN-VAL-22), and the answer's ``on_delivered`` does.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from h2.errors import ErrorCodes
 
 from edgeproxy.http.body import Body, BytesBody, StreamBody
+from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response
 from edgeproxy.server.answering import ask, instead_of, page
 from edgeproxy.server.http2_reading import Malformed, read_request
-from edgeproxy.server.http2_writing import fields_of, has_no_body
+from edgeproxy.server.http2_writing import fields_of, has_no_body, trailers_of
 from edgeproxy.server.reading import BodyStopped, Refused
-from edgeproxy.server.writing import BodyMismatch, IllegalHead
+from edgeproxy.server.writing import BodyMismatch, IllegalHead, let_go
 
 if TYPE_CHECKING:
     from edgeproxy.server.http2 import Http2Connection
@@ -43,12 +44,16 @@ class Stream:
         "_chunks",
         "_connection",
         "_continue_due",
-        "_fields",
+        "_has_body",
         "_has_ended",
         "_received",
         "_sent",
         "_unread",
         "_waiter",
+        "_when_gone",
+        "block",
+        "changes",
+        "fields",
         "has_left",
         "id",
     )
@@ -63,7 +68,11 @@ class Stream:
     ) -> None:
         self._connection = connection
         self.id = stream_id
-        self._fields = fields
+        self.fields = fields
+        self.block = b""
+        """The request's header block, if it may come again, and what it was read by."""
+        self.changes = 0
+        self._has_body = not has_ended
         self._has_ended = has_ended
         self.has_left = False
         """Whether the viewer wants no answer any more."""
@@ -75,6 +84,7 @@ class Stream:
         self._sent = 0
         self._continue_due = False
         self._waiter: asyncio.Future[None] | None = None
+        self._when_gone: Callable[[], object] | None = None
 
     # --- what the viewer does ----------------------------------------------------------------
 
@@ -96,6 +106,11 @@ class Stream:
         if not self._has_ended and self._body_error is None:
             self._body_error = ConnectionResetError("the viewer has left")
         self.wake()
+        if self._when_gone is not None:
+            self._when_gone()
+
+    def _tell_when_gone(self, told: Callable[[], object] | None) -> None:
+        self._when_gone = told
 
     def wake(self) -> None:
         """Something has changed for which somebody may wait."""
@@ -116,12 +131,12 @@ class Stream:
         """Answer the request."""
         connection = self._connection
         door = connection.door
-        method = next((value for name, value in self._fields if name == b":method"), b"")
+        method = next((value for name, value in self.fields if name == b":method"), b"")
         request: Request | None = None
         try:
-            source = None if self._has_ended else self._body
+            source = self._body if self._has_body else None
             request = read_request(
-                self._fields, door.limits, connection.who, source, lambda: self.has_left
+                self.fields, door.limits, connection.who, source, lambda: self.has_left
             )
         except Malformed as malformed:
             _log.debug("reset a stream: %s", malformed)
@@ -206,6 +221,8 @@ class Stream:
                     response.on_delivered(
                         Delivered(self._sent, not complete, broken, self._received)
                     )
+        if complete and response.repeat is not None:
+            self._connection.learn(self, response.repeat)
         if complete and not self._has_ended and not self.has_left:
             # The rest of the request is nobody's any more (RFC 9113, 8.1).
             self._connection.reset(self.id, ErrorCodes.NO_ERROR)
@@ -223,9 +240,10 @@ class Stream:
         elif isinstance(body, BytesBody):
             await self._write_bytes(body.data, is_last=True)
         else:
-            await self._write_stream(body)
+            with let_go(lambda: self.has_left, self._tell_when_gone):
+                await self._write_stream(body, response.trailers)
 
-    async def _write_stream(self, body: Body) -> None:
+    async def _write_stream(self, body: Body, trailers: Callable[[], Headers] | None) -> None:
         left = body.length
         async with aclosing(aiter(body)) as chunks:  # type: ignore[type-var]
             async for chunk in chunks:
@@ -233,10 +251,13 @@ class Stream:
                     left -= len(chunk)
                     if left < 0:
                         raise BodyMismatch("the body is longer than its length")
-                await self._write_bytes(chunk, is_last=left == 0)
+                await self._write_bytes(chunk, is_last=left == 0 and trailers is None)
         if left:
             raise BodyMismatch(f"the body ended {left} bytes before its length")
-        if left is None:
+        last = trailers_of(trailers()) if trailers is not None else []
+        if last:
+            self._sent += self._connection.send_head(self.id, last, is_last=True)
+        elif left is None or trailers is not None:
             self._sent += self._connection.send_end(self.id)
 
     async def _write_bytes(self, data: bytes, *, is_last: bool) -> None:

@@ -16,6 +16,10 @@ class _Connection(Protocol):
         """Close without waiting for anybody."""
         ...
 
+    def forget(self) -> None:
+        """What is being answered now is not to be repeated."""
+        ...
+
 
 class OpenConnections:
     """Who is connected, and what is at work for them."""
@@ -42,6 +46,11 @@ class OpenConnections:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._running.discard(task)
         self._changed.set()
+
+    def forget(self) -> None:
+        """From now on every request goes to the handler first."""
+        for connection in self._open:
+            connection.forget()
 
     async def close(self, grace_s: float) -> None:
         """Let requests in flight finish for up to ``grace_s``, then cut every connection."""

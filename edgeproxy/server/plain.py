@@ -91,9 +91,6 @@ class PlainDoor(OpenConnections):
     def __call__(self) -> "PlainViewerConnection":
         return PlainViewerConnection(self, self._server)
 
-    def forget(self) -> None:
-        """Nothing to do: every request goes to the handler."""
-
     async def close(self, grace_s: float) -> None:
         self.closing = True
         await super().close(grace_s)

@@ -130,6 +130,9 @@ class PlainConnection(web.RequestHandler):
         if self.transport is not None and (self.deaf or not (self.at_work or self.head_bytes)):
             self.transport.close()
 
+    def forget(self) -> None:
+        """Nothing to do: every request goes to the handler."""
+
     def cut(self) -> None:
         """Close without waiting for anybody."""
         if self.transport is not None:

@@ -7,7 +7,8 @@ viewer when it does not, the end of the connection for an HTTP/1.0 viewer (CDN-V
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, assert_never
@@ -24,6 +25,7 @@ __all__ = [
     "Wire",
     "frame",
     "frame_answer",
+    "let_go",
     "reset",
     "write_body",
 ]
@@ -157,28 +159,32 @@ async def write_body(wire: Wire, framed: Framed, body: Body) -> None:
                 wire.write(body.data)
         case Framing.LENGTH | Framing.CHUNKED | Framing.CLOSE:
             wire.write(framed.head)
-            await _write_stream(wire, framed.framing, body)
+            with let_go(wire.has_left, wire.when_gone):
+                await _write_stream(wire, framed.framing, body)
         case _:
             assert_never(framed.framing)
     await wire.drained()
 
 
-async def _write_stream(wire: Wire, framing: Framing, body: Body) -> None:
-    """A body may be silent for long: a viewer who leaves meanwhile is not waited for."""
+@contextmanager
+def let_go(
+    has_left: Callable[[], bool], when_gone: Callable[[Callable[[], object] | None], None]
+) -> Iterator[None]:
+    """Ends the block with ``ConnectionResetError`` when the viewer goes: bodies may be silent."""
     task = asyncio.current_task()
     assert task is not None
-    wire.when_gone(task.cancel)
+    when_gone(lambda: asyncio.current_task() is task or task.cancel())
     try:
-        await _write_chunks(wire, framing, body)
+        yield
     except asyncio.CancelledError:
-        if wire.has_left() and not task.uncancel():
+        if has_left() and not task.uncancel():
             raise ConnectionResetError("the viewer has left") from None
         raise
     finally:
-        wire.when_gone(None)
+        when_gone(None)
 
 
-async def _write_chunks(wire: Wire, framing: Framing, body: Body) -> None:
+async def _write_stream(wire: Wire, framing: Framing, body: Body) -> None:
     left = body.length
     chunks = aiter(body)
     try:

@@ -3,6 +3,8 @@
 import json
 import socket
 import struct
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from edgeproxy.errors import UsageError
 from edgeproxy.testing import Edge, Site
 from tests.support.command import dev
 from tests.support.origin import Answer, Origin
@@ -204,6 +207,41 @@ def test_other_sites_are_refused(site: Site):
     assert call(site, "POST", "/api/clock", {"advance_s": 1}, **origin)[0] == 403
     form = {"Content-Type": "text/plain"}
     assert call(site, "POST", "/api/clock", {"advance_s": 1}, **form)[0] == 415
+
+
+def test_a_name_that_is_allowed(edge: Edge, tmp_path: Path):
+    site = edge.serve(tmp_path, control_name=("Edge.test",))
+    for host in ("edge.test", "edge.test:8081"):
+        assert call(site, "GET", "/api/endpoints", Host=host)[0] == 200
+    assert call(site, "GET", "/api/endpoints", Host="other.test")[0] == 403
+
+
+@pytest.mark.parametrize(("history", "kept"), [(2, ["/3", "/2"]), (0, [])])
+def test_as_many_requests_are_kept_as_asked_for(edge: Edge, tmp_path: Path, history, kept):
+    site = edge.serve(tmp_path, history=history)
+    for number in range(4):
+        site.get(f"/{number}")
+    until(lambda: counted(site) == 4)
+    _, listing = call(site, "GET", "/api/exchanges")
+    assert [each["path"] for each in listing["exchanges"]] == kept
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+
+
+def counted(site: Site) -> float:
+    """How many requests the charts know of, which are told after the history is."""
+    _, charts = call(site, "GET", "/api/charts?minutes=1")
+    return sum(point["requests"] for point in charts["points"])
+
+
+@pytest.mark.parametrize("history", [-1, 100_001])
+def test_the_history_is_bounded(edge: Edge, tmp_path: Path, history: int):
+    with pytest.raises(UsageError, match="--history"):
+        edge.serve(tmp_path, history=history)
 
 
 def test_leaving_the_stream_of_exchanges_leaves_no_trace(tmp_path: Path):

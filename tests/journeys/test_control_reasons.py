@@ -124,6 +124,15 @@ def test_a_request_that_never_came_to_the_cache(site: Site) -> None:
     assert "viewer-request" in told["would_hit_if"]
 
 
+def test_a_request_that_no_cache_answers(site: Site) -> None:
+    site.get("/a", headers={"Cookie": "ab=a"})
+    site.post("/a", b"x", headers={"Cookie": "ab=a"})
+    told = why(site)
+    assert (told["key"], told["not_in_key"], told["expires_in_s"]) == ([], [], None)
+    assert "POST is not among CachedMethods" in told["would_hit_if"]
+    assert {"part": "cookie ab", "because": "ForwardedValues: cookies"} in told["passed"]
+
+
 def test_who_asked_and_which_origin(site: Site) -> None:
     phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) Mobile/15E148"
     site.get("/a", headers={"User-Agent": phone, "x-edgeproxy-viewer-country": "DE"})

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -15,6 +16,7 @@ from edgeproxy.distribution.security_policies import CIPHERS
 from edgeproxy.testing import Edge, Site
 from tests.journeys.test_https import template
 from tests.support.origin import Answer, running_origin
+from tests.wire.http2 import http2
 
 ECDSA = [cipher for cipher in CIPHERS["TLSv1"] if "-ECDSA-" in cipher]
 
@@ -168,3 +170,36 @@ def test_an_upload_with_curl(serve: Callable[..., Site], tmp_path: Path) -> None
             site, "/", "-T", str(data), "-w", "%{http_version} %{http_code}", "-o", "/dev/null"
         )
         assert said == "2 403"  # PUT is not among the methods that are allowed.
+
+
+async def test_a_hit_that_is_answered_again_is_the_same(
+    serve: Callable[..., Site], tmp_path: Path
+) -> None:
+    """By the handler the first times, then by the connection itself."""
+    with running_origin() as origin:
+        origin.answer = Answer(headers={"Cache-Control": "max-age=60", "ETag": '"a"'})
+        site = serve(origin.url, access_log=tmp_path / "log")
+        client = ssl.create_default_context(cafile=site.running.program.authority)
+        client.set_alpn_protocols(["h2"])
+        port = int(site.https_url.rpartition(":")[2])
+        async with http2(SimpleNamespace(port=port), client) as viewer:  # type: ignore[arg-type]
+            replies = [await viewer.ask("/a", "GET", ("accept", "*/*")) for _ in range(5)]
+        changing = {"date", "age", "x-amz-cf-id"}
+        heads = [
+            [(name, "" if name in changing else value) for name, value in reply.lines]
+            for reply in replies
+        ]
+        assert heads[1] == heads[2] == heads[3] == heads[4]
+        assert {reply.body for reply in replies} == {b"from the origin"}
+        assert len({reply.header("x-amz-cf-id") for reply in replies}) == 5
+        _, *hits = sorted(site.exchanges(5), key=lambda exchange: exchange.started)
+        assert {hit.request for hit in hits} == {hits[0].request}
+        told = [
+            [(step.name, step.decision.kind) for step in hit.steps if step.decision] for hit in hits
+        ]
+        assert told == [told[0]] * 4
+    lines = [line for line in (tmp_path / "log").read_text().splitlines() if line[0] != "#"]
+    rows = [line.split("\t") for line in lines[1:]]
+    # All but times, IDs, and what was sent, since heads are compressed in one way or the other.
+    for at in (5, 7, 8, 13, 15, 16, 17, 22, 23, 28, 29, 30):
+        assert len({row[at] for row in rows}) == 1, at

@@ -137,6 +137,7 @@ class Connection:
         self._socket.sendall(f"{first}{self._host}{local}{asked.lines}\r\n".encode())
         head = b"".join(iter(self._file.readline, b"\r\n"))
         status = head[9:12]
+        assert status < b"500", head
         length = re.search(rb"\r\nContent-Length: (\d+)", head, re.IGNORECASE)
         has_body = asked.method != "HEAD" and status not in (b"204", b"304")
         body = self._file.read(int(length[1])) if has_body and length is not None else b""

@@ -281,3 +281,17 @@ def test_a_malformed_request_gets_the_plain_400(deliver, origin):
     assert x_cache(response) == (400, "Error")
     assert "Bad request." in response.text
     assert origin.got == []
+
+
+@pytest.mark.rule("CDN-CEP-04")
+def test_the_page_comes_in_place_of_an_object_that_has_become_an_error(deliver, origin):
+    site = deliver({}, CustomErrorResponses=[error_page(404, "/404.html", 200, ttl=60)])
+    origin.answer = Answer(headers={"Cache-Control": "max-age=60"}, body=b"object")
+    assert [site.get("/a").x_cache.partition(" ")[0] for _ in range(3)] == ["Miss", "Hit", "Hit"]
+    origin.answer = failing_but("/404.html")
+    site.invalidate("/a")
+    for _ in range(3):  # The error is in the cache after the first.
+        response = site.get("/a")
+        assert x_cache(response) == (200, "Error")
+        assert response.body == PAGE.body
+    assert [got.target for got in origin.got].count("/a") == 2

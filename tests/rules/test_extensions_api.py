@@ -113,6 +113,12 @@ class Extended(CustomAccount):
         return heard()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runtime that a busy machine holds up is not one that goes on after its answer."""
+    monkeypatch.setattr("edgeproxy.runtimes.environment._PATIENCE_S", 1.0)
+
+
 @pytest.fixture
 async def account(tmp_path: Path) -> AsyncIterator[Extended]:
     async with Extended(tmp_path) as entered:

@@ -179,7 +179,7 @@ def handler(event, context):
         print("line", number)
     print("broken", file=sys.stderr)
 """
-    create(client, "floods", Code={"ZipFile": package(files={"index.py": code})})
+    create(client, "floods", Timeout=60, Code={"ZipFile": package(files={"index.py": code})})
     tail = base64.b64decode(answered(client, "floods", LogType="Tail")["LogResult"]).decode()
     assert len(tail) == 4096
     assert "\nline 59998\nline 59999\n" in tail

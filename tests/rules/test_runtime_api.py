@@ -31,6 +31,12 @@ rule = pytest.mark.rule
 OK = [202, '{"status":"OK"}\n']
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A runtime that a busy machine holds up is not one that goes on after its answer."""
+    monkeypatch.setattr("edgeproxy.runtimes.environment._PATIENCE_S", 1.0)
+
+
 @pytest.fixture
 async def account(tmp_path: Path) -> AsyncIterator[CustomAccount]:
     async with CustomAccount(tmp_path) as entered:

@@ -4,15 +4,21 @@ The answer and its record have to be the same as those of the ordinary way.
 """
 
 import dataclasses
+import io
 import re
+from typing import Final
 from weakref import WeakKeyDictionary
 
+from edgeproxy.distribution.logs import LogFormat
 from edgeproxy.edge import location
 from edgeproxy.edge.repeats import RepeatableHits, RepeatedAnswer
 from edgeproxy.exchange.model import Exchange, HitRecorder, RepeatedHit
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.messages import Request, Response
+from edgeproxy.observe.console import Console
+from edgeproxy.observe.hit_lines import HitLines
 from edgeproxy.observe.log_fields import REALTIME_VALUES, STANDARD_VALUES, LogSource
+from edgeproxy.observe.log_formats import Layout
 from edgeproxy.server.writing import frame
 
 __all__ = ["checked_twice", "told_twice"]
@@ -21,6 +27,14 @@ told_twice: list[str] = []
 """The request IDs of hits that were compared."""
 
 _learned: WeakKeyDictionary[location.EdgeLocation, dict[str, RepeatableHits]] = WeakKeyDictionary()
+_SOURCE: Final = LogSource(lambda logical_id: None, "POP")
+_LAYOUTS: Final = (
+    Layout(tuple(STANDARD_VALUES)),
+    Layout(tuple(STANDARD_VALUES), LogFormat.JSON),
+)
+_LINES: Final = [HitLines(layout, _SOURCE, with_cookies=True) for layout in _LAYOUTS]
+_STREAM: Final = io.StringIO()
+_CONSOLES: Final = (Console(_STREAM, verbose=True), Console(_STREAM, as_json=True))
 _ordinary = location.record_delivery
 _AGE = re.compile(rb"\r\nAge: (\d+)")
 
@@ -68,6 +82,8 @@ def _compare(exchange: Exchange, response: Response, repeat: RepeatableHits) -> 
     hit = _delivered(repeat, answer)
     assert _told(hit.exchange) == _told(exchange)
     assert _logged(hit.summary) == _logged(hit.exchange)
+    for _ in range(2):
+        assert _written(hit) == _written_whole(hit.exchange)
     told_twice.append(exchange.id)
 
 
@@ -86,9 +102,31 @@ def _delivered(repeat: RepeatableHits, answer: RepeatedAnswer) -> RepeatedHit:
 
 def _logged(exchange: Exchange) -> dict[str, str]:
     """What logs tell of it."""
-    record = LogSource(lambda logical_id: None, "POP").record(exchange, with_cookies=True)
+    record = _SOURCE.record(exchange, with_cookies=True)
     tables = (STANDARD_VALUES, REALTIME_VALUES)
     return {name: value(record) for table in tables for name, value in table.items()}
+
+
+def _written(hit: RepeatedHit) -> list[str]:
+    """The lines that are made of those of other hits."""
+    lines = [next(iter(lines.of([hit]))) for lines in _LINES]
+    for console in _CONSOLES:
+        console.repeated([hit])
+    return lines + _printed()
+
+
+def _written_whole(exchange: Exchange) -> list[str]:
+    record = _SOURCE.record(exchange, with_cookies=True)
+    for console in _CONSOLES:
+        console.ended(exchange)
+    return [layout.joined(layout.row(record)) for layout in _LAYOUTS] + _printed()
+
+
+def _printed() -> list[str]:
+    text = _STREAM.getvalue()
+    _STREAM.seek(0)
+    _STREAM.truncate()
+    return text.splitlines()
 
 
 class _Kept:

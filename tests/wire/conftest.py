@@ -16,6 +16,7 @@ NOT_ON_PLAIN_AIOHTTP = {
     "test_hits.py",
     # It has connections of its own.
     "test_http2.py",
+    "test_http2_hits.py",
     # aiohttp refuses these targets.
     "test_a_target_may_have_bytes_beyond_ascii",
     "test_bytes_beyond_ascii_count_towards_the_length_of_a_url",

@@ -21,7 +21,7 @@ from edgeproxy.http.body import BytesBody, StreamBody, read_at_most
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response, Viewer
 from edgeproxy.server.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_URL_BYTES, Limits
-from tests.wire.http2 import HEAD, contexts, http2
+from tests.wire.http2 import HEAD, Reply, contexts, http2
 from tests.wire.raw import connect, door
 from tests.wire.test_http1 import Site, chunks
 from tests.wire.test_streaming import Ends, Source
@@ -662,6 +662,31 @@ async def test_a_viewer_that_does_not_read_is_left(both: Pair) -> None:
 
 
 @pytest.mark.rule("CDN-VAL-22")
+async def test_a_body_that_is_silent_is_given_up_when_its_viewer_leaves(both: Pair) -> None:
+    silent, given_up = asyncio.Event(), asyncio.Event()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        try:
+            yield b"data: open\n\n"
+            silent.set()
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    async def events(request: Request) -> Response:
+        return Response(200, body=StreamBody(chunks()))
+
+    server, client = both
+    async with door(events, ssl_context=server) as listener, http2(listener, client) as viewer:
+        left = viewer.request()
+        viewer.flush()
+        async with asyncio.timeout(20):
+            await silent.wait()
+            viewer.h2.reset_stream(left, ErrorCodes.CANCEL)
+            viewer.flush()
+            await given_up.wait()
+
+
 async def test_a_viewer_leaves_one_stream(both: Pair) -> None:
     asked: list[Request] = []
     begun, go = asyncio.Event(), asyncio.Event()
@@ -747,6 +772,20 @@ async def test_a_request_body(both: Pair, declared: bool) -> None:
         stream_id = viewer.request("/", "PUT", *lines, ends=False)
         await viewer.send(stream_id, data, ends=True)
         assert (await viewer.reply(stream_id)).body == b"same"
+
+
+async def test_a_request_that_comes_in_one_piece(both: Pair) -> None:
+    async def read(request: Request) -> Response:
+        return Response(200, body=BytesBody(await read_at_most(request.body, MEGABYTE)))
+
+    server, client = both
+    async with door(read, ssl_context=server) as listener, http2(listener, client) as viewer:
+        stream_id = viewer.h2.get_next_available_stream_id()
+        viewer.h2.send_headers(stream_id, [(":method", "PUT"), *HEAD[1:]])
+        viewer.h2.send_data(stream_id, b"abc", end_stream=True)
+        viewer.replies[stream_id] = Reply()
+        viewer.flush()
+        assert (await viewer.reply(stream_id)).body == b"abc"
 
 
 async def test_an_upload_waits_for_its_reader_and_for_no_other(both: Pair) -> None:

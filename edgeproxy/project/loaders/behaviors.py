@@ -300,7 +300,5 @@ def _key_groups(section: Section, catalogue: Catalogue) -> tuple[str, ...]:
 
 def _grpc(config: Section) -> bool:
     enabled = config.boolean("Enabled", False)
-    if enabled:
-        config.source.notes.ignored(config.place("Enabled"), "gRPC is not served")
     config.finish()
     return enabled

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.journeys.thirdparty.packages import node_modules
 
-__all__ = ["copied", "vite"]
+__all__ = ["copied", "edited", "vite"]
 
 _HERE = Path(__file__).parent
 _READY = re.compile(r"Local:\s+http://(?:localhost|127\.0\.0\.1):(\d+)/")
@@ -22,8 +22,27 @@ _START_S = 60
 def copied(name: str, folder: Path) -> Path:
     """That project of this folder in ``folder``, with its packages, to be edited."""
     shutil.copytree(_HERE / name, folder, dirs_exist_ok=True)
+    shutil.copy(_HERE / "package.json", folder)
     (folder / "node_modules").symlink_to(node_modules(_HERE))
     return folder
+
+
+@contextmanager
+def edited(file: Path, old: str, new: str) -> Iterator[None]:
+    """The file says ``new``, which is as long, for ``old`` during the block.
+
+    Each save is one write: at no time does a watcher see half a file.
+    """
+    assert len(old) == len(new)
+    text = file.read_bytes()
+    assert old.encode() in text
+    with file.open("rb+", buffering=0) as opened:
+        opened.write(text.replace(old.encode(), new.encode()))
+        try:
+            yield
+        finally:
+            opened.seek(0)
+            opened.write(text)
 
 
 @contextmanager

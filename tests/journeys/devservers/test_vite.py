@@ -3,13 +3,13 @@
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.journeys.devservers.servers import copied, vite
+from tests.journeys.devservers.servers import copied, edited, vite
 from tests.support.command import dev
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -42,22 +42,8 @@ class Served:
     project: Path
     urls: dict[str, str]
 
-    @contextmanager
-    def edited(self, name: str, old: str, new: str) -> Iterator[None]:
-        """The file says ``new``, which is as long, for ``old`` during the block.
-
-        Each save is one write: at no time does a watcher see half a file.
-        """
-        assert len(old) == len(new)
-        text = (self.project / name).read_bytes()
-        assert old.encode() in text
-        with (self.project / name).open("rb+", buffering=0) as file:
-            file.write(text.replace(old.encode(), new.encode()))
-            try:
-                yield
-            finally:
-                file.seek(0)
-                file.write(text)
+    def edited(self, name: str, old: str, new: str) -> AbstractContextManager[None]:
+        return edited(self.project / name, old, new)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +52,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     project = copied("vite", folder / "project")
     with vite(project) as url, dev(url, "--https-port", "0", cwd=folder) as edge:
         site = edge.endpoints["distributions"]["Default"]
-        yield Served(project, {"http": site["url"], "https": site["https_url"]})
+        # HTTP/2 is spoken to who asks for a name.
+        https = site["https_url"].replace("127.0.0.1", "localhost")
+        yield Served(project, {"http": site["url"], "https": https})
 
 
 @pytest.fixture(params=["http", "https"])
@@ -97,6 +85,8 @@ async def test_the_page_and_all_its_modules_arrive(page, url):
         address.removeprefix(url) for address in statuses
     }
     assert (set(statuses.values()), problems) == ({200}, [])
+    spoken = await page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")
+    assert spoken == ("h2" if url.startswith("https") else "http/1.1")
 
 
 async def test_a_changed_module_is_replaced_without_a_reload(page, served, url):

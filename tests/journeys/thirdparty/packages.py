@@ -23,7 +23,7 @@ __all__ = ["node_modules", "python_packages"]
 
 _HERE = Path(__file__).parent
 _INSTALLED = _HERE / ".installed"
-_INSTALL_S = 300
+_INSTALL_S = 600
 
 
 def node_modules(folder: Path = _HERE, *, build: bool = False) -> Path:

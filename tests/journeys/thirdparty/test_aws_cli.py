@@ -18,7 +18,22 @@ from edgeproxy.testing import Edge, Site
 from tests.journeys.thirdparty.packages import python_packages
 from tests.support.lambda_api import ROLE, RUNTIME, arn, call, package, template
 
-_CALL_S = 60
+# Each command is a process of its own, forked from one that has loaded the packages.
+_FORKING = """
+import json, os, signal, sys
+from awscli.clidriver import create_clidriver, main
+create_clidriver()
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        signal.alarm(60)
+        arguments, *files = json.loads(line)
+        sys.argv = ["aws", *arguments]
+        for number, name in enumerate(files, 1):
+            os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        sys.exit(main())
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
 class AwsCli:
@@ -26,7 +41,7 @@ class AwsCli:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.folder = folder
-        self._environment = {
+        environment = {
             **os.environ,
             "PYTHONPATH": str(python_packages("requirements-awscli.txt")),
             "AWS_ENDPOINT_URL_LAMBDA": url,
@@ -37,15 +52,19 @@ class AwsCli:
             "AWS_CONFIG_FILE": str(folder / "config"),
             "AWS_SHARED_CREDENTIALS_FILE": str(folder / "credentials"),
         }
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _FORKING], cwd=folder, env=environment,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
     def run(self, operation: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [
-                sys.executable, "-m", "awscli", "lambda", *operation.split(), *arguments,
-            ],
-            cwd=self.folder, env=self._environment, capture_output=True, text=True,
-            timeout=_CALL_S, check=False,
-        )  # fmt: skip
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        command = ["lambda", *operation.split(), *arguments]
+        print(json.dumps([command, "stdout", "stderr"]), file=self.process.stdin, flush=True)
+        status = int(self.process.stdout.readline())
+        said = [(self.folder / name).read_text() for name in ("stdout", "stderr")]
+        return subprocess.CompletedProcess(command, status, *said)
 
     def __call__(self, operation: str, *arguments: str) -> Any:
         """The document that the command prints; None where it prints nothing."""
@@ -68,8 +87,10 @@ def site(module_edge: Edge, tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 
 @pytest.fixture(scope="module")
-def aws(site: Site, tmp_path_factory: pytest.TempPathFactory) -> AwsCli:
-    return AwsCli(site.endpoints["lambda_api"], tmp_path_factory.mktemp("aws"))
+def aws(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsCli]:
+    cli = AwsCli(site.endpoints["lambda_api"], tmp_path_factory.mktemp("aws"))
+    with cli.process:
+        yield cli
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response, Viewer
 from edgeproxy.runtimes.invocation import LogRecord
 
-__all__ = ["StoppedWatch", "exchange", "line", "ran", "run"]
+__all__ = ["Again", "StoppedWatch", "exchange", "line", "ran", "run"]
 
 STARTED = 1_795_233_032.123  # 2026-11-21T03:50:32.123Z
 
@@ -66,3 +66,37 @@ def run(**changes: Any) -> FunctionRun:
 def ran(**changes: Any) -> Step:
     """A step in which the function ``auth`` ran."""
     return Step("viewer-request", 0, 0.002, function=run(**changes))
+
+
+class Again:
+    """A repeated hit: one that differs from ``like`` in what is given here."""
+
+    def __init__(self, like: Exchange, **differs: Any) -> None:
+        self.like = like
+        self.name = like.name
+        self.status = 200
+        self.id = differs.get("id", like.id)
+        self.started = differs.get("started", like.started)
+        self.duration_s = differs.get("duration_s", like.duration_s)
+        self.bytes_sent = differs.get("bytes_sent", like.bytes_sent)
+        self.port = differs.get("port", like.request.viewer.port)
+        self.aborted = differs.get("aborted", False)
+
+    @property
+    def exchange(self) -> Exchange:
+        """Made whole."""
+        viewer = replace(self.like.request.viewer, port=self.port)
+        return replace(
+            self.like,
+            id=self.id,
+            request=replace(self.like.request, viewer=viewer),
+            started=self.started,
+            duration_s=self.duration_s,
+            first_byte_s=self.duration_s,
+            bytes_sent=self.bytes_sent,
+            aborted=self.aborted,
+        )
+
+    @property
+    def summary(self) -> Exchange:
+        return self.exchange

@@ -12,7 +12,7 @@ from edgeproxy.http.headers import Headers
 from edgeproxy.observe.access_log import AccessLog
 from edgeproxy.observe.log_fields import LogSource
 from edgeproxy.observe.log_formats import Layout
-from tests.unit.exchange.records import exchange
+from tests.unit.exchange.records import Again, exchange
 from tests.unit.observe.distributions import distribution
 from tests.unit.runtimes.account import until
 
@@ -160,3 +160,21 @@ async def test_fields_and_format_of_ones_own(path: Path) -> None:
     log = AccessLog(path, SOURCE, layout, with_cookies=True)
     assert await written(log, path, headers=headers) == ['{"sc-status":"200","cs(Cookie)":"a=1"}']
     await log.close()
+
+
+async def test_repeated_hits_stand_among_the_others_in_order(log: AccessLog, path: Path) -> None:
+    like = exchange(path="/like")
+    log.ended(exchange(path="/first"))
+    log.repeated([Again(like), Again(like, bytes_sent=7)])
+    log.ended(exchange(path="/between"))
+    log.repeated([Again(like), Again(like, aborted=True, bytes_sent=0)])
+    await log.flush()
+    rows = [line.split("\t") for line in path.read_text("ascii").splitlines()[2:]]
+    assert [(row[7], row[3], row[8]) for row in rows] == [
+        ("/first", "321", "200"),
+        ("/like", "321", "200"),
+        ("/like", "7", "200"),
+        ("/between", "321", "200"),
+        ("/like", "321", "200"),
+        ("/like", "0", "000"),
+    ]

@@ -13,7 +13,7 @@ from edgeproxy.exchange.model import Decision, Finding, Step
 from edgeproxy.http.messages import Response
 from edgeproxy.observe import console as module
 from edgeproxy.observe.console import Console, Paint
-from tests.unit.exchange.records import STARTED, exchange, line, ran
+from tests.unit.exchange.records import STARTED, Again, exchange, line, ran
 
 EVIL = "\x1b]0;owned\x07\x1b[2J\r\n\x9b31m\x7f\u202e\udcff\x00"
 """What a terminal might obey: title, clear screen, new lines, an 8-bit CSI, DEL, a reversal."""
@@ -64,6 +64,23 @@ class TestRequests:
     def test_a_viewer_who_left_before_the_first_byte(self) -> None:
         (text,) = shown(exchange(aborted=True, bytes_sent=0, response=None))
         assert " left Hit" in text
+
+    @pytest.mark.parametrize("as_json", [True, False])
+    @pytest.mark.parametrize("verbose", [True, False])
+    def test_repeated_hits_are_shown_as_any_other(self, as_json: bool, verbose: bool) -> None:
+        like = exchange(path="/%s%(id)s", query='"time"')
+        hits = [
+            Again(like),
+            Again(like, id="B" * 54 + "==", started=STARTED + 3600.5, duration_s=0.0004, port=1),
+            Again(like, bytes_sent=0, aborted=True),
+        ]
+        for some in (hits[:2], hits):  # They are made in another way where none was aborted.
+            stream = io.StringIO()
+            Console(stream, as_json=as_json, verbose=verbose).repeated(some)
+            records = [hit.exchange for hit in some]
+            assert stream.getvalue().splitlines() == shown(
+                *records, as_json=as_json, verbose=verbose
+            )
 
     def test_functions_stand_behind_it_and_their_logs_below(self) -> None:
         log = (line("one\ntwo"), line("START", "platform"), line("\n"))

@@ -242,7 +242,9 @@ def test_protocols(scheme: Any, status: int, protocol: str) -> None:
 @pytest.mark.parametrize("enabled", [True, False])
 def test_grpc_is_a_protocol_of_behaviors_that_serve_it(enabled: bool) -> None:
     headers = Headers([("Host", "a"), ("Content-Type", "application/grpc+proto")])
-    done = exchange(headers=headers, viewer=Viewer("192.0.2.7", scheme="https"))
+    done = exchange(
+        headers=headers, viewer=Viewer("192.0.2.7", scheme="https"), method="POST", version="2.0"
+    )
     site = distribution(behavior={"grpc_enabled": enabled})
     assert fields_of(done, site)["cs-protocol"] == ("grpcs" if enabled else "https")
 

@@ -1,0 +1,212 @@
+"""Counts what visitors saw, in memory that does not grow with their number."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from edgeproxy.experiments.model import OF_VISITORS, Experiment, MarkKind
+from edgeproxy.experiments.recognition import Answer, Key, shown_at_origin, variant_in
+from edgeproxy.experiments.statistics import Durations
+from edgeproxy.experiments.visitors import Visitor
+
+__all__ = ["UNASSIGNED", "Example", "Seen", "Tally", "Totals"]
+
+UNASSIGNED: Final = "(none)"
+"""Stands for the variant of visitors of whom none could be seen."""
+
+_EXAMPLES: Final = 10
+_MAX_OBJECTS: Final = 100_000
+"""Of how many objects it is known for whom they were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request of a visitor and what came of it. ``request`` counts from 0."""
+
+    visitor: Visitor
+    request: int
+    path: str
+    sent_cookie: str | None
+    """The assignment's cookie in the request."""
+    answer: Answer
+    duration_ms: float
+    exchange_id: str = ""
+
+
+@dataclass(slots=True)
+class Totals:
+    """What happened to the requests of one group of visitors."""
+
+    requests: int = 0
+    hits: int = 0
+    origin_requests: int = 0
+    errors: int = 0
+    durations: Durations = field(default_factory=Durations)
+
+
+@dataclass(slots=True)
+class Example:
+    """One case of what must not happen."""
+
+    kind: str
+    """``leak`` or ``switch``."""
+    visitor: int
+    request: int
+    path: str
+    variant: str
+    other: str
+    """Whose answer it was, or the side that the visitor changed to."""
+    why: str
+    exchange_id: str = ""
+    key: Key | None = None
+    """Of a leak: the key by which the cache was asked, when that has been looked up."""
+
+
+class Tally:
+    """All that an experiment's run has shown so far."""
+
+    def __init__(self, experiment: Experiment) -> None:
+        self._experiment = experiment
+        self._made_for: OrderedDict[str, str] = OrderedDict()
+        self.visitors: dict[str, int] = dict.fromkeys(experiment.shares, 0)
+        """By the variant they were first seen on."""
+        self.by_variant: dict[str, Totals] = {}
+        self.segments: dict[tuple[str, str, str], Totals] = {}
+        """By kind of segment (``country``, ``device``, ``visit``), its value, and variant."""
+        self.leaks: dict[tuple[str, str], int] = {}
+        """By the variant a response was made for, and that of the visitor who got it."""
+        self.switches = 0
+        self.unassigned = 0
+        self.stored_cookies = 0
+        """Visitors whose side was stored with an object, as far as it was looked into."""
+        self.late = 0
+        """Visitors whose first answer did not tell their side."""
+        self.errors = 0
+        """Requests without an answer, or with a status of 500 and above."""
+        self.unexpected: dict[str, int] = {}
+        """Visitors by a variant that is not declared."""
+        self.problems: dict[str, int] = {}
+        """Requests without an answer or with an error status, by that and ``X-Cache``."""
+        self.examples: list[Example] = []
+
+    @property
+    def assigned(self) -> int:
+        """Visitors on one of the declared sides."""
+        return sum(self.visitors.values())
+
+    @property
+    def leaked(self) -> int:
+        return sum(self.leaks.values())
+
+    def round(self, round_: Sequence[Seen]) -> None:
+        """Count a round of requests, at most one a visitor, all of them answered."""
+        # Who had an object made may have ended after those who got it from the cache.
+        for seen in round_:
+            self._note_origin(seen)
+        for seen in round_:
+            self._count(seen)
+
+    def left(self, visitor: Visitor) -> None:
+        """A visitor will not come again."""
+        if visitor.variant is None:
+            self.unassigned += 1
+
+    def _note_origin(self, seen: Seen) -> None:
+        record, experiment = seen.answer.record, self._experiment
+        if record is None or not record["origin"] or not (key := record["cache_key"]):
+            return
+        if record["result_type"] == "RefreshHit":
+            return  # The object is as it was.
+        mark = experiment.exposure
+        if mark is None:
+            if experiment.assignment.kind not in OF_VISITORS:
+                return
+            variant = shown_at_origin(experiment.assignment, record)
+        else:
+            variant = variant_in(mark, seen.answer)
+        self._made_for.pop(key, None)
+        if variant is not None:
+            self._made_for[key] = variant
+            if len(self._made_for) > _MAX_OBJECTS:
+                self._made_for.popitem(last=False)
+
+    def _count(self, seen: Seen) -> None:
+        visitor, answer = seen.visitor, seen.answer
+        made_for = self._exposure(answer)
+        variant = variant_in(self._experiment.assignment, answer)
+        if variant is None and self._experiment.assignment.kind not in OF_VISITORS:
+            variant = made_for
+        if variant is not None and variant not in self._experiment.shares:
+            if visitor.seen is None:
+                self.unexpected[variant] = self.unexpected.get(variant, 0) + 1
+            variant = None
+        if variant is None:
+            self.late += seen.request == 0
+        elif visitor.variant is None:
+            visitor.variant = visitor.seen = variant
+            self.visitors[variant] += 1
+        elif variant != visitor.seen:
+            self._switched(seen, variant)
+        if made_for is not None and variant is not None and made_for != variant:
+            self._leaked(seen, variant, made_for)
+        self._add(seen, visitor.seen or UNASSIGNED)
+
+    def _exposure(self, answer: Answer) -> str | None:
+        """The variant that an answer was made for, as far as it can be seen."""
+        mark, record = self._experiment.exposure, answer.record
+        if mark is not None and (shown := variant_in(mark, answer)) is not None:
+            return shown
+        return None if record is None else self._made_for.get(record["cache_key"] or "")
+
+    def _switched(self, seen: Seen, variant: str) -> None:
+        visitor, mark = seen.visitor, self._experiment.assignment
+        if not visitor.switched:
+            visitor.switched = True
+            self.switches += 1
+        if mark.kind is not MarkKind.COOKIE:
+            why = f"the {mark} was another"
+        elif seen.sent_cookie is None:
+            why = f"the cookie {mark.name} had ended, and the answer assigned anew"
+        else:
+            why = f"the answer replaced the cookie {mark.name}={seen.sent_cookie}"
+        self._show("switch", seen, visitor.seen or "", variant, why)
+        visitor.seen = variant
+
+    def _leaked(self, seen: Seen, variant: str, made_for: str) -> None:
+        sides = made_for, variant
+        self.leaks[sides] = self.leaks.get(sides, 0) + 1
+        cached = seen.answer.header("X-Cache").startswith(("Hit", "RefreshHit"))
+        why = "from the cache" if cached else "fresh from the origin"
+        self._show("leak", seen, variant, made_for, why)
+
+    def _show(self, kind: str, seen: Seen, variant: str, other: str, why: str) -> None:
+        if sum(example.kind == kind for example in self.examples) < _EXAMPLES:
+            number, request = seen.visitor.number, seen.request
+            self.examples.append(
+                Example(kind, number, request, seen.path, variant, other, why, seen.exchange_id)
+            )
+
+    def _add(self, seen: Seen, variant: str) -> None:
+        visitor, answer = seen.visitor, seen.answer
+        visit = "first" if seen.request == 0 else "returning"
+        x_cache = answer.header("X-Cache")
+        is_hit = x_cache.startswith(("Hit", "RefreshHit"))
+        asked = x_cache.startswith(("Miss", "RefreshHit"))
+        segments = (
+            ("country", visitor.country, variant),
+            ("device", visitor.device, variant),
+            ("visit", visit, variant),
+        )
+        is_error = answer.status == 0 or answer.status >= 500
+        if is_error or answer.status >= 400:
+            problem = f"{answer.status} {x_cache}".rstrip() if answer.status else "no answer"
+            self.problems[problem] = self.problems.get(problem, 0) + 1
+        self.errors += is_error
+        own = self.by_variant.setdefault(variant, Totals())
+        for totals in (own, *(self.segments.setdefault(each, Totals()) for each in segments)):
+            totals.requests += 1
+            totals.hits += is_hit
+            totals.origin_requests += asked
+            totals.errors += is_error
+            totals.durations.add(seen.duration_ms)
