@@ -85,7 +85,7 @@ async def test_the_journey_of_a_miss(page: "Page", inspector: Inspected):
     names = await shown.locator(".waterfall .name").all_inner_texts()
     assert [name.strip() for name in names] == [
         "behavior", "viewer-request ViewerRequest", "cache", "origin-request OriginRequest",
-        "origin", "answer sent",
+        "origin web", "answer sent",
     ]  # fmt: skip
 
 

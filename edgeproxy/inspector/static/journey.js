@@ -61,9 +61,9 @@ const depth = (step, steps) =>
       other.duration_ms > step.duration_ms,
   ).length;
 
-/** The function that ran; the page that stands in for an error. */
+/** The function that ran; the origin that was asked; the page that stands in for an error. */
 const about = (step, steps) =>
-  step.function?.name ?? (step.name === "behavior" && step !== steps[0] ? step.before?.uri : "");
+  step.function?.name ?? step.decision?.origin ?? (step.name === "behavior" && step !== steps[0] ? step.before?.uri : "");
 
 /** An environment that was being made already cost this request less than its whole init. */
 const waitedForInit = ({ function: run, duration_ms: duration }) =>
@@ -120,13 +120,16 @@ export function stationPanel(station, exchange) {
   if (key === "viewer") {
     return html`<section class="stop" aria-label=${label}>${title}${viewerFacts(exchange)}${messageTable(station.after)}</section>`;
   }
+  // Two origins of a group were asked; the functions ran once more for the page of an error.
+  const isRepeated = key !== "cache" && key !== "behavior" && steps.filter(({ name }) => name === key).length > 1;
   const isPlain = !steps.length;
   return html`<section class="stop" aria-label=${label}>
     ${title}
-    ${steps.map((step) => stepFacts(step, steps.length > 1))}
+    ${steps.map((step) => html`${stepFacts(step, steps.length > 1)}
+      ${isRepeated ? changes({ ...step, key, steps: [step] }) : nothing}`)}
     ${key === "origin" && exchange.asked ? originTimes(exchange.asked) : nothing}
-    ${station.from ? edgeChanges(station) : nothing}
-    ${key === "behavior"
+    ${station.from && !isRepeated ? edgeChanges(station) : nothing}
+    ${key === "behavior" || isRepeated
       ? nothing
       : key === "viewer-back"
         ? station.from ? nothing : messageTable(station.after)
