@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+_PATIENCE_MS = 10_000
+
 
 @pytest.fixture(scope="module")
 def inspector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
@@ -166,7 +168,9 @@ async def test_the_list_by_keyboard(page: "Page", inspector: Inspected):
     title = shown.locator("h1")
     await page.keyboard.press("/")
     await page.keyboard.type("path:/keys -path:/keys/2")
-    await expect(page.locator(".space .row .path")).to_have_text(["/keys/3", "/keys/1"])
+    await expect(page.locator(".space .row .path")).to_have_text(
+        ["/keys/3", "/keys/1"], timeout=_PATIENCE_MS
+    )
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("j")
     await title.filter(has_text="/keys/1").wait_for()
@@ -354,7 +358,7 @@ async def test_a_function_is_tried_with_an_event_of_a_recorded_request(
     await page.get_by_label("made from").select_option(exchange)
     await page.get_by_role("button", name="Make the event").click()
     event = page.get_by_role("textbox", name="Event")
-    await expect(event).to_have_value(re.compile("/broken"))
+    await expect(event).to_have_value(re.compile("/broken"), timeout=_PATIENCE_MS)
     await page.get_by_role("button", name="Invoke").click()
     result = page.get_by_role("region", name="Result")
     await result.get_by_text("LE-HDR-01").wait_for()
