@@ -10,7 +10,7 @@ const pairs = (text, separator) =>
 export function parts(message) {
   const found = [];
   if ("status" in message) {
-    found.push(["line", "status", `${message.status} ${message.reason ?? ""}`.trim()]);
+    found.push(["line", "status", String(message.status)]);
   } else {
     found.push(["line", "method", message.method], ["line", "URI", message.uri]);
     for (const [name, value] of pairs(message.query, "&")) found.push(["query", name, value]);

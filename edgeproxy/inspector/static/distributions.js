@@ -1,11 +1,16 @@
-// The distributions as the edge serves them, asked for once and again after a reload of the page.
+// The distributions as the edge serves them.
 
 import { get } from "./api.js";
 
+/** The definition may be reloaded meanwhile. */
+const FRESH_MS = 5000;
+
 let asked = null;
+let askedAt = 0;
 
 export const distributions = (isFresh = false) => {
-  if (isFresh || !asked) {
+  if (isFresh || !asked || performance.now() - askedAt > FRESH_MS) {
+    askedAt = performance.now();
     asked = get("/api/distributions").then(
       (answer) => answer.distributions,
       (error) => {

@@ -26,18 +26,16 @@ export class Exchanges extends EventTarget {
       setTimeout(() => this.start(), 1000);
       return;
     }
-    if (page.next) {
-      const older = await get(`/api/exchanges?limit=1000&after=${part(page.next)}`);
-      this.#addOlder(older.exchanges.reverse());
-    }
+    if (page.next) this.#fetchOlder(page.next).catch(() => this.#setState("lost"));
   }
 
   #follow() {
     this.#stream = new EventSource("/api/exchanges/stream");
     this.#stream.onopen = async () => {
       this.#setState("live");
-      // What ended between the first page and the stream.
-      this.#add((await get("/api/exchanges?limit=200")).exchanges.reverse());
+      // What ended between the first page and the stream; a failure closes the stream too.
+      const { exchanges } = await get("/api/exchanges?limit=200").catch(() => ({ exchanges: [] }));
+      this.#add(exchanges.reverse());
     };
     this.#stream.onmessage = ({ data }) => {
       this.#waiting.push(JSON.parse(data));
@@ -72,8 +70,9 @@ export class Exchanges extends EventTarget {
     this.#tell(added);
   }
 
-  #addOlder(exchanges) {
-    const older = exchanges.filter(({ id }) => !this.#known.has(id));
+  async #fetchOlder(next) {
+    const { exchanges } = await get(`/api/exchanges?limit=1000&after=${part(next)}`);
+    const older = exchanges.reverse().filter(({ id }) => !this.#known.has(id));
     for (const { id } of older) this.#known.add(id);
     this.all.unshift(...older);
     this.#tell(null);
@@ -94,6 +93,8 @@ export class Exchanges extends EventTarget {
 
   /** Forgets what is shown; the edge keeps its history. */
   clear() {
+    // The newest may come once more, when the stream connects again.
+    this.#known = new Set(this.all.slice(-1000).map(({ id }) => id));
     this.all = [];
     this.#tell(null);
   }

@@ -3,7 +3,7 @@
 import { get, part, post } from "./api.js";
 import { sparkline } from "./chart.js";
 import { count, ms, timeOfDay } from "./format.js";
-import { runProblems } from "./journey.js";
+import { log, plain, runProblems } from "./journey.js";
 import { Page } from "./page.js";
 import { html, nothing } from "./vendor/lit-html.js";
 
@@ -104,7 +104,7 @@ export class View extends Page {
       <h3>Log</h3>
       ${this.lines.length
         ? html`<pre class="log live-log" tabindex="0" aria-label="Log">${this.lines.map(
-            (line) => html`<span data-stream=${line.stream}><i>${timeOfDay(line.time)}</i> ${line.message.trimEnd().replace(/\r\n?/g, "\n")}\n</span>`)}</pre>`
+            (line) => html`<span data-stream=${line.stream}><i>${timeOfDay(line.time)}</i> ${plain(line.message)}\n</span>`)}</pre>`
         : html`<p class="note">Nothing was written yet.</p>`}
     </article>`;
   }
@@ -191,6 +191,6 @@ function result(run) {
       ${run.duration_ms == null ? nothing : html`in ${ms(run.duration_ms)}`}${run.init_ms ? html`, cold start ${ms(run.init_ms)}` : nothing}</p>
     ${runProblems({ findings: [], ...run })}
     ${run.result === undefined ? nothing : html`<pre tabindex="0" aria-label="What it returned">${JSON.stringify(run.result, null, 2)}</pre>`}
-    ${run.log?.length ? html`<pre class="log" tabindex="0" aria-label="Its log">${run.log.map((line) => html`<span data-stream=${line.stream ?? ""}>${line.message.trimEnd().replace(/\r\n?/g, "\n")}\n</span>`)}</pre>` : nothing}
+    ${run.log?.length ? log(run.log) : nothing}
   </section>`;
 }

@@ -61,9 +61,13 @@ const depth = (step, steps) =>
       other.duration_ms > step.duration_ms,
   ).length;
 
-/** The function that ran; the page that stands in for an error. */
+/** The function that ran; the origin that was asked; the page that stands in for an error. */
 const about = (step, steps) =>
-  step.function?.name ?? (step.name === "behavior" && step !== steps[0] ? step.before?.uri : "");
+  step.function?.name ?? step.decision?.origin ?? (step.name === "behavior" && step !== steps[0] ? step.before?.uri : "");
+
+/** An environment that was being made already cost this request less than its whole init. */
+const waitedForInit = ({ function: run, duration_ms: duration }) =>
+  run?.init_ms != null && run.init_ms <= duration ? run.init_ms : 0;
 
 /** Bars of the steps on one scale of time. */
 export function waterfall(exchange, { stations }, chosen, select) {
@@ -73,18 +77,19 @@ export function waterfall(exchange, { stations }, chosen, select) {
   const at = (value) => `${((100 * value) / total).toFixed(2)}%`;
   const stationOf = (step) => stations.find((station) => station.steps.includes(step));
   const share = shares(exchange);
+  const cold = steps.reduce((sum, step) => sum + waitedForInit(step), 0);
   return html`<section class="waterfall" aria-label="Times">
     <p class="legend">
       ${["edge", "function", "origin"].filter((kind) => share[kind] > 0).map(
         (kind) => html`<span data-kind=${kind}><i aria-hidden="true"></i>${kind} <b>${ms(share[kind])}</b></span>`,
       )}
+      ${cold ? html`<span data-kind="cold"><i aria-hidden="true"></i>cold start <b>${ms(cold)}</b></span>` : nothing}
       <span class="total">total <b>${ms(exchange.duration_ms)}</b></span>
     </p>
     <ol>
       ${steps.map((step) => {
         const station = stationOf(step);
-        // An environment that was being made already cost this request less than its whole init.
-        const init = step.function?.init_ms <= step.duration_ms ? step.function.init_ms : 0;
+        const init = waitedForInit(step);
         return html`<li>
           <button type="button" class="span" data-kind=${kindOf(step)} data-broken=${isBroken(step)}
             aria-pressed=${station?.key === chosen} @click=${() => select(station.key)}>
@@ -115,12 +120,16 @@ export function stationPanel(station, exchange) {
   if (key === "viewer") {
     return html`<section class="stop" aria-label=${label}>${title}${viewerFacts(exchange)}${messageTable(station.after)}</section>`;
   }
+  // Two origins of a group were asked; the functions ran once more for the page of an error.
+  const isRepeated = key !== "cache" && key !== "behavior" && steps.filter(({ name }) => name === key).length > 1;
   const isPlain = !steps.length;
   return html`<section class="stop" aria-label=${label}>
     ${title}
-    ${steps.map((step) => stepFacts(step, steps.length > 1))}
-    ${station.from ? edgeChanges(station) : nothing}
-    ${key === "behavior"
+    ${steps.map((step) => html`${stepFacts(step, steps.length > 1)}
+      ${isRepeated ? changes({ ...step, key, steps: [step] }) : nothing}`)}
+    ${key === "origin" && exchange.asked ? originTimes(exchange.asked) : nothing}
+    ${station.from && !isRepeated ? edgeChanges(station) : nothing}
+    ${key === "behavior" || isRepeated
       ? nothing
       : key === "viewer-back"
         ? station.from ? nothing : messageTable(station.after)
@@ -129,6 +138,7 @@ export function stationPanel(station, exchange) {
           : isPlain && !station.before
             ? html`<h3>What was answered</h3>${messageTable(station.after)}`
             : changes(station)}
+    ${steps.map(({ function: run }) => (run?.log.length ? log(run.log) : nothing))}
   </section>`;
 }
 
@@ -137,6 +147,15 @@ function viewerFacts({ viewer }) {
   const shown = Object.entries(viewer).filter(([, value]) => value != null && value !== "");
   return html`<dl class="facts">
     ${shown.map(([name, value]) => html`<div><dt>${name.replaceAll("_", " ")}</dt><dd>${String(value)}</dd></div>`)}
+  </dl>`;
+}
+
+/** How long the origin took that was asked last. */
+function originTimes(asked) {
+  const times = [["looking up its name", asked.look_up_ms], ["connecting", asked.connect_ms], ["first byte", asked.first_byte_ms]];
+  return html`<dl class="facts">
+    <div><dt>asked</dt><dd>${asked.domain_name}</dd></div>
+    ${times.filter(([, value]) => value != null).map(([name, value]) => html`<div><dt>${name}</dt><dd>${ms(value)}</dd></div>`)}
   </dl>`;
 }
 
@@ -175,15 +194,14 @@ function stepFacts(step, isOneOfMany) {
         ${run ? runFacts(run) : nothing}
       </dl>
       ${run ? runProblems(run) : nothing}
-      ${run?.log.length
-        ? html`<h3>Log</h3><pre class="log" tabindex="0">${run.log.map(
-            (line) => html`<span data-stream=${line.stream}>${plain(line.message)}\n</span>`)}</pre>`
-        : nothing}
     </div>`;
 }
 
+export const log = (lines) => html`<h3>Log</h3><pre class="log" tabindex="0" aria-label="Log">${lines.map(
+  (line) => html`<span data-stream=${line.stream}>${plain(line.message)}\n</span>`)}</pre>`;
+
 /** Lambda keeps the lines of one message together with carriage returns. */
-const plain = (message) => message.replace(/\s+$/, "").replace(/\r\n?/g, "\n");
+export const plain = (message) => message.replace(/\s+$/, "").replace(/\r\n?/g, "\n");
 
 function runFacts(run) {
   const rows = [
@@ -199,11 +217,10 @@ function runFacts(run) {
   );
 }
 
-export function finding({ rule, message, meaning, remedy }) {
+export function finding({ rule, message, remedy }) {
   return html`<div class="finding" role="group" aria-label="Rule ${rule}">
     <h3><code>${rule}</code> broken</h3>
     <p class="words">${message}</p>
-    ${meaning ? html`<p><b>What it means.</b> ${meaning}</p>` : nothing}
     ${remedy ? html`<p><b>What to do.</b> ${remedy}</p>` : nothing}
   </div>`;
 }

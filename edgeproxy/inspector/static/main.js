@@ -37,8 +37,17 @@ const loaders = {
 
 let current = null;
 
+/** A part of the address; one that is badly encoded stands for itself. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 async function route() {
-  const [name = "", ...rest] = location.hash.replace(/^#\//, "").split("/").map(decodeURIComponent);
+  const [name = "", ...rest] = location.hash.replace(/^#\//, "").split("/").map(decoded);
   const view = name in loaders ? name : "requests";
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#/${view}`) {

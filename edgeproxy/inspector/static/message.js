@@ -48,11 +48,7 @@ export function messageTable(message) {
   </div>`;
 }
 
-const SIGNS = { same: " ", changed: "~", added: "+", removed: "−" };
-const WORDS = { same: "unchanged", changed: "changed", added: "added", removed: "removed" };
-
 const diffRow = (row) => html`<div class="diff-row" data-kind=${row.kind}>
-  <span class="sign" role="img" aria-label=${WORDS[row.kind]}>${SIGNS[row.kind]}</span>
   <dt>${row.name}</dt>
   <dd>
     ${row.lines

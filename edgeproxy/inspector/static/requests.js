@@ -49,7 +49,10 @@ export class RequestsView {
     const left = document.createElement("section");
     left.className = "left";
     left.setAttribute("aria-label", "Requests");
-    left.append(this.tools, this.list.root, this.empty);
+    const heading = document.createElement("h1");
+    heading.className = "visually-hidden";
+    heading.textContent = "Requests";
+    left.append(heading, this.tools, this.list.root, this.empty);
     const right = document.createElement("section");
     right.className = "right";
     right.setAttribute("aria-label", "The chosen request");

@@ -161,7 +161,6 @@ export function shares(exchange) {
  * the line that failed, JavaScript's begin with it.
  */
 export function place(run) {
-  if (run.source) return run.source;
   const document = run.error_document;
   const trace = document?.stackTrace ?? document?.trace ?? [];
   const lines = (Array.isArray(trace) ? trace : [trace]).map(String);

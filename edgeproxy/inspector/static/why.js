@@ -32,9 +32,18 @@ export function whyPanel(exchange, left, { stations }) {
     ${why.key?.length
       ? table("Cache key", [["Part", "part"], ["Value", "value", true], ["Put there by", "because"]], why.key)
       : html`<h2>Cache key</h2><p class="note">None: the request is not cacheable.</p>`}
+    ${others(why.others)}
     ${table("Took no part in the key", [["Part", "part"], ["Value", "value", true], ["Because", "because"]], why.not_in_key)}
     ${table("Forwarded to the origin", [["Header", "header"], ["Value", "value", true], ["Because", "because"]], why.forwarded)}
     ${table("Not forwarded", [["Part", "part"], ["Because", "because"]], why.withheld)}`;
+}
+
+const OTHERS = 5;
+
+/** Objects of the same path under other keys, the most alike first. */
+function others(found) {
+  const rows = (found ?? []).slice(0, OTHERS).flatMap(({ differs }) => differs);
+  return table("Stored under other keys", [["Part", "part"], ["There", "stored", true], ["Here", "asked", true]], rows);
 }
 
 function lifetime(ttl, left) {
