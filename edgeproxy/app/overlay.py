@@ -27,8 +27,9 @@ _AROUND: Final = 4
 _LONGEST_FILE: Final = 1_000_000
 _END: Final = b"</BODY></HTML>"
 _STYLE: Final = (
-    "position:fixed;inset:0;overflow:auto;margin:0;padding:5vh 5vw;background:#1b1b1fee;"
-    "color:#f2f2f2;font:15px/1.5 system-ui,sans-serif;z-index:2147483647"
+    "position:fixed;left:0;right:0;bottom:0;max-height:75vh;overflow:auto;box-sizing:border-box;"
+    "padding:12px 24px;background:#1b1b1f;color:#f2f2f2;border-top:4px solid #d32f2f;"
+    "font:15px/1.5 system-ui,sans-serif"
 )
 _CODE: Final = (
     "font:13px/1.5 ui-monospace,monospace;background:#000;padding:1em;overflow:auto;tab-size:4;"
@@ -74,7 +75,7 @@ class Overlay:
                 parts += _told(why, remedy)
         parts.append(
             f"<p><a style='color:#8ab4ff' href='{escape(link)}'>Show it in the inspector</a></p>"
-            "<p style='color:#aaa'>edgeproxy --overlay shows this over CloudFront's own page.</p>"
+            "<p style='color:#aaa'>Shown by edgeproxy --overlay, over CloudFront's own page.</p>"
         )
         return f"<div role='alert' style='{_STYLE}'>{''.join(parts)}</div>\n"
 
@@ -120,11 +121,11 @@ def _code(place: CodePlace) -> str:
         return ""
     first = max(place.line - _AROUND, 1)
     shown = [
-        f"<span style='{'background:#5c1a1a' if number == place.line else ''}'>"
+        f"<span style='display:block{';background:#5c1a1a' if number == place.line else ''}'>"
         f"{number:>4}  {_text(text)}</span>"
         for number, text in enumerate(lines[first - 1 : place.line + _AROUND], first)
     ]
-    return f"<pre style='{_CODE}'>{chr(10).join(shown)}</pre>"
+    return f"<pre style='{_CODE}'>{''.join(shown)}</pre>"
 
 
 def _text(text: str) -> str:
