@@ -286,6 +286,7 @@ OPTIONS: tuple[Option, ...] = (
         group=_CONSOLE,
     ),
     Option("open", Kind.FLAG, "open the page in the browser once it is served", group=_CONSOLE),
+    Option("overlay", Kind.FLAG, "CloudFront's error pages show browsers why", group=_CONSOLE),
     Option("quiet", Kind.FLAG, "show only problems", group=_CONSOLE),
     *PROCESS_OPTIONS,
 )

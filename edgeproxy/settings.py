@@ -68,6 +68,7 @@ class Settings:
     log_format: str = "text"
     verbose: bool = False
     open: bool = False
+    overlay: bool = False
     quiet: bool = False
     debug_function: tuple[str, ...] = ()
     iam: str = "off"

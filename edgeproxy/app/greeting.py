@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+from edgeproxy.app.network import told_to_network
 from edgeproxy.distribution.matching import local_name
 from edgeproxy.distribution.model import CachePolicy, Distribution, ViewerProtocolPolicy
 from edgeproxy.distribution.mutual_tls import ViewerMtlsMode
@@ -54,6 +55,7 @@ def greeting(
     for logical_id, balancer in endpoints["load_balancers"].items():
         for listener in balancer["listeners"]:
             lines.append(f"{listener['url']}  load balancer {logical_id}, port {listener['port']}")
+    lines += told_to_network(settings.host, endpoints["viewer"])
     if authority is not None:
         lines.append(f"viewers must trust the local authority: curl --cacert '{authority}'")
         lines.append("    browsers: `edgeproxy trust` says how, and does it")

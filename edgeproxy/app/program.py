@@ -29,6 +29,7 @@ from edgeproxy.app.host_router import HostRouter
 from edgeproxy.app.lambda_account import AccountFile, lambda_account
 from edgeproxy.app.load_balancers import LoadBalancers
 from edgeproxy.app.mapping import destinations_of
+from edgeproxy.app.overlay import Overlay
 from edgeproxy.app.permissions import access_from, edge_keys
 from edgeproxy.app.secure_doors import secure_doors
 from edgeproxy.app.tiers import tiers_from
@@ -136,15 +137,10 @@ class Program:
         )
         self.identity = Identity(via_host=f"{self.chance.hex(32)}.cloudfront.net")
         self._refuse = refusals(self.identity, self.clock, self.chance, tell)
-        self._services = Services(
-            self._tiers,
-            self.origins,
-            Hooks(self.lambdas, self._cloudfront_functions, strict=not settings.lenient),
-            self.clock,
-            self.chance,
-            recorder,
-            self.identity,
-        )
+        hooks = Hooks(self.lambdas, self._cloudfront_functions, strict=not settings.lenient)
+        self.overlay = Overlay(lambda: self.project) if settings.overlay else None
+        of_all = (self.clock, self.chance, recorder, self.identity, self.overlay)
+        self._services = Services(self._tiers, self.origins, hooks, *of_all)
         self.load_balancers = LoadBalancers(
             settings,
             self.lambdas,

@@ -18,6 +18,7 @@ from edgeproxy.app.loading import load_target
 from edgeproxy.app.local_apis import with_endpoints
 from edgeproxy.app.program import Program
 from edgeproxy.app.reload import Reloader
+from edgeproxy.app.sources import source_of
 from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.inspector.api import Observed
 from edgeproxy.observe.charts import Charts
@@ -143,6 +144,7 @@ class Running:
         for reader in (metrics, logs, self.history, observed.hits, observed.charts, console):
             self._hub.add(reader)
         self.control = ControlListener(self.program, observed, target)
+        console.source_of = lambda run: source_of(program.project, run)
         self._reloader = Reloader(self.program, self._load, console)
 
     async def __aenter__(self) -> "Running":
@@ -162,6 +164,8 @@ class Running:
             stack.push_async_callback(self.program.close)
             stack.push_async_callback(self.control.stop)
             await self.control.start(settings.control_host, settings.control_port)
+            if self.program.overlay is not None:
+                self.program.overlay.inspector = self.control.url
             await self.program.apply(self._with_endpoints(loaded))
             if settings.endpoints_file is not None:
                 file = EndpointsFile(settings.endpoints_file)

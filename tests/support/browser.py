@@ -43,7 +43,7 @@ _FLAGS = (
     "--disable-sync",
 )
 _INSTALL_S = 300
-_ACTION_MS = 10_000
+_ACTION_MS = 60_000
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -16,7 +16,7 @@ __all__ = ["copied", "edited", "vite"]
 
 _HERE = Path(__file__).parent
 _READY = re.compile(r"Local:\s+http://(?:localhost|127\.0\.0\.1):(\d+)/")
-_START_S = 60
+_START_S = 180
 
 
 def copied(name: str, folder: Path) -> Path:

@@ -25,14 +25,14 @@ _POLL = """() => {
 }"""
 
 _UNTIL = """async (wanted) => {
-    for (let asked = 0; asked < 200; asked++) {
+    for (let asked = 0; asked < 1200; asked++) {
         const [listening, waiting] = await (await fetch("/count")).json();
         if (listening === wanted[0] && waiting === wanted[1]) return true;
         await new Promise((later) => setTimeout(later, 50));
     }
     return false;
 }"""
-"""Whether so many come to listen, and to wait, within ten seconds."""
+"""Whether so many come to listen, and to wait, within a minute."""
 
 
 @dataclass(frozen=True, slots=True)
