@@ -15,7 +15,7 @@ from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.forwarded import plan_of
 from edgeproxy.distribution.matching import match_host
-from edgeproxy.distribution.model import Distribution
+from edgeproxy.distribution.model import WITH_HTTP_2, Distribution
 from edgeproxy.distribution.security_policies import CIPHERS, oldest_version
 from edgeproxy.distribution.viewer_headers import FINGERPRINTS
 from edgeproxy.edge.admission import HTTPS_PORT
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["SecureDoors", "secure_doors"]
 
 _VIEWER: Final = "https viewer"
-_WITH_HTTP_2: Final = frozenset({"http2", "http2and3"})
 _MINIMUM: Final = {
     "TLSv1.1": ssl.TLSVersion.TLSv1_1,
     "TLSv1.2": ssl.TLSVersion.TLSv1_2,
@@ -174,6 +173,6 @@ def _offer(name: str, distribution: Distribution | None) -> "Offer":
     if distribution is None:
         return Offer()
     ciphers = CIPHERS[distribution.minimum_protocol_version]
-    if not name or distribution.http_version not in _WITH_HTTP_2:
+    if not name or distribution.http_version not in WITH_HTTP_2:
         return Offer((HTTP_1_1,), ciphers)
     return Offer((HTTP_2, HTTP_1_1), ciphers)
