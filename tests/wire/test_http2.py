@@ -506,19 +506,6 @@ async def test_what_cannot_be_sent(
     assert caplog.records
 
 
-async def test_a_failing_handler_is_logged_and_answered(
-    both: Pair, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def fail(request: Request) -> Response:
-        raise KeyError("oh")
-
-    server, client = both
-    async with door(fail, ssl_context=server) as listener, http2(listener, client) as viewer:
-        assert (await viewer.ask()).status == 500
-        assert (await viewer.ask()).status == 500
-    assert [record.exc_info is not None for record in caplog.records] == [True, True]
-
-
 async def test_answers_overtake_each_other(both: Pair) -> None:
     go = {"/1": asyncio.Event(), "/2": asyncio.Event()}
 
