@@ -775,6 +775,40 @@ async def test_an_upload_waits_for_its_reader_and_for_no_other(both: Pair) -> No
             assert (await viewer.reply(stream_id)).body == b"65536"
 
 
+async def test_who_reads_and_who_writes_wait_beside_each_other(both: Pair) -> None:
+    read: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def both_ways(request: Request) -> Response:
+        async def upload() -> None:
+            async for chunk in request.body:
+                read.put_nowait(chunk)
+
+        reading = asyncio.ensure_future(upload())
+
+        async def download() -> AsyncIterator[bytes]:
+            yield bytes(100_000)
+            await reading
+
+        return Response(200, body=StreamBody(download()))
+
+    server, client = both
+    async with door(both_ways, ssl_context=server) as listener, http2(listener, client) as viewer:
+        viewer.takes_data = False
+        stream_id = viewer.request("/", "PUT", ends=False)
+        reply = viewer.replies[stream_id]
+        await viewer.until(lambda: len(reply.body) == 65_535)  # The answer waits for a window,
+        await viewer.send(stream_id, b"one")
+        async with asyncio.timeout(20):
+            assert await read.get() == b"one"  # and the request's body is read all the same.
+        viewer.h2.increment_flow_control_window(10**6)
+        viewer.h2.increment_flow_control_window(10**6, stream_id)
+        viewer.flush()
+        await viewer.until(lambda: len(reply.body) == 100_000)
+        await viewer.send(stream_id, b"two", ends=True)
+        assert (await viewer.reply(stream_id)).ended
+        assert read.get_nowait() == b"two"
+
+
 @pytest.mark.rule("CDN-REQ-09")
 async def test_100_continue_comes_with_the_first_read(both: Pair) -> None:
     asked, go = asyncio.Event(), asyncio.Event()
