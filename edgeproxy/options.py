@@ -39,10 +39,7 @@ OPTIONS: tuple[Option, ...] = (
         for event in ("viewer-request", "viewer-response")
     ),
     Option(
-        "include-body",
-        Kind.FLAG,
-        "the request functions given above see the body",
-        group=_FUNCTIONS,
+        "include-body", Kind.FLAG, "request functions given above see the body", group=_FUNCTIONS
     ),
     Option(
         "cache-policy",
@@ -177,6 +174,13 @@ OPTIONS: tuple[Option, ...] = (
         _LISTENERS,
     ),
     Option(
+        "control-name",
+        Kind.LIST,
+        "answer to that host name on the control listener, besides localhost and IP addresses",
+        "NAME",
+        _LISTENERS,
+    ),
+    Option(
         "endpoints-file",
         Kind.PATH,
         "write the URLs of all listeners there as JSON once they accept; removed at stop",
@@ -274,6 +278,8 @@ OPTIONS: tuple[Option, ...] = (
         "also show functions' START, END and REPORT lines and the whole definition report",
         group=_CONSOLE,
     ),
+    Option("open", Kind.FLAG, "open the page in the browser once it is served", group=_CONSOLE),
+    Option("overlay", Kind.FLAG, "CloudFront's error pages show browsers why", group=_CONSOLE),
     Option("quiet", Kind.FLAG, "show only problems", group=_CONSOLE),
     Option(
         "debug-function",

@@ -51,6 +51,7 @@ class Settings:
     https_port: int | None = None
     control_host: str = "127.0.0.1"
     control_port: int = 8081
+    control_name: tuple[str, ...] = ()
     endpoints_file: Path | None = None
     viewer_country: str = ""
     viewer_ip: str = ""
@@ -65,6 +66,8 @@ class Settings:
     otlp_endpoint: str = ""
     log_format: str = "text"
     verbose: bool = False
+    open: bool = False
+    overlay: bool = False
     quiet: bool = False
     debug_function: tuple[str, ...] = ()
     iam: str = "off"

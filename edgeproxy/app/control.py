@@ -3,6 +3,7 @@
 import errno
 import re
 from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -14,7 +15,9 @@ from edgeproxy.awslambda.deployments import Deployments
 from edgeproxy.awslambda.service import LambdaService
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.distribution.model import Distribution, Origin
 from edgeproxy.edge.explain import Question
+from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.entrypoints import lambda_api
 from edgeproxy.entrypoints.cloudfront_api import CLOUDFRONT_PREFIX, KEY_VALUES_PREFIX
 from edgeproxy.entrypoints.target_api import PATHS as LOCAL_PATHS
@@ -22,9 +25,7 @@ from edgeproxy.errors import PortInUse, UsageError
 from edgeproxy.http.body import StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Handler, Request, Response
-from edgeproxy.inspector.api import ControlApi
-from edgeproxy.observe.history import History
-from edgeproxy.observe.metrics import Metrics
+from edgeproxy.inspector.api import Observed, control_application
 from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
@@ -39,18 +40,21 @@ _AUTHORITY: Final = re.compile(r"\Ahttp://[^/?]*")
 class ControlListener:
     """Serves the control API for a program."""
 
-    def __init__(self, program: Program, history: History, metrics: Metrics) -> None:
+    def __init__(self, program: Program, observed: Observed, target: str | None = None) -> None:
         self._program = program
-        application = ControlApi(self, history, metrics).application()
+        self.target = target
+        settings = program.settings
+        names = (settings.control_host, *settings.control_name)
+        application = control_application(self, observed, names)
         # Calls of an API must not shift what a seed gives to viewers' requests.
-        self._request_id = Chance(program.settings.seed).uuid
+        self._request_id = Chance(settings.seed).uuid
         for prefix, make in {
             CLOUDFRONT_PREFIX: self._cloudfront_api,
             KEY_VALUES_PREFIX: self._key_values_api,
             lambda_api.PREFIX: self._lambda_api,
         }.items():
             application.router.add_route("*", f"{prefix}/{{rest:.*}}", _serving(_Api(make)))
-        self._kms_keys = kms_keys(program.settings)
+        self._kms_keys = kms_keys(settings)
         for path in LOCAL_PATHS:
             application.router.add_post(path, _serving(_Api(self._local_apis)))
         self._runner = web.AppRunner(
@@ -123,6 +127,21 @@ class ControlListener:
 
     async def invalidate(self, distribution: str, paths: list[str]) -> int:
         return await self._program.invalidate(distribution, paths)
+
+    @property
+    def distributions(self) -> Collection[Distribution]:
+        return self._program.project.distributions.values()
+
+    def mapped_to(self, origin: Origin) -> str | None:
+        return self._program.origins.destinations.mapped(origin)
+
+    @property
+    def stored(self) -> StoredObjects:
+        return self._program.stored
+
+    @property
+    def authority(self) -> Path | None:
+        return self._program.authority
 
     async def explain(self, question: Question) -> dict[str, object]:
         return await self._program.explain(question)

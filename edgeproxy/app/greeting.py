@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
+from edgeproxy.app.network import told_to_network
 from edgeproxy.distribution.matching import local_name
 from edgeproxy.distribution.model import CachePolicy, Distribution, ViewerProtocolPolicy
 from edgeproxy.distribution.mutual_tls import ViewerMtlsMode
@@ -20,8 +21,12 @@ def greeting(
     endpoints: dict[str, Any],
     settings: Settings,
     authority: Path | None = None,
+    keys: str = "",
 ) -> str:
-    """What a person reads first. ``authority`` is the certificate that HTTPS viewers must trust."""
+    """What a person reads first.
+
+    ``authority`` is the certificate that HTTPS viewers must trust, ``keys`` what can be pressed.
+    """
     project = loaded.project
     lines = ["edgeproxy is ready"]
     public = project.public_distributions
@@ -50,9 +55,13 @@ def greeting(
     for logical_id, balancer in endpoints["load_balancers"].items():
         for listener in balancer["listeners"]:
             lines.append(f"{listener['url']}  load balancer {logical_id}, port {listener['port']}")
+    lines += told_to_network(settings.host, endpoints["viewer"])
     if authority is not None:
         lines.append(f"viewers must trust the local authority: curl --cacert '{authority}'")
-    lines.append(f"{endpoints['control']}  control (JSON API, metrics)")
+        lines.append("    browsers: `edgeproxy trust` says how, and does it")
+    lines.append(f"{endpoints['control']}  inspector (and JSON API, metrics)")
+    if keys:
+        lines.append(f"    {keys}")
     lines += _report(loaded, verbose=settings.verbose)
     lines += refused(loaded)
     return "\n".join(lines)

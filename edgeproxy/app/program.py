@@ -29,6 +29,7 @@ from edgeproxy.app.host_router import HostRouter
 from edgeproxy.app.lambda_account import AccountFile, lambda_account
 from edgeproxy.app.load_balancers import LoadBalancers
 from edgeproxy.app.mapping import destinations_of
+from edgeproxy.app.overlay import Overlay
 from edgeproxy.app.permissions import access_from, edge_keys
 from edgeproxy.app.secure_doors import secure_doors
 from edgeproxy.app.tiers import tiers_from
@@ -47,6 +48,7 @@ from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.location import EdgeLocation
 from edgeproxy.edge.passage import Services
 from edgeproxy.edge.signature import Identity, refusals, told
+from edgeproxy.edge.stored_objects import StoredObjects
 from edgeproxy.exchange.model import HitRecorder
 from edgeproxy.http.messages import Handler, Response
 from edgeproxy.origins.client import OriginClient
@@ -125,7 +127,7 @@ class Program:
             self.clock,
             self._changes,
         )
-        self._origins = OriginClient(
+        self.origins = OriginClient(
             Destinations({}, handlers={}),
             self.clock,
             chance=self.chance,
@@ -135,19 +137,14 @@ class Program:
         )
         self.identity = Identity(via_host=f"{self.chance.hex(32)}.cloudfront.net")
         self._refuse = refusals(self.identity, self.clock, self.chance, tell)
-        self._services = Services(
-            self._tiers,
-            self._origins,
-            Hooks(self.lambdas, self._cloudfront_functions, strict=not settings.lenient),
-            self.clock,
-            self.chance,
-            recorder,
-            self.identity,
-        )
+        hooks = Hooks(self.lambdas, self._cloudfront_functions, strict=not settings.lenient)
+        self.overlay = Overlay(lambda: self.project) if settings.overlay else None
+        of_all = (self.clock, self.chance, recorder, self.identity, self.overlay)
+        self._services = Services(self._tiers, self.origins, hooks, *of_all)
         self.load_balancers = LoadBalancers(
             settings,
             self.lambdas,
-            self._origins,
+            self.origins,
             self.clock,
             self.chance,
             recorder,
@@ -172,6 +169,9 @@ class Program:
             self._viewer,
             max(settings.port, settings.control_port) + 1 if settings.port else 0,
         )
+        self.stored = StoredObjects(
+            self._tiers, lambda: self.project.distributions.values(), self._doors.forget
+        )
         self._secure = secure_doors(
             settings, self.clock, self.chance, self.connection_functions, tell
         )
@@ -193,7 +193,7 @@ class Program:
         # What can fail comes first: until it has not, everything goes on as it was.
         await self._tiers.open()
         locations, entrances, urls = await self._open_doors(project)
-        self._origins.destinations = destinations_of(
+        self.origins.destinations = destinations_of(
             loaded, self.settings, partial(self._inner_door, project), self._tell
         )
         for name, finding in self._cloudfront_functions.apply(
@@ -387,7 +387,7 @@ class Program:
         await self.event_sources.close()
         await self.events.close()
         await self.lambdas.close()
-        await self._origins.close()
+        await self.origins.close()
         await self._tasks.close()
         await self._tiers.close()
         self._geo_databases.close()

@@ -39,6 +39,7 @@ class Reloader:
         self._watched: set[Path] = set()
         self._stop = asyncio.Event()
         self._written = _written(program.settings)
+        self._turns = asyncio.Lock()
 
     def start(self, loaded: Loaded) -> None:
         """Watch the files of ``loaded`` from now on."""
@@ -63,7 +64,8 @@ class Reloader:
                 recursive=True,
                 ignore_permission_denied=True,
             ):
-                await self.changed({Path(name) for _, name in changes})
+                async with self._turns:
+                    await self.changed({Path(name) for _, name in changes})
                 if self._watched != watched:
                     break  # The new definition names other files: watch those.
             else:
@@ -93,16 +95,31 @@ class Reloader:
             if await self._program.deploy(definition, changed=True):
                 self._tell_reloaded(definition.name, started)
 
+    async def everything(self) -> None:
+        """Take over the definition and all code as they are, changed or not."""
+        async with self._turns:
+            started = self._program.clock.monotonic()
+            if (loaded := await self._apply()) is None:
+                return
+            for definition in self._program.project.functions.values():
+                await self._program.deploy(definition, changed=True)
+            self._tell_reloaded("everything", started, refused(loaded))
+
     async def _reload_definition(self, files: set[Path], started: float) -> None:
+        if (loaded := await self._apply()) is not None:
+            names = ", ".join(sorted(file.name for file in files))
+            self._tell_reloaded(names, started, refused(loaded))
+
+    async def _apply(self) -> Loaded | None:
+        """Load the definition; None when it cannot be used, which the console then says."""
         try:
             loaded = self._load()
             await self._program.apply(loaded)
         except (EdgeproxyError, OSError) as error:  # A file may vanish while it is being saved.
             self._console.problem(f"{error}\n    the last good definition goes on serving")
-            return
+            return None
         self._watched = _watched(loaded)
-        names = ", ".join(sorted(file.name for file in files))
-        self._tell_reloaded(names, started, refused(loaded))
+        return loaded
 
     def _tell_reloaded(self, what: str, started: float, more: Iterable[str] = ()) -> None:
         took_ms = (self._program.clock.monotonic() - started) * 1000

@@ -7,19 +7,24 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgeproxy.app.control import ControlListener
 from edgeproxy.app.debugging import Debugging, how_to_attach
 from edgeproxy.app.endpoints import EndpointsFile
 from edgeproxy.app.greeting import greeting
+from edgeproxy.app.hot_keys import HotKeys
 from edgeproxy.app.loading import load_target
 from edgeproxy.app.local_apis import with_endpoints
 from edgeproxy.app.program import Program
 from edgeproxy.app.reload import Reloader
+from edgeproxy.app.sources import source_of
+from edgeproxy.edge.stored_objects import StoredObjects
+from edgeproxy.inspector.api import Observed
 from edgeproxy.observe.console import Console
 from edgeproxy.observe.edge_logs import EdgeLogs
 from edgeproxy.observe.history import History
+from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.hub import Hub
 from edgeproxy.observe.metrics import Metrics
 from edgeproxy.project.loaders.options import Loaded
@@ -63,12 +68,19 @@ async def _run(target: str | None, settings: Settings) -> int:
         verbose=settings.verbose,
         quiet=settings.quiet,
     )
-    terminal = Terminal.of_this_process(console.hold)
+    hot_keys = HotKeys.of_this_process(settings, console, stopping.set)
+    terminal = Terminal.of_this_process(hot_keys.lend)
     log = LogToConsole(console)
     logging.getLogger().addHandler(log)
     try:
-        async with Running(target, settings, console, terminal):
-            await stopping.wait()
+        with hot_keys.at_terminal():
+            async with (
+                Running(target, settings, console, terminal, keys=hot_keys.told) as running,
+                hot_keys.of(running),
+            ):
+                if settings.open:
+                    await hot_keys.open(running.page_url)
+                await stopping.wait()
     finally:
         logging.getLogger().removeHandler(log)
     return 0
@@ -98,10 +110,14 @@ class Running:
         settings: Settings,
         console: Console,
         terminal: Terminal = NO_TERMINAL,
+        *,
+        keys: str = "",
     ) -> None:
+        """``keys`` is what the greeting says of keys that can be pressed."""
         self._target = target
         self._settings = settings
         self._console = console
+        self._keys = keys
         self._stack = AsyncExitStack()
         self.history = History()
         self._logs: list[Log] = []
@@ -123,9 +139,12 @@ class Running:
             count.metric, count.function, count.qualifier, count.value, program.clock.now()
         )
         logs = EdgeLogs(program.log_groups, program.distribution_id, program.chance.uuid())
-        for reader in (metrics, logs, self.history, console):
+        hits = HitCounts()
+        for reader in (metrics, logs, self.history, hits, console):
             self._hub.add(reader)
-        self.control = ControlListener(self.program, self.history, metrics)
+        self.control = ControlListener(self.program, Observed(self.history, metrics, hits), target)
+        console.source_of = lambda run: source_of(program.project, run)
+        self._reloader = Reloader(self.program, self._load, console)
 
     async def __aenter__(self) -> "Running":
         settings = self._settings
@@ -144,13 +163,21 @@ class Running:
             stack.push_async_callback(self.program.close)
             stack.push_async_callback(self.control.stop)
             await self.control.start(settings.control_host, settings.control_port)
+            if self.program.overlay is not None:
+                self.program.overlay.inspector = self.control.url
             await self.program.apply(self._with_endpoints(loaded))
             if settings.endpoints_file is not None:
                 file = EndpointsFile(settings.endpoints_file)
                 stack.callback(file.remove)
                 file.write(self.control.endpoints())
             self._console.notice(
-                greeting(loaded, self.control.endpoints(), settings, self.program.authority)
+                greeting(
+                    loaded,
+                    self.control.endpoints(),
+                    settings,
+                    self.program.authority,
+                    self._keys,
+                )
             )
             if missing := missing_from_aiohttp():
                 from edgeproxy.server.plain import what_is_lost
@@ -159,14 +186,32 @@ class Running:
             if attaching := how_to_attach(loaded.project.functions.values()):
                 self._console.notice("\n".join(attaching))
             if not settings.no_reload:
-                reloader = Reloader(self.program, self._load, self._console)
-                stack.push_async_callback(reloader.stop)
-                reloader.start(loaded)
+                stack.push_async_callback(self._reloader.stop)
+                self._reloader.start(loaded)
             self._stack = stack.pop_all()
         return self
 
     async def __aexit__(self, *problem: object) -> None:
         await self._stack.aclose()
+
+    @property
+    def page_url(self) -> str:
+        """Where a person looks first: the first door, else the inspector."""
+        endpoints: dict[str, Any] = self.control.endpoints()
+        doors = (*endpoints["distributions"].values(), *endpoints["function_urls"].values())
+        return next((door["url"] for door in doors if door["url"]), self.inspector_url)
+
+    @property
+    def inspector_url(self) -> str:
+        return f"{self.control.url}/"
+
+    @property
+    def stored(self) -> StoredObjects:
+        return self.program.stored
+
+    async def reload(self) -> None:
+        """Load the definition and the code of all functions anew."""
+        await self._reloader.everything()
 
     def _load(self) -> Loaded:
         loaded = load_target(self._target, self._settings)

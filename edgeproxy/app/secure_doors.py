@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgeproxy.app.mutual_tls import DistributionOf, Gate
     from edgeproxy.server.authority import Authority, Offer, Presentation
 
-__all__ = ["SecureDoors", "secure_doors"]
+__all__ = ["SecureDoors", "authority_folder", "secure_doors"]
 
 _VIEWER: Final = "https viewer"
 _MINIMUM: Final = {
@@ -35,6 +35,13 @@ _MINIMUM: Final = {
     "TLSv1.2": ssl.TLSVersion.TLSv1_2,
     "TLSv1.3": ssl.TLSVersion.TLSv1_3,
 }
+
+
+def authority_folder() -> Path:
+    """Where the user's local certificate authority is, or will be."""
+    import platformdirs
+
+    return platformdirs.user_data_path("edgeproxy", appauthor=False) / "authority"
 
 
 def secure_doors(
@@ -51,14 +58,13 @@ def secure_doors(
     if settings.https_port is None:
         return None
     # Only who serves HTTPS pays for these imports.
-    import platformdirs
-
     from edgeproxy.app.mutual_tls import Gate
     from edgeproxy.server.authority import Authority
 
-    folder = platformdirs.user_data_path("edgeproxy", appauthor=False) / "authority"
     gate = Gate(functions, chance, settings.viewer_ip, tell)
-    return SecureDoors(Authority(folder, clock.utc()), gate, settings.host, settings.https_port)
+    return SecureDoors(
+        Authority(authority_folder(), clock.utc()), gate, settings.host, settings.https_port
+    )
 
 
 class SecureDoors:

@@ -135,7 +135,12 @@ class Arrivals:
         source = fetched.response.body
         storable = obtained.stored if isinstance(obtained.stored, Storable) else None
         kept_bytes = 0 if storable is None or flight.doomed else self._limit(source.length)
-        collecting = CollectingBody(source, kept_bytes, start_draft=self._store.draft)
+        collecting = CollectingBody(
+            source,
+            kept_bytes,
+            start_draft=self._store.draft,
+            may_be_endless=_is_of_events(fetched.response),
+        )
         flight.collecting = collecting
         dress = _dress(flight.errand, fetched.response)
 
@@ -277,6 +282,11 @@ def _dress(errand: Errand, response: Response) -> _Dress:
 def _dressed(obtained: Obtained, dress: _Dress) -> Obtained:
     response = dress(obtained.response)
     return obtained if response is obtained.response else replace(obtained, response=response)
+
+
+def _is_of_events(response: Response) -> bool:
+    """Whether the body goes on for as long as somebody listens."""
+    return response.headers.get("Content-Type").lower().startswith("text/event-stream")
 
 
 def _shares(decision: Decision) -> bool:

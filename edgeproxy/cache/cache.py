@@ -23,7 +23,7 @@ from edgeproxy.cache.invalidation import Selection, invalidation
 from edgeproxy.cache.keeping import Keeping
 from edgeproxy.cache.key import CacheKey
 from edgeproxy.cache.parts import find_parts, is_table
-from edgeproxy.cache.stores import Dropped, Store
+from edgeproxy.cache.stores import Dropped, Store, Stored, Taken
 from edgeproxy.cache.validation import look_up, validators
 from edgeproxy.clock import Clock
 from edgeproxy.http.headers import EMPTY_HEADERS, Headers
@@ -76,6 +76,16 @@ class Cache:
         self.generation = 0
         """Grows with each invalidation; what was prepared from objects before is out of date."""
 
+    @property
+    def is_on(self) -> bool:
+        """Whether objects are stored and found; who is about to ask looks first."""
+        return self._keeping.is_on
+
+    def switch(self, *, on: bool) -> None:
+        """Off: nothing is put any more, nor found at hand. What lies there is there again later."""
+        self._keeping.is_on = on
+        self.generation += 1
+
     async def open(self) -> None:
         """Make the store ready. Raises :class:`edgeproxy.errors.UsageError`."""
         await self._store.open()
@@ -87,6 +97,29 @@ class Cache:
     def listen(self, heard: Callable[[Selection | None], None]) -> None:
         """Have ``heard`` called for what another edge drops from the store that they share."""
         self._store.listen(heard)
+
+    async def kept(self, digest: bytes) -> Entry | None:
+        """What lies under the digest of a key, fresh or not."""
+        return await self._store.get(digest)
+
+    async def listed(
+        self, distribution_id: str, prefix: str, after: tuple[str, bytes], most: int
+    ) -> list[Stored]:
+        """The first ``most`` objects behind ``after`` whose paths begin with ``prefix``."""
+        return await self._store.listed(distribution_id, prefix, after, most)
+
+    async def taken(self, distribution_ids: Sequence[str]) -> Taken:
+        """How full the store is."""
+        return await self._store.taken(distribution_ids)
+
+    async def discard(self, key: CacheKey) -> bool:
+        """Forget one object; whether it was there. What is being fetched for it is not stored."""
+        for flight in list(self._aloft):
+            if flight.errand.key.digest == key.digest:
+                flight.doom()
+                self._close_for_joiners(flight)
+        self.generation += 1
+        return await self._keeping.discard(key)
 
     async def look(
         self, key: CacheKey, asked: Headers = EMPTY_HEADERS, *, has_body: bool = True
@@ -105,7 +138,7 @@ class Cache:
     def at_hand(self, digest: bytes, now: float) -> Entry | None:
         """The whole, fresh object if it lies in memory; None does not say that there is none."""
         entry = self._store.at_hand(digest)
-        if entry is None or now >= entry.fresh_until or is_table(entry):
+        if entry is None or now >= entry.fresh_until or is_table(entry) or not self._keeping.is_on:
             return None
         return entry
 

@@ -30,7 +30,8 @@ class CollectingBody:
     """Hands the bytes of ``source`` to its readers, and keeps them while they may be stored.
 
     ``keep_bytes`` is how much may be kept; a source that says or turns out to be longer is not.
-    What is kept beyond ``window_bytes`` goes to a draft, if ``start_draft`` gives one.
+    What is kept beyond ``window_bytes`` goes to a draft, if ``start_draft`` gives one. A source
+    that ``may_be_endless`` is given up with its last reader.
     """
 
     def __init__(
@@ -39,8 +40,11 @@ class CollectingBody:
         keep_bytes: int,
         window_bytes: int = WINDOW_BYTES,
         start_draft: Callable[[], Draft | None] = lambda: None,
+        *,
+        may_be_endless: bool = False,
     ) -> None:
         self._source = source
+        self._may_be_endless = may_be_endless
         self._keep_bytes = keep_bytes
         self._window_bytes = window_bytes
         self._keeping = source.length is None or source.length <= keep_bytes
@@ -177,11 +181,12 @@ class CollectingBody:
 
     def _leave(self, reader: "_Reader") -> None:
         self._readers.discard(reader)
-        if self._keeping or self._ended:
+        if self._ended or (self._keeping and not self._may_be_endless):
             return
         if self._readers:
             self._forget()
         else:
+            self._keeping = False
             self._abandon()
 
     def _abandon(self) -> None:

@@ -2,8 +2,8 @@
 
 An object is the origin's answer whole, and the times that decide about its use.
 
-Many of them lie in memory, so the head is kept as packed bytes and unpacked for each use; the
-parts of the cache key are not kept.
+Many of them lie in memory, so the head is kept as packed bytes and unpacked for each use; of the
+cache key its digest is kept, and what tells variants of a URL apart.
 """
 
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final, Protocol, TypeAlias
 
 from edgeproxy.cache.freshness import Storable
-from edgeproxy.cache.key import CacheKey
+from edgeproxy.cache.key import CacheKey, variant_of
 from edgeproxy.http.body import BytesBody, StreamBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Response
@@ -90,6 +90,8 @@ class Entry:
     detail: str = ""
     tags: tuple[str, ...] = ()
     """Cache tags; an invalidation looks at them (CDN-INV-17)."""
+    variant: str = ""
+    """What else is in the cache key, as :func:`edgeproxy.cache.key.variant_of` gives it."""
 
     @property
     def headers(self) -> Headers:
@@ -183,6 +185,7 @@ def make_entry(
         initial_age_s=initial_age(headers),
         detail=detail,
         tags=storable.tags,
+        variant=variant_of(key),
     )
 
 

@@ -25,6 +25,8 @@ class Keeping:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._one_at_a_time = asyncio.Lock()
+        self.is_on = True
+        """Off: nothing is put, not even what was on its way; what is there stays, and may go."""
 
     async def drop(self, selection: Selection) -> Dropped:
         """Forget the objects of ``selection``."""
@@ -41,7 +43,7 @@ class Keeping:
         detail: str,
     ) -> None:
         """Keep a whole object, unless it was invalidated since it was asked for."""
-        if flight.doomed:
+        if flight.doomed or not self.is_on:
             return
         key, table = flight.errand.key, flight.errand.table
         entry = make_entry(
@@ -66,7 +68,9 @@ class Keeping:
         key, place, table = flight.errand.key, arrived.place, arrived.table
         async with self._one_at_a_time:
             current = await self._store.get(key.digest)
-            if flight.doomed or len(body) != len(place) or _is_fresh_whole(current, now):
+            if flight.doomed or not self.is_on:
+                return
+            if len(body) != len(place) or _is_fresh_whole(current, now):
                 return
             old = table_of(current) if current is not None and is_table(current) else None
             part = Part(place, now)
@@ -91,6 +95,16 @@ class Keeping:
                 if (table.version, table.size) == (old.version, old.size):
                     await self._forget(key, table)
 
+    async def discard(self, key: CacheKey) -> bool:
+        """Drop an object, and the parts of it; whether it was there."""
+        async with self._one_at_a_time:
+            current = await self._store.get(key.digest)
+            if current is not None and is_table(current):
+                await self._forget(key, table_of(current))
+            elif current is not None:
+                await self._store.delete(key.digest)
+        return current is not None
+
     async def replace(
         self, key: CacheKey, old: Entry, new: Entry, decision: Decision | None
     ) -> None:
@@ -101,7 +115,7 @@ class Keeping:
                 return
             if isinstance(decision, NotStorable):
                 await self._store.delete(key.digest)
-            else:
+            elif self.is_on:
                 await self._store.put(key.digest, new)
 
     async def _forget(self, key: CacheKey, table: Table) -> None:

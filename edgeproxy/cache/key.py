@@ -7,9 +7,11 @@ Its parts are for people and say which setting put them there; the digest is for
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Protocol
 
+from edgeproxy.cache.invalidation import Keyed
 from edgeproxy.distribution.forwarded import accept_encoding, plan_of, taken_cookies, taken_query
 from edgeproxy.distribution.model import Behavior, CachePolicy, Distribution, LegacyCacheSettings
 from edgeproxy.distribution.prepared import PreparedOnce
@@ -17,10 +19,11 @@ from edgeproxy.distribution.viewer_headers import CANONICAL_NAMES
 from edgeproxy.http.messages import Request
 from edgeproxy.http.query import parse_query
 
-__all__ = ["CacheKey", "KeyPart", "cache_key"]
+__all__ = ["CacheKey", "KeyPart", "Variant", "cache_key", "restored_key", "variant_of"]
 
 _DIGEST_BYTES: Final = 16
 _ENCODING: Final = "header accept-encoding"
+_ALWAYS: Final = ("distribution", "path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,36 @@ def cache_key(
         identity += f"?{query}"
     digest = blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
     return CacheKey(digest, distribution.id, request.path, query, tuple(values), _reasons(behavior))
+
+
+class Variant(Keyed, Protocol):
+    """What a stored object still has of its key."""
+
+    @property
+    def variant(self) -> str: ...
+
+
+def variant_of(key: CacheKey) -> str:
+    """What is in the key beside distribution, path and query, in one text for a stored object."""
+    return _packed(key.values)
+
+
+@lru_cache(1024)  # Most objects share theirs with many others.
+def _packed(values: tuple[tuple[str, str], ...]) -> str:
+    # No header or cookie can hold a NUL.
+    return "\0".join([text for pair in values if pair[0] not in _ALWAYS for text in pair])
+
+
+def restored_key(
+    distribution: Distribution, behavior: Behavior, digest: bytes, stored: Variant
+) -> CacheKey:
+    """The key of a stored object, with the settings as they are now behind its parts."""
+    texts = stored.variant.split("\0") if stored.variant else []
+    values = [("distribution", distribution.domain_name), ("path", stored.path)]
+    values += zip(texts[::2], texts[1::2], strict=True)
+    return CacheKey(
+        digest, distribution.id, stored.path, stored.query, tuple(values), _reasons(behavior)
+    )
 
 
 @PreparedOnce

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from edgeproxy import __version__
-from edgeproxy.cli import check, dev, event, explain, invalidate, invoke
+from edgeproxy.cli import check, dev, event, explain, invalidate, invoke, trust
 from edgeproxy.errors import EdgeproxyError
 from edgeproxy.exchange.text import visible
 
 __all__ = ["main", "parser"]
 
-_COMMANDS = (dev, check, invoke, event, explain, invalidate)
+_COMMANDS = (dev, check, invoke, event, explain, invalidate, trust)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -17,12 +17,12 @@ from edgeproxy.distribution.model import (
 from edgeproxy.edge.admission import Refused, admit
 from edgeproxy.edge.delivery import without_vain_range
 from edgeproxy.edge.explain_forwarding import forwarded
-from edgeproxy.edge.lookup import why_uncacheable, with_default_root_object
+from edgeproxy.edge.lookup import SWITCHED_OFF, why_uncacheable, with_default_root_object
 from edgeproxy.edge.outcomes import generated_headers
 from edgeproxy.http.headers import EMPTY_HEADERS
 from edgeproxy.http.messages import Request, Response
 
-__all__ = ["Question", "explain"]
+__all__ = ["Question", "cache_settings_name", "explain", "first_origin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,9 @@ async def explain(
         },
         "behavior": {
             "path_pattern": behavior.path_pattern,
+            "default": behavior is distribution.default_behavior,
             "target_origin_id": behavior.target_origin_id,
-            "cache_policy": _cache_settings_name(behavior),
+            "cache_policy": cache_settings_name(behavior),
             "origin_request_policy": getattr(behavior.origin_request_policy, "name", None),
             "response_headers_policy": getattr(behavior.response_headers_policy, "name", None),
         },
@@ -85,7 +86,8 @@ async def explain(
     )
     if answer is not None:
         document["answer"] = _judged(answer, rules, now)
-    origin = _first_origin(distribution, behavior)
+    origin = first_origin(distribution, behavior)
+    document["origin"] = {"id": origin.id, "domain_name": origin.domain_name}
     document["forwarded"] = forwarded(request, behavior, origin, generated)
     return document
 
@@ -94,6 +96,8 @@ async def _cache(
     rules: CacheRules, key: CacheKey, behavior: Behavior, request: Request, cache: Cache | None
 ) -> dict[str, object]:
     why_not = why_uncacheable(behavior, request) or (rules.disabled and rules.why_disabled)
+    if not why_not and cache is not None and not cache.is_on:
+        why_not = SWITCHED_OFF
     if why_not:
         return {"cacheable": False, "why": why_not}
     return {
@@ -134,7 +138,8 @@ def _judged(answer: Response, rules: CacheRules, now: float) -> dict[str, object
             return {"stored": False, "why": why}
 
 
-def _cache_settings_name(behavior: Behavior) -> str:
+def cache_settings_name(behavior: Behavior) -> str:
+    """The name of the cache policy, or of the older settings in its place."""
     match behavior.cache:
         case CachePolicy(name=name):
             return name
@@ -147,10 +152,11 @@ def _ttl_source(behavior: Behavior) -> str:
     return (
         f"the origin's Cache-Control or Expires, held between MinTTL {settings.min_ttl_s} and "
         f"MaxTTL {settings.max_ttl_s}; DefaultTTL {settings.default_ttl_s} when it sends neither "
-        f"({_cache_settings_name(behavior)})"
+        f"({cache_settings_name(behavior)})"
     )
 
 
-def _first_origin(distribution: Distribution, behavior: Behavior) -> Origin:
+def first_origin(distribution: Distribution, behavior: Behavior) -> Origin:
+    """The origin that is asked first where no function chooses another."""
     group = distribution.origin_groups.get(behavior.target_origin_id)
     return distribution.origins[group.primary if group else behavior.target_origin_id]

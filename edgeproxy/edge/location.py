@@ -73,7 +73,10 @@ class EdgeLocation:
             if choice is not None:
                 why = f"{distribution.logical_id} serves: {choice.why}; {why}"
             response = explained(response, exchange.id, why)
-        return record_delivery(exchange, response, services.recorder)
+        recorded = record_delivery(exchange, response, services.recorder)
+        if services.overlay is not None and response.status >= 400:
+            return services.overlay(exchange, request, recorded)
+        return recorded
 
 
 def _note_choice(exchange: Exchange, choice: Choice) -> None:

@@ -22,7 +22,9 @@ from edgeproxy.http.body import EMPTY_BODY
 from edgeproxy.http.messages import Request
 from edgeproxy.origins.errors import OriginFailureKind
 
-__all__ = ["found", "look_up", "why_uncacheable", "with_default_root_object"]
+__all__ = ["SWITCHED_OFF", "found", "look_up", "why_uncacheable", "with_default_root_object"]
+
+SWITCHED_OFF: Final = "the cache is switched off"
 
 _ORIGIN_FAILURES: Final = frozenset(OriginFailureKind)
 
@@ -42,11 +44,12 @@ async def look_up(
         key: _Key = None
         if why_not:
             obtained = Obtained.uncached(await fill(None, None), why_not)
-        elif rules.disabled:
+        elif rules.disabled or not passage.services.tiers.is_on:
             # Only the record has a use for its key: it is made when somebody reads that.
             keyed = request if request.body is EMPTY_BODY else replace(request, body=EMPTY_BODY)
             key = partial(cache_key, scene.distribution, scene.behavior, keyed, scene.generated)
-            obtained = Obtained.uncached(await fill(None, None), rules.why_disabled)
+            why_not = rules.why_disabled if rules.disabled else SWITCHED_OFF
+            obtained = Obtained.uncached(await fill(None, None), why_not)
         else:
             key = cache_key(scene.distribution, scene.behavior, request, scene.generated)
             asked = Asked(request, key, rules)
@@ -66,8 +69,19 @@ def found(
     now: float,
 ) -> Verdict:
     """What the viewer gets of what the cache has; ``key`` is None for what is not cacheable."""
+    if isinstance(key, CacheKey):
+        scene.exchange.cache_key = key.digest
     obtained = _with_own_page(obtained, scene.exchange.id)
-    facts = partial(_facts, key, obtained.outcome, obtained.layer, obtained.stored, obtained.age_s)
+    entry = obtained.entry
+    facts = partial(
+        _facts,
+        key,
+        obtained.outcome,
+        obtained.layer,
+        obtained.stored,
+        obtained.age_s,
+        None if entry is None else (entry.fresh_until - entry.stored_at, entry.because),
+    )
     step.decision = Decision(obtained.outcome, obtained.lookup.why, facts)
     response = shape(request, obtained, now)
     step.after = response
@@ -156,9 +170,17 @@ def _explain(obtained: Obtained, exchange: Exchange, now: float) -> str:
 
 
 def _facts(
-    key: _Key, outcome: Outcome, layer: Layer | None, stored: Stored | None, age_s: int | None
+    key: _Key,
+    outcome: Outcome,
+    layer: Layer | None,
+    stored: Stored | None,
+    age_s: int | None,
+    lifetime: tuple[float, str] | None,
 ) -> dict[str, object]:
-    """For the record; it does not hold on to the object itself."""
+    """For the record; it does not hold on to the object itself.
+
+    ``lifetime`` is that of the object which is the answer, in seconds, and what decided it.
+    """
     facts: dict[str, object] = {"outcome": outcome, "layer": layer or Layer.EDGE}
     if key is not None:
         parts = key.parts if isinstance(key, CacheKey) else key().parts
@@ -170,6 +192,8 @@ def _facts(
             facts |= {"ttl_s": ttl_s, "ttl_why": why}
         case NotStorable(why=why):
             facts |= {"ttl_s": None, "ttl_why": why}
+        case None if lifetime is not None:
+            facts |= {"ttl_s": int(lifetime[0]), "ttl_why": lifetime[1]}
         case None:
             pass
     if age_s is not None:

@@ -13,7 +13,7 @@ from edgeproxy.edge.hooks import Hooks
 from edgeproxy.edge.signature import Identity
 from edgeproxy.edge.tiers import Tiers
 from edgeproxy.exchange.model import Exchange, HitRecorder
-from edgeproxy.http.messages import Response
+from edgeproxy.http.messages import Request, Response
 from edgeproxy.origins.client import OriginClient
 
 __all__ = ["Passage", "Services", "StoredAs", "Verdict"]
@@ -30,6 +30,8 @@ class Services:
     chance: Chance
     recorder: HitRecorder
     identity: Identity = Identity()
+    overlay: Callable[[Exchange, Request, Response], Response] | None = None
+    """What a viewer gets in place of an answer that is an error, if not that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,6 @@ class RepeatableHit:
         "_after",
         "_age_s",
         "_before",
-        "_digest",
         "_distribution",
         "_form",
         "_head",
@@ -144,6 +143,7 @@ class RepeatableHit:
         "_second",
         "_services",
         "depends_on",
+        "digest",
         "status",
     )
 
@@ -158,7 +158,7 @@ class RepeatableHit:
         self._location = location
         self._distribution = distribution
         self._services = services
-        self._digest = digest
+        self.digest = digest
         self.depends_on = depends_on
         self._head: bytes | None = None
         """The object's, of which ``_form`` was made; an object that replaces it has another."""
@@ -184,7 +184,7 @@ class RepeatableHit:
         if self._location.distribution is not self._distribution:
             return None
         now, begun = services.clock.now(), services.clock.monotonic()
-        entry = services.tiers.edge.at_hand(self._digest, now)
+        entry = services.tiers.edge.at_hand(self.digest, now)
         if entry is None or not isinstance(entry.body, bytes):
             return None
         # The head of an object without headers is the same as that of others.
@@ -239,6 +239,7 @@ class RepeatableHit:
         exchange.detailed_result_type = like.detailed_result_type
         exchange.layer = like.layer
         exchange.path_pattern = like.path_pattern
+        exchange.cache_key = like.cache_key
         exchange.duration_s = exchange.first_byte_s = hit.duration_s
         exchange.bytes_sent = hit.bytes_sent
         exchange.bytes_received = like.bytes_received
@@ -351,6 +352,10 @@ class RepeatedAnswer:
     @property
     def status(self) -> int:
         return self._hit.status
+
+    @property
+    def cache_key(self) -> bytes:
+        return self._hit.digest
 
     @property
     def exchange(self) -> Exchange:

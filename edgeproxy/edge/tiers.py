@@ -84,11 +84,32 @@ class Tiers:
         for cache in self._inwards():
             await cache.close()
 
+    @property
+    def is_on(self) -> bool:
+        """Whether any cache is asked at all."""
+        return self.edge.is_on
+
+    def switch(self, *, on: bool) -> None:
+        """Off: every request goes to its origin, and nothing is stored; on: as ever."""
+        for cache in self._inwards():
+            cache.switch(on=on)
+
     async def invalidate(self, distribution_id: str, paths: Sequence[str]) -> int:
         """Forget the objects that ``paths`` name; how many the cache with most of them had."""
         selection = invalidation(distribution_id, paths)
         # The innermost first: no other can fetch from it what was to be forgotten.
         return max([await cache.drop(selection) for cache in reversed(self._inwards())])
+
+    async def discard(self, key: CacheKey) -> bool:
+        """Forget one object in all caches; whether any had it."""
+        return any([await cache.discard(key) for cache in reversed(self._inwards())])
+
+    def by_layer(self) -> list[tuple[Layer, Cache]]:
+        """Each cache with what it is called, from the viewer to the origin."""
+        found = [(Layer.EDGE, self.edge)]
+        if self.regional is not None:
+            found.append((Layer.REGIONAL, self.regional))
+        return [*found, (Layer.SHIELD, self.shields)]
 
     async def forget(self, selection: Selection) -> None:
         """Forget here, too, what another edge has dropped from the regional cache they share."""

@@ -144,6 +144,8 @@ class Exchange:
     layer: str = ""
     """The cache that had the object or asked the origin: ``EDGE``, ``REC`` or ``Origin Shield``."""
     path_pattern: str = ""
+    cache_key: bytes = b""
+    """The digest of the key by which a cache was asked; empty where none was."""
     steps: list[Step] = field(default_factory=list)
     duration_s: float = 0.0
     first_byte_s: float | None = None
@@ -233,6 +235,11 @@ class RepeatedHit(Protocol):
 
     @property
     def bytes_sent(self) -> int: ...
+
+    @property
+    def cache_key(self) -> bytes:
+        """The digest of the object's key."""
+        ...
 
     @property
     def exchange(self) -> Exchange: ...

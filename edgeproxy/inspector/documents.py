@@ -6,8 +6,9 @@ Text may come from anywhere (paths, headers, reasons that quote them), so :func:
 
 import base64
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from edgeproxy.distribution.viewer_headers import cloudfront_headers
 from edgeproxy.exchange.model import Exchange, FunctionRun, LogLine, Step
 from edgeproxy.exchange.text import carried
 from edgeproxy.http.body import Body
@@ -18,7 +19,9 @@ from edgeproxy.observe.statistics import Statistics
 if TYPE_CHECKING:
     from edgeproxy.awslambda.event_store import QueuedEvent
 
-__all__ = ["detail", "event", "iso", "log_line", "metric_document", "summary"]
+__all__ = ["body_document", "detail", "event", "iso", "log_line", "metric_document", "summary"]
+
+_DEVICES: Final = ("Mobile", "Tablet", "SmartTV", "Desktop")
 
 
 def iso(epoch_s: float) -> str:
@@ -40,6 +43,10 @@ def detail(exchange: Exchange) -> dict[str, object]:
             "request": _message(exchange.request),
             "response": _message(exchange.response),
             "aborted": exchange.aborted,
+            "viewer": _viewer(exchange.request),
+            "path_pattern": exchange.path_pattern or None,
+            "first_byte_ms": _ms_or_none(exchange.first_byte_s),
+            "asked": _asked(exchange),
             "steps": [_step(step) for step in exchange.steps],
         }
     )
@@ -114,6 +121,8 @@ def _summary(exchange: Exchange) -> dict[str, object]:
         "result_type": exchange.result_type,
         "detailed_result_type": exchange.detailed_result_type,
         "layer": exchange.layer,
+        "origin": exchange.origin_id or None,
+        "cache_key": exchange.cache_key.hex() or None,
         "started": iso(exchange.started),
         "duration_ms": _ms(exchange.duration_s),
         "bytes": exchange.bytes_sent,
@@ -121,6 +130,7 @@ def _summary(exchange: Exchange) -> dict[str, object]:
             {
                 "name": run.name,
                 "event_type": run.event_type,
+                "version": run.version or None,
                 "duration_ms": round(run.duration_ms, 3),
                 "error": run.error or None,
             }
@@ -129,11 +139,50 @@ def _summary(exchange: Exchange) -> dict[str, object]:
     }
 
 
+def _viewer(request: Request) -> dict[str, object]:
+    """Who asked, as the edge saw it; empty texts for what is not known."""
+    viewer = request.viewer
+    known = cloudfront_headers(request)
+    devices = [name for name in _DEVICES if known.get(f"CloudFront-Is-{name}-Viewer") == "true"]
+    return {
+        "ip": viewer.ip,
+        "port": viewer.port,
+        "scheme": viewer.scheme,
+        "http_version": request.version,
+        "tls": viewer.tls_protocol,
+        "country": viewer.country,
+        "city": viewer.location.city,
+        "device": devices[0].lower() if devices else "",
+        "language": request.headers.get("Accept-Language"),
+        "user_agent": request.headers.get("User-Agent"),
+    }
+
+
+def _asked(exchange: Exchange) -> dict[str, object] | None:
+    """The origin that was asked last, and how long it took; None when none was."""
+    if not exchange.origin_id:
+        return None
+    reached = exchange.origin_reached
+    return {
+        "id": exchange.origin_id,
+        "domain_name": exchange.origin_domain_name,
+        "look_up_ms": None if reached is None else _ms(reached.look_up_s),
+        "connect_ms": None if reached is None else _ms_or_none(reached.connect_s),
+        "first_byte_ms": None if reached is None else _ms(reached.first_byte_s),
+        "answered_at_ms": _ms_or_none(exchange.origin_first_byte_s),
+        "ended_at_ms": _ms_or_none(exchange.origin_last_byte_s),
+    }
+
+
 def _run(run: FunctionRun) -> dict[str, object]:
     return {
         "name": run.name,
         "event_type": run.event_type,
+        "version": run.version or None,
         "request_id": run.request_id,
+        "kind": run.kind,
+        "qualifier": run.qualifier or None,
+        "utilisation": run.utilisation,
         "duration_ms": round(run.duration_ms, 3),
         "init_ms": None if run.init_ms is None else round(run.init_ms, 3),
         "memory_mb": run.memory_mb,
@@ -181,11 +230,12 @@ def _message(message: Request | Response | None) -> dict[str, object] | None:
     else:
         document = {"status": message.status, "reason": message.reason}
     document["headers"] = [[name, value] for name, value in message.headers]
-    document["body"] = _body(message.body)
+    document["body"] = body_document(message.body)
     return document
 
 
-def _body(body: Body) -> dict[str, object]:
+def body_document(body: Body) -> dict[str, object]:
+    """How much has passed of a body, and its beginning: as text, or in base64."""
     preview = body.preview
     size = body.passed if body.length is None else body.length
     try:
@@ -197,6 +247,10 @@ def _body(body: Body) -> dict[str, object]:
             return {"size": size, "preview": text, "encoding": "text"}
         encoded = base64.b64encode(preview).decode("ascii")
         return {"size": size, "preview": encoded, "encoding": "base64"}
+
+
+def _ms_or_none(seconds: float | None) -> float | None:
+    return None if seconds is None else _ms(seconds)
 
 
 def _ms(seconds: float) -> float:

@@ -18,13 +18,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final, TextIO
 
+from edgeproxy.exchange.blame import place_of, remedy_of, troubles
 from edgeproxy.exchange.model import Exchange, Finding, FunctionRun, RepeatedHit
 from edgeproxy.exchange.text import carried, visible
 
 __all__ = ["Console", "Paint"]
-
-_TELLING: Final = ("admission", "origin")
-"""The steps that say why an answer is an error."""
 
 _MOST_TOLD: Final = 1000
 """How many findings are remembered as told; messages may hold text that differs each time."""
@@ -73,6 +71,8 @@ class Console:
         self._quiet = quiet
         self._told: set[tuple[str, str]] = set()
         self._held: list[str] | None = None
+        self.source_of: Callable[[FunctionRun], Path | None] = lambda run: None
+        """The file of a function's handler."""
 
     def hold(self, on: bool) -> None:
         """While ``on``, keep back what would stand between a debugger's prompt and its answer."""
@@ -140,6 +140,7 @@ class Console:
             yield from self._failure(run)
             for finding in run.findings:
                 yield from self._finding(run, finding)
+            yield from self._whose(run)
         if not runs or not any(run.error for run in runs):
             yield from self._trouble(exchange, status)
 
@@ -181,6 +182,18 @@ class Console:
             for text in message.removesuffix(": ").splitlines():
                 yield self._below(text, self._paint.bad)
 
+    def _whose(self, run: FunctionRun) -> Iterable[str]:
+        """The user's own file and line, and what to do where nobody has said it."""
+        if not run.error or run.error == "Throttled":
+            return
+        if place := place_of(run):
+            if run.kind == "lambda":  # The message of a CloudFront Function ends with it.
+                yield self._below(f"  at {place}", self._paint.note)
+        elif source := self.source_of(run):
+            yield self._below(f"  in {source}", self._paint.note)
+        if remedy := remedy_of(run):
+            yield self._below(f"  -> {remedy}")
+
     def _finding(self, run: FunctionRun, finding: Finding) -> Iterable[str]:
         # A warning about the same thing on every request would drown what matters.
         if not run.error:
@@ -198,9 +211,10 @@ class Console:
         """Why the edge refused the request, or an origin gave no answer or none that was liked."""
         if 0 < status < 400:
             return
-        for step in exchange.steps:
-            if step.name in _TELLING and step.decision is not None and step.decision.why:
-                yield self._below(step.decision.why, self._paint.bad)
+        for why, remedy in troubles(exchange):
+            yield self._below(why, self._paint.bad)
+            if remedy:
+                yield self._below(f"  -> {remedy}")
 
     def _below(self, text: str, paint: Callable[[str], str] = str) -> str:
         return f"         {self._paint.dim('|')} {paint(visible(text))}"

@@ -111,6 +111,22 @@ class Destinations:
         domain = origin.domain_name.lower()
         return domain not in self._domains.get(origin.id, {domain})
 
+    def mapped(self, origin: Origin) -> str | None:
+        """Where an origin is mapped to, for people; None for one that is asked where it says."""
+        for name in self._names(origin):
+            match self._mapped.get(name):
+                case Address() as address:
+                    return f"{address}{address.base_path}"
+                case Folder(path=path):
+                    return str(path)
+                case Local():
+                    return "a door of this edge"
+                case None:
+                    pass
+        if isinstance(origin.config, S3Origin) and self._s3 is not None:
+            return f"{self._s3}{self._s3.base_path}"
+        return None
+
     def resolve(self, origin: Origin, viewer_scheme: Literal["http", "https"]) -> Destination:
         """The mapped destination by ID, then by domain name, else the real one (CDN-ORG-08).
 

@@ -8,6 +8,7 @@
   listener's context; whom to trust it takes from that of the name (CDN-CFG-040).
 """
 
+import logging
 import ssl
 import tempfile
 from collections.abc import Callable, Sequence
@@ -23,7 +24,9 @@ from edgeproxy.errors import Place, UsageError
 from edgeproxy.server.client_hello import GreetedObject, keep_client_hello
 from edgeproxy.server.negotiated import HTTP_1_1, HTTP_2
 
-__all__ = ["Authority", "NamedContext", "Offer", "Presentation"]
+__all__ = ["Authority", "NamedContext", "Offer", "Presentation", "certificate_in"]
+
+_log = logging.getLogger("edgeproxy")
 
 _CERTIFICATE: Final = "authority.pem"
 _KEY: Final = "authority-key.pem"
@@ -175,10 +178,28 @@ class Presentation:
         return None
 
 
+def certificate_in(folder: Path) -> Path:
+    """The certificate of the authority in ``folder``, if there is one."""
+    return folder / _CERTIFICATE
+
+
 def _kept_in(folder: Path) -> trustme.CA:
     if not (folder / _CERTIFICATE).exists():
         _make(folder)
+    _close_to_others(folder, 0o700)
+    _close_to_others(folder / _KEY, 0o600)
     return trustme.CA.from_pem((folder / _CERTIFICATE).read_bytes(), (folder / _KEY).read_bytes())
+
+
+def _close_to_others(path: Path, mode: int) -> None:
+    """Whoever reads the key can pose as any site to browsers that trust the authority."""
+    if path.stat().st_mode & 0o077:
+        path.chmod(mode)
+        _log.warning(
+            "%s was open to others, and no longer is; if somebody may have read the key, remove "
+            "the folder: a new authority is made, to be trusted anew",
+            path,
+        )
 
 
 def _make(folder: Path) -> None:

@@ -13,6 +13,7 @@ aiohttp parses and buffers. Its rules:
 import asyncio
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -63,6 +64,7 @@ class Connection(web.RequestHandler):
         "_undelivered",
         "_unsent",
         "_viewer",
+        "_when_gone",
     )
 
     def __init__(self, server: web.Server, loop: asyncio.AbstractEventLoop, limits: Limits) -> None:
@@ -101,6 +103,7 @@ class Connection(web.RequestHandler):
         self._served = False
         self._target = ""
         self._unsent = 0
+        self._when_gone: Callable[[], object] | None = None
         self._deadline = math.inf
         self._armed_for = math.inf
         self._timer: asyncio.TimerHandle | None = None
@@ -122,6 +125,8 @@ class Connection(web.RequestHandler):
             self._timer.cancel()
             self._timer = None
         super().connection_lost(exc)
+        if self._when_gone is not None:
+            self._when_gone()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The viewer closed its half: it has left, unless a tunnel may still speak to it."""
@@ -335,6 +340,9 @@ class Connection(web.RequestHandler):
     def has_left(self) -> bool:
         """Whether the viewer is gone, or is being let go."""
         return self.transport is None or self.transport.is_closing()
+
+    def when_gone(self, told: Callable[[], object] | None) -> None:
+        self._when_gone = told
 
     # --- bytes out ---------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from edgeproxy.server.answering import ask, instead_of, page
 from edgeproxy.server.http2_reading import Malformed, read_request
 from edgeproxy.server.http2_writing import fields_of, has_no_body, trailers_of
 from edgeproxy.server.reading import BodyStopped, Refused
-from edgeproxy.server.writing import BodyMismatch, IllegalHead
+from edgeproxy.server.writing import BodyMismatch, IllegalHead, let_go
 
 if TYPE_CHECKING:
     from edgeproxy.server.http2 import Http2Connection
@@ -50,6 +50,7 @@ class Stream:
         "_sent",
         "_unread",
         "_waiting",
+        "_when_gone",
         "block",
         "changes",
         "fields",
@@ -84,6 +85,7 @@ class Stream:
         self._continue_due = False
         self._waiting: list[asyncio.Future[None]] = []
         """Who reads the request's body, and who writes the answer."""
+        self._when_gone: Callable[[], object] | None = None
 
     # --- what the viewer does ----------------------------------------------------------------
 
@@ -105,6 +107,11 @@ class Stream:
         if not self._has_ended and self._body_error is None:
             self._body_error = ConnectionResetError("the viewer has left")
         self.wake()
+        if self._when_gone is not None:
+            self._when_gone()
+
+    def _tell_when_gone(self, told: Callable[[], object] | None) -> None:
+        self._when_gone = told
 
     def wake(self) -> None:
         """Something has changed for which somebody may wait."""
@@ -234,7 +241,8 @@ class Stream:
         elif isinstance(body, BytesBody):
             await self._write_bytes(body.data, is_last=True)
         else:
-            await self._write_stream(body, response.trailers)
+            with let_go(lambda: self.has_left, self._tell_when_gone):
+                await self._write_stream(body, response.trailers)
 
     async def _write_stream(self, body: Body, trailers: Callable[[], Headers] | None) -> None:
         left = body.length

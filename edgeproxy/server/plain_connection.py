@@ -6,6 +6,7 @@ begins.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +47,7 @@ class PlainConnection(web.RequestHandler):
         "out",
         "sent",
         "timer",
+        "told_when_gone",
         "viewer",
     )
 
@@ -77,6 +79,7 @@ class PlainConnection(web.RequestHandler):
         self.incoming: FromViewer | None = None
         self.timer: asyncio.TimerHandle | None = None
         self.gone = asyncio.Event()
+        self.told_when_gone: Callable[[], object] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -100,6 +103,8 @@ class PlainConnection(web.RequestHandler):
         if self.incoming is not None:
             self.incoming.lost(ConnectionResetError("the viewer has left"))
         super().connection_lost(exc)
+        if self.told_when_gone is not None:
+            self.told_when_gone()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """The viewer closed its half: it has left, unless a tunnel may still speak to it."""
@@ -176,6 +181,9 @@ class PlainConnection(web.RequestHandler):
     def has_left(self) -> bool:
         """Whether the viewer is gone, or is being let go."""
         return self.transport is None or self.transport.is_closing()
+
+    def when_gone(self, told: Callable[[], object] | None) -> None:
+        self.told_when_gone = told
 
     def write(self, data: bytes) -> None:
         transport = self.transport

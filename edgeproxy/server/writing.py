@@ -7,6 +7,8 @@ viewer when it does not, the end of the connection for an HTTP/1.0 viewer (CDN-V
 import asyncio
 import socket
 import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, assert_never
@@ -23,6 +25,7 @@ __all__ = [
     "Wire",
     "frame",
     "frame_answer",
+    "let_go",
     "reset",
     "write_body",
 ]
@@ -41,6 +44,14 @@ class Wire(Protocol):
 
     async def drained(self) -> None:
         """Wait while the viewer is slow. Raises ``ConnectionError`` when the viewer is gone."""
+        ...
+
+    def has_left(self) -> bool:
+        """Whether the viewer is gone, or is being let go."""
+        ...
+
+    def when_gone(self, told: Callable[[], object] | None) -> None:
+        """Call ``told`` when the viewer goes, in place of who was to be told before."""
         ...
 
 
@@ -148,10 +159,29 @@ async def write_body(wire: Wire, framed: Framed, body: Body) -> None:
                 wire.write(body.data)
         case Framing.LENGTH | Framing.CHUNKED | Framing.CLOSE:
             wire.write(framed.head)
-            await _write_stream(wire, framed.framing, body)
+            with let_go(wire.has_left, wire.when_gone):
+                await _write_stream(wire, framed.framing, body)
         case _:
             assert_never(framed.framing)
     await wire.drained()
+
+
+@contextmanager
+def let_go(
+    has_left: Callable[[], bool], when_gone: Callable[[Callable[[], object] | None], None]
+) -> Iterator[None]:
+    """Ends the block with ``ConnectionResetError`` when the viewer goes: bodies may be silent."""
+    task = asyncio.current_task()
+    assert task is not None
+    when_gone(lambda: asyncio.current_task() is task or task.cancel())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if has_left() and not task.uncancel():
+            raise ConnectionResetError("the viewer has left") from None
+        raise
+    finally:
+        when_gone(None)
 
 
 async def _write_stream(wire: Wire, framing: Framing, body: Body) -> None:

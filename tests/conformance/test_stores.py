@@ -284,6 +284,43 @@ async def test_a_store_is_opened_once(store: Store) -> None:
     assert await store.get(b"1") is not None
 
 
+async def test_a_list_is_in_the_order_of_targets_and_comes_in_pages(store: Store) -> None:
+    paths = ["/b", "/a", "/a/2", "/a/1", "/caf\udce9", "/a"]
+    for number, path in enumerate(paths):
+        kept = replace(entry(body=b"x" * number, query=None), path=path)
+        await store.put(bytes([number]), kept)
+    await store.put(b"other", replace(entry("/a"), distribution_id="E2"))
+    whole = await store.listed("E1", "/", ("", b""), 10)
+    shown = [(stored.entry.path, stored.digest[0], stored.size) for stored in whole]
+    assert shown == [
+        ("/a", 1, 1),
+        ("/a", 5, 5),
+        ("/a/1", 3, 3),
+        ("/a/2", 2, 2),
+        ("/b", 0, 0),
+        ("/caf\udce9", 4, 4),
+    ]
+    assert {stored.entry.because for stored in whole} == {"max-age=60"}
+    assert [s.digest for s in await store.listed("E1", "/a/", ("", b""), 10)] == [b"\3", b"\2"]
+    place, pages = ("", b""), []
+    while page := await store.listed("E1", "/", place, 2):
+        pages.append([stored.digest[0] for stored in page])
+        place = page[-1].place
+    assert pages == [[1, 5], [3, 2], [0, 4]]
+    taken = await store.taken(["E1", "E3"])
+    assert (taken.count, (taken.bytes or 0) > 15) == (6, True)
+    await store.drop(named("/*"))
+    assert await store.listed("E1", "/", ("", b""), 10) == []
+    assert (await store.taken(["E1", "E2"])).count == 1
+
+
+async def test_what_tells_variants_apart_is_kept(store: Store) -> None:
+    kept = replace(entry(), variant="cookie ab\0\u00e9\0header accept-language\0de")
+    await store.put(b"1", kept)
+    (found,) = await store.listed("E1", "/", ("", b""), 10)
+    assert (found.entry.variant, found.digest) == (kept.variant, b"1")
+
+
 # In memory ---------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,8 @@ def test_an_exchange_tells_every_step(site: Site):
         "result_type": "Miss",
         "detailed_result_type": "Miss",
         "layer": "EDGE",
+        "origin": "web",
+        "cache_key": site.exchanges(1)[0].cache_key.hex(),
         "started": "",
         "duration_ms": 0,
         "bytes": 0,

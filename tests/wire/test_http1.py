@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -305,6 +305,30 @@ async def test_a_handler_outlives_its_viewer() -> None:
         go.set()
         async with asyncio.timeout(20):
             assert await end == Delivered(0, aborted=True)
+
+
+async def test_a_body_that_is_silent_is_given_up_when_its_viewer_leaves() -> None:
+    given_up = asyncio.Event()
+    end: asyncio.Future[Delivered] = asyncio.get_running_loop().create_future()
+
+    async def events() -> AsyncIterator[bytes]:
+        try:
+            yield b"data: open\n\n"
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    async def handler(request: Request) -> Response:
+        return Response(200, body=StreamBody(events()), on_delivered=end.set_result)
+
+    async with door(handler) as listener:
+        async with connect(listener) as viewer:
+            await viewer.send(GET)
+            assert (await viewer.head()).status == 200
+        async with asyncio.timeout(20):
+            await given_up.wait()
+            delivered = await end
+    assert (delivered.aborted, delivered.broken) == (True, False)
 
 
 async def test_requests_in_flight_finish_within_the_grace() -> None:

@@ -649,6 +649,31 @@ async def test_a_viewer_that_does_not_read_is_left(both: Pair) -> None:
 
 
 @pytest.mark.rule("CDN-VAL-22")
+async def test_a_body_that_is_silent_is_given_up_when_its_viewer_leaves(both: Pair) -> None:
+    silent, given_up = asyncio.Event(), asyncio.Event()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        try:
+            yield b"data: open\n\n"
+            silent.set()
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    async def events(request: Request) -> Response:
+        return Response(200, body=StreamBody(chunks()))
+
+    server, client = both
+    async with door(events, ssl_context=server) as listener, http2(listener, client) as viewer:
+        left = viewer.request()
+        viewer.flush()
+        async with asyncio.timeout(20):
+            await silent.wait()
+            viewer.h2.reset_stream(left, ErrorCodes.CANCEL)
+            viewer.flush()
+            await given_up.wait()
+
+
 async def test_a_viewer_leaves_one_stream(both: Pair) -> None:
     asked: list[Request] = []
     begun, go = asyncio.Event(), asyncio.Event()

@@ -4,15 +4,15 @@ A store may drop objects on its own to stay inside its bounds (CDN-TTL-24); it n
 time. One that has trouble says so itself, and answers as if the object were not there.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar, Protocol
 
 from edgeproxy.cache.entry import Content, Entry
-from edgeproxy.cache.invalidation import Selection
+from edgeproxy.cache.invalidation import Selection, target_of
 
-__all__ = ["Draft", "Dropped", "Store"]
+__all__ = ["Draft", "Dropped", "Store", "Stored", "Taken"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,29 @@ class Dropped:
     def of(cls, count: int, digests: Iterable[bytes]) -> "Dropped":
         """``digests`` begins with those that were stored last."""
         return cls(count, list(islice(digests, cls.REMEMBERED)))
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object in a list. Its body, of ``size`` bytes, may be missing from the entry."""
+
+    digest: bytes
+    entry: Entry
+    size: int
+
+    @property
+    def place(self) -> tuple[str, bytes]:
+        """Where it stands in the order of lists."""
+        return target_of(self.entry), self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many objects there are, and how much room they take of how much; None: not known."""
+
+    count: int
+    bytes: int | None
+    max_bytes: int | None
 
 
 class Draft(Content, Protocol):
@@ -79,6 +102,19 @@ class Store(Protocol):
 
     async def drop(self, selection: Selection) -> Dropped:
         """Forget the objects of ``selection``: none of them is found from now on."""
+        ...
+
+    async def listed(
+        self, distribution_id: str, prefix: str, after: tuple[str, bytes], most: int
+    ) -> list[Stored]:
+        """The first ``most`` objects behind the place ``after`` whose targets begin so, in order.
+
+        Looking at them is no use of them.
+        """
+        ...
+
+    async def taken(self, distribution_ids: Sequence[str]) -> Taken:
+        """How full the store is; of the objects those of these distributions are counted."""
         ...
 
     def listen(self, heard: Callable[[Selection | None], None]) -> None:

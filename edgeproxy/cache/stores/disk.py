@@ -11,7 +11,7 @@ read and written side by side.
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from sqlite3 import Error as IndexFailed
@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 
 from edgeproxy.cache.entry import ContentLost, Entry
 from edgeproxy.cache.invalidation import Selection, target_of
-from edgeproxy.cache.stores import Dropped
+from edgeproxy.cache.stores import Dropped, Stored, Taken
 from edgeproxy.cache.stores.body_file import BLOCK_BYTES, BodyFile
 from edgeproxy.cache.stores.index import Index, Row, in_bytes, is_damage, open_index
 from edgeproxy.cache.stores.packing import pack, unpack
@@ -90,6 +90,23 @@ class DiskStore:
 
     async def drop(self, selection: Selection) -> Dropped:
         return await self.run(lambda: self._drop(selection))
+
+    async def listed(
+        self, distribution_id: str, prefix: str, after: tuple[str, bytes], most: int
+    ) -> list[Stored]:
+        def rows(index: Index) -> list[Row]:
+            return index.listed(distribution_id, prefix, after, most)
+
+        found = await self.run(lambda: self._ask(rows, list[Row]()))
+        return [
+            Stored(row.digest, unpack(row.about), row.size)
+            for row in found
+            if row.seal == row.sealed()
+        ]
+
+    async def taken(self, distribution_ids: Sequence[str]) -> Taken:
+        count = await self.run(lambda: self._ask(lambda index: index.count(distribution_ids), 0))
+        return Taken(count, self.taken_bytes, self._max_bytes)
 
     def listen(self, heard: Callable[[Selection | None], None]) -> None:
         """No other edge has this folder."""

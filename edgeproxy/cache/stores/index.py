@@ -9,7 +9,7 @@ the next change, so that a hit writes nothing. Not safe for threads: its owner t
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -141,6 +141,28 @@ class Index:
         self._uses += 1
         self._touched[digest] = self._uses
         return Row(*found)
+
+    def listed(
+        self, distribution: str, prefix: str, after: tuple[str, bytes], most: int
+    ) -> list[Row]:
+        """The first ``most`` objects behind ``after`` whose targets begin with ``prefix``."""
+        first = in_bytes(prefix)
+        behind = first[:-1] + bytes([first[-1] + 1])  # No byte of UTF-8 is the last there is.
+        found = self._db.execute(
+            f"SELECT {_COLUMNS} FROM objects WHERE distribution = ? AND target >= ? AND target < ?"
+            " AND (target, digest) > (?, ?) ORDER BY target, digest LIMIT ?",
+            (distribution, first, behind, in_bytes(after[0]), after[1], most),
+        )
+        return [Row(*each) for each in found]
+
+    def count(self, distributions: Sequence[str]) -> int:
+        """How many objects these distributions have."""
+        return sum(
+            self._db.execute(
+                "SELECT count(*) FROM objects WHERE distribution = ?", (each,)
+            ).fetchone()[0]
+            for each in distributions
+        )
 
     def put(self, row: Row, tags: tuple[str, ...] = ()) -> list[str]:
         """Keep ``row``, in place of what was there; its own file is removed if it is too large."""

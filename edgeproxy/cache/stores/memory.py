@@ -8,14 +8,15 @@ has to be looked for among all paths of the shelf, between which others have the
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from itertools import chain
 from typing import Final, TypeAlias
 
 from edgeproxy.cache.entry import Entry
 from edgeproxy.cache.invalidation import Selection, target_of
-from edgeproxy.cache.stores import Dropped
+from edgeproxy.cache.stores import Dropped, Stored, Taken
 
 __all__ = ["MemoryStore", "size_of"]
 
@@ -140,6 +141,35 @@ class MemoryStore:
                 if number % _AT_ONCE == 0:
                     await asyncio.sleep(0)
         return Dropped(count, list(latest))
+
+    async def listed(
+        self, distribution_id: str, prefix: str, after: tuple[str, bytes], most: int
+    ) -> list[Stored]:
+        shelf = self._shelves.get(distribution_id)
+        if shelf is None:
+            return []
+        targets = list(shelf.by_target)
+        first: list[str] = []
+        for at in range(0, len(targets), _AT_ONCE):
+            more = [
+                target
+                for target in targets[at : at + _AT_ONCE]
+                if target.startswith(prefix) and target >= after[0]
+            ]
+            # The first of them may be that of ``after``, with nothing behind it.
+            first = nsmallest(most + 1, first + more)
+            await asyncio.sleep(0)
+        found: list[Stored] = []
+        for target in first:
+            for digest in sorted(_each(shelf.by_target.get(target))):
+                if (target, digest) > after and digest in self._entries:
+                    entry = self._entries[digest][0]
+                    found.append(Stored(digest, entry, len(entry.body)))
+        return found[:most]
+
+    async def taken(self, distribution_ids: Sequence[str]) -> Taken:
+        shelves = [self._shelves[each] for each in distribution_ids if each in self._shelves]
+        return Taken(sum(each.count for each in shelves), self.size_bytes, self._max_bytes)
 
     def _remove(self, digest: bytes) -> bool:
         """Let go of an object; whether it could still be found."""

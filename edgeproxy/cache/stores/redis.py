@@ -12,14 +12,15 @@ meanwhile is made up for before anything is read again.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 from edgeproxy.cache.entry import Entry
 from edgeproxy.cache.invalidation import Selection
-from edgeproxy.cache.stores import Dropped, redis_scripts
+from edgeproxy.cache.stores import Dropped, Stored, Taken, redis_listing, redis_scripts
 from edgeproxy.cache.stores.packing import pack, unpack
 from edgeproxy.cache.stores.redis_body import BLOCK_BYTES, RedisBody, sum_of
 from edgeproxy.cache.stores.redis_keys import (
@@ -213,6 +214,16 @@ class RedisStore:
         self._pending.append(selection)
         self._tell(f"{self._server} is invalidated when it can be used again")
         return Dropped(0, [])
+
+    async def listed(
+        self, distribution_id: str, prefix: str, after: tuple[str, bytes], most: int
+    ) -> list[Stored]:
+        work = partial(redis_listing.listed, self._client, distribution_id, prefix, after, most)
+        return await self._ask(work, [])
+
+    async def taken(self, distribution_ids: Sequence[str]) -> Taken:
+        work = partial(redis_listing.taken, self._client, distribution_ids)
+        return await self._ask(work, Taken(0, None, None))
 
     # For the bodies ------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ __all__ = [
     "PREFIX",
     "block_key",
     "line_of",
+    "lines_behind",
     "note_of",
     "ranges_of",
     "seal_of",
@@ -50,6 +51,16 @@ def ranges_of(selection: Selection) -> Iterator[tuple[bytes, bytes, bytes]]:
         yield paths, b"[" + name, b"(" + name + b"\xff"
     for tag in sorted(selection.tags):
         yield tags, b"[" + tag.encode() + b"\0", b"(" + tag.encode() + b"\1"
+
+
+def lines_behind(
+    distribution_id: str, prefix: str, after: tuple[str, bytes]
+) -> tuple[bytes, bytes, bytes]:
+    """The index, and from where to where lines stand that begin so and come behind ``after``."""
+    name = prefix.encode("utf-8", "surrogatepass")
+    last = f"{after[0]}\0{after[1].hex()}".encode("utf-8", "surrogatepass")
+    start = b"[" + name if last < name else b"(" + last
+    return PREFIX + f"i:{distribution_id}".encode(), start, b"(" + name + b"\xff"
 
 
 def note_of(selection: Selection) -> str:

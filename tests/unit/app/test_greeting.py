@@ -76,7 +76,7 @@ def test_one_distribution() -> None:
         "*: viewer-request auth, viewer-response sign",
         "http://127.0.0.1:8082/  function URL ApiUrl of api",
         "http://127.0.0.1:8083  load balancer Alb, port 80",
-        "http://127.0.0.1:8081  control (JSON API, metrics)",
+        "http://127.0.0.1:8081  inspector (and JSON API, metrics)",
     ]
 
 
@@ -116,7 +116,7 @@ def test_and_listed_on_demand() -> None:
 
 def test_nothing_is_said_when_all_is_honoured() -> None:
     *_, last = greet(report=Report(REPORT.lines[:1]), verbose=True)
-    assert last.endswith("control (JSON API, metrics)")
+    assert last.endswith("inspector (and JSON API, metrics)")
 
 
 def test_what_aws_would_refuse_is_counted_once() -> None:

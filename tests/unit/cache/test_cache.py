@@ -72,6 +72,16 @@ async def test_a_body_that_only_one_viewer_gets_is_stored_when_that_viewer_has_l
     assert origin.count == 1
 
 
+async def test_nobody_goes_on_listening_to_events_when_the_viewer_has_left() -> None:
+    edge, body = Edge(), ManualBody()
+    events = answer(body=body, content_type="text/event-stream; charset=utf-8")
+    obtained = await edge.cache.obtain(key(), UNSHARED, ScriptedOrigin(events))
+    body.give(b"data: 1\n\n")
+    await obtained.response.body.close()
+    await edge.settle()
+    assert body.closed
+
+
 async def test_an_object_without_announced_length_is_stored_up_to_its_own_limit() -> None:
     edge = Edge(max_unannounced_bytes=10)
     for size, kept in ((10, 1), (11, 0)):

@@ -50,6 +50,28 @@ async def test_a_kept_body_goes_on_when_all_readers_have_left() -> None:
     assert source.closed
 
 
+async def test_a_body_that_may_be_endless_is_given_up_with_its_last_reader() -> None:
+    source = ManualBody()
+    collecting = CollectingBody(source, 100, may_be_endless=True)
+    first, last = joined(collecting), joined(collecting)
+    pumping = asyncio.create_task(collecting.pump())
+    source.give(b"abc")
+    await first.close()
+    await settle()
+    assert not source.closed
+    await last.close()
+    assert await pumping is None
+    assert source.closed
+
+
+async def test_a_body_that_might_have_been_endless_is_kept() -> None:
+    collecting = CollectingBody(stream([b"ab", b"cd"]), 100, may_be_endless=True)
+    reader = joined(collecting)
+    pumping = asyncio.create_task(collecting.pump())
+    assert await read(reader) == b"abcd"
+    assert await pumping == b"abcd"
+
+
 async def test_a_windowed_body_waits_for_the_slowest_reader() -> None:
     source = ManualBody(length=1000)
     source.give(*[b"x" * 10] * 100, None)

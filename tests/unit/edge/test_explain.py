@@ -29,6 +29,7 @@ async def test_a_cacheable_request() -> None:
     assert answer["admitted"] is True
     assert answer["behavior"] == {
         "path_pattern": "*",
+        "default": True,
         "target_origin_id": "web",
         "cache_policy": "CachingOptimized",
         "origin_request_policy": None,

@@ -8,8 +8,9 @@ import pytest
 from aiohttp import web
 
 from edgeproxy.exchange.model import Exchange
-from edgeproxy.inspector.api import ControlApi
+from edgeproxy.inspector.api import Observed, control_application
 from edgeproxy.observe.history import History
+from edgeproxy.observe.hit_counts import HitCounts
 from edgeproxy.observe.metrics import Metrics
 from tests.unit.exchange.records import exchange
 
@@ -25,8 +26,10 @@ async def test_an_exchange_that_ends_just_as_a_follower_leaves(
                 connection.transport.close()
             yield exchange()
 
-    api = ControlApi(cast(Any, None), Leaving(), Metrics(str))
-    runner = web.AppRunner(api.application(), access_log=None, handler_cancellation=True)
+    application = control_application(
+        cast(Any, None), Observed(Leaving(), Metrics(str), HitCounts())
+    )
+    runner = web.AppRunner(application, access_log=None, handler_cancellation=True)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +96,22 @@ class TestRequests:
         steps = [ran(error="Unhandled", error_document=document)]
         assert shown(exchange(steps=steps), verbose=True)[2:] == []
 
+    def test_a_failure_is_told_with_the_line_or_the_file_that_it_was_in(self) -> None:
+        frame = '  File "/app/auth.py", line 3, in handler\n    x\n'
+        document = {"errorType": "KeyError", "errorMessage": "'uri'", "stackTrace": [frame]}
+        steps = [ran(error="Unhandled", error_document=document)]
+        assert shown(exchange(steps=steps))[1:] == [
+            "         | auth failed: KeyError: 'uri'",
+            "         |   at /app/auth.py:3",
+        ]
+        stream = io.StringIO()
+        console = Console(stream)
+        console.source_of = lambda run: Path(f"/app/{run.name}.py")
+        console.ended(exchange(steps=[ran(error="Timeout")]))
+        _, where, remedy = stream.getvalue().splitlines()
+        assert where == "         |   in /app/auth.py"
+        assert remedy.startswith("         |   -> do less, or give the function a larger Timeout")
+
     def test_a_failure_without_a_message_is_its_type(self) -> None:
         document = {"errorType": "BdbQuit", "errorMessage": ""}
         steps = [ran(error="Unhandled", error_document=document)]
@@ -125,7 +142,10 @@ class TestRequests:
     def test_why_the_origin_gave_no_answer(self) -> None:
         why = Decision("OriginConnectError", "http://127.0.0.1:9 refused the connection")
         done = exchange(response=Response(502), steps=[Step("origin", 0, decision=why)])
-        assert shown(done)[1:] == ["         | http://127.0.0.1:9 refused the connection"]
+        assert shown(done)[1:] == [
+            "         | http://127.0.0.1:9 refused the connection",
+            "         |   -> is the server running there? --origin ID=URL_OR_DIR asks another one",
+        ]
 
     def test_why_the_edge_or_a_folder_said_no(self) -> None:
         for name, why in (("admission", "PUT is not allowed"), ("origin", "no file a in /site")):
@@ -154,7 +174,7 @@ class TestQuiet:
         assert shown(exchange(), exchange(steps=[ran()]), "ready", quiet=True) == []
 
     def test_problems_and_failed_functions_are_shown(self) -> None:
-        lines = shown(exchange(steps=[ran(error="Timeout")]), "!broken", quiet=True)
+        lines = shown(exchange(steps=[ran(error="Unhandled")]), "!broken", quiet=True)
         assert len(lines) == 2
         assert lines[1] == "! broken"
 

@@ -1,0 +1,7 @@
+interface Shop {
+  name: string;
+}
+
+const shop: Shop = { name: "the shop" };
+
+export const greeting: string = `Welcome to ${shop.name}`;
