@@ -15,7 +15,7 @@ from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
 from edgeproxy.distribution.forwarded import plan_of
 from edgeproxy.distribution.matching import match_host
-from edgeproxy.distribution.model import Distribution
+from edgeproxy.distribution.model import WITH_HTTP_2, Distribution
 from edgeproxy.distribution.security_policies import CIPHERS, oldest_version
 from edgeproxy.distribution.viewer_headers import FINGERPRINTS
 from edgeproxy.edge.admission import HTTPS_PORT
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 __all__ = ["SecureDoors", "authority_folder", "secure_doors"]
 
 _VIEWER: Final = "https viewer"
-_WITH_HTTP_2: Final = frozenset({"http2", "http2and3"})
 _MINIMUM: Final = {
     "TLSv1.1": ssl.TLSVersion.TLSv1_1,
     "TLSv1.2": ssl.TLSVersion.TLSv1_2,
@@ -185,6 +184,6 @@ def _offer(name: str, distribution: Distribution | None, *, may_have_http_2: boo
     if distribution is None:
         return Offer()
     ciphers = CIPHERS[distribution.minimum_protocol_version]
-    if not (name and may_have_http_2 and distribution.http_version in _WITH_HTTP_2):
+    if not (name and may_have_http_2 and distribution.http_version in WITH_HTTP_2):
         return Offer((HTTP_1_1,), ciphers)
     return Offer((HTTP_2, HTTP_1_1), ciphers)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from edgeproxy.distribution.field_encryption import FieldLevelEncryption
 from edgeproxy.distribution.logs import LogDelivery, RealtimeLogConfig, StandardLogging
@@ -19,6 +19,7 @@ from edgeproxy.distribution.tenants import DistributionTenant, ParameterDefiniti
 from edgeproxy.http.headers import EMPTY_HEADERS, Headers
 
 __all__ = [
+    "WITH_HTTP_2",
     "Behavior",
     "CachePolicy",
     "CacheSettings",
@@ -72,6 +73,10 @@ class SelectionKind(StrEnum):
     ALL = "all"
     ALL_VIEWER = "allViewer"
     ALL_VIEWER_AND_WHITELIST_CLOUDFRONT = "allViewerAndWhitelistCloudFront"
+
+
+WITH_HTTP_2: Final = frozenset({"http2", "http2and3"})
+"""The values of ``HttpVersion`` that let viewers speak HTTP/2 (CDN-VER-01)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Stream:
         "_received",
         "_sent",
         "_unread",
-        "_waiter",
+        "_waiting",
         "_when_gone",
         "block",
         "changes",
@@ -83,7 +83,8 @@ class Stream:
         self._received = 0
         self._sent = 0
         self._continue_due = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+        """Who reads the request's body, and who writes the answer."""
         self._when_gone: Callable[[], object] | None = None
 
     # --- what the viewer does ----------------------------------------------------------------
@@ -114,16 +115,16 @@ class Stream:
 
     def wake(self) -> None:
         """Something has changed for which somebody may wait."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def changed(self) -> None:
         """Wait until something has."""
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
 
     # --- the request -------------------------------------------------------------------------
 

@@ -123,6 +123,8 @@ DEFAULT = "DefaultCacheBehavior"
                  "FailoverCriteria": {"StatusCodes": {"Items": [418]}}}]}}),
         case("CDN-CFG-110", "CacheBehaviors[0].PathPattern",
              config={"CacheBehaviors": [ordered("/" + "a" * 255)]}),
+        case("CDN-GRP-01", "DistributionConfig.HttpVersion", config={"HttpVersion": "http1.1"},
+             behavior={"GrpcConfig": {"Enabled": True}, "AllowedMethods": ALL_METHODS}),
         case("CDN-CFG-399", f"{DEFAULT}.GrpcConfig", behavior={"GrpcConfig": {"Enabled": True}}),
         case("CDN-CEP-01", "CustomErrorResponses[0].ErrorCode",
              config={"CustomErrorResponses": [{"ErrorCode": 418}]}),

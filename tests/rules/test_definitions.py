@@ -833,8 +833,6 @@ def test_logging_says_where_it_goes(tmp_path: Path) -> None:
     + [
         pytest.param({"config": {"ViewerCertificate": {"AcmCertificateArn": "arn"}}},
                      "AcmCertificateArn", "local authority", marks=pytest.mark.rule("CDN-CFG-154")),
-        pytest.param({"behavior": {"GrpcConfig": {"Enabled": True}}}, "Enabled", "gRPC",
-                     marks=pytest.mark.rule("CDN-CFG-125")),
     ],
 )  # fmt: skip
 def test_what_is_ignored_says_why(

@@ -10,6 +10,8 @@ import pytest
 
 from edgeproxy.app.running import loop_factory
 from edgeproxy.server import inside_aiohttp
+from tests.wire import raw
+from tests.wire.http2 import contexts
 
 NOT_ON_PLAIN_AIOHTTP = {
     # Every request goes to the handler.
@@ -33,6 +35,20 @@ NOT_ON_PLAIN_AIOHTTP = {
 """Files and tests; what happens instead is in test_plain.py."""
 
 
+ALSO_OVER_HTTP_2 = {
+    "test_head_has_no_body",
+    "test_a_header_cannot_break_out",
+    "test_a_failing_handler_is_logged_and_answered",
+    "test_a_handler_outlives_its_viewer",
+    "test_what_does_not_finish_is_cut",
+    "test_100_continue_comes_with_the_first_read",
+    "test_a_viewer_that_leaves_breaks_its_request_body",
+    "test_body_size",
+    "test_a_handler_may_take_longer_than_any_viewer",
+}
+"""Tests that say nothing of what HTTP/1.1 alone has: lines, chunks, the end of the connection."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """All else holds for both kinds of connections."""
     file = metafunc.definition.path.name
@@ -41,14 +57,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         kinds = ["private"]
     elif file == "test_plain.py":
         kinds = ["plain"]
+    elif metafunc.function.__name__ in ALSO_OVER_HTTP_2:
+        kinds = [*kinds, "http2"]
     metafunc.parametrize("connections", kinds, indirect=True)
 
 
 @pytest.fixture(autouse=True)
 def connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Served as with the aiohttp that is built on, or as with another one."""
+    """Served as with the aiohttp that is built on, or as with another one, or over HTTP/2."""
     if request.param == "plain":
         monkeypatch.setattr(inside_aiohttp, "CONNECTION_NAMES", ("_gone",))
+    elif request.param == "http2":
+        pair = contexts(request.getfixturevalue("tls"))
+        monkeypatch.setattr(raw, "over_http2", [pair])
 
 
 @pytest.fixture(scope="session")

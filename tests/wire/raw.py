@@ -18,6 +18,9 @@ __all__ = ["Answer", "Raw", "connect", "door", "refuse"]
 
 PATIENCE_S = 20.0
 
+over_http2: list[tuple[ssl.SSLContext, ssl.SSLContext]] = []
+"""A server's and a client's context while tests are run over HTTP/2; else empty."""
+
 
 @dataclass(slots=True)
 class Answer:
@@ -112,6 +115,12 @@ def refuse(status: int, reason: str, detail: str) -> Response:
 async def connect(
     listener: Listener, tls: ssl.SSLContext | None = None, ip: str = "127.0.0.1"
 ) -> AsyncIterator[Raw]:
+    if over_http2:
+        from tests.wire.translated import translated
+
+        async with translated(listener, over_http2[0]) as viewer:
+            yield viewer  # type: ignore[misc]
+        return
     reader, writer = await asyncio.open_connection(
         "127.0.0.1",
         listener.port,
@@ -129,6 +138,8 @@ async def connect(
 async def door(handler: Handler, **options: Any) -> AsyncIterator[Listener]:
     """A listener on a free port, stopped without grace at the end."""
     options = {"host": "127.0.0.1", "port": 0, "refuse": refuse, **options}
+    if over_http2:
+        options["ssl_context"] = over_http2[0][0]
     listener = Listener(handler, **options)
     await listener.start()
     try:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from edgeproxy.distribution import quotas
 from edgeproxy.distribution.model import (
+    WITH_HTTP_2,
     Behavior,
     CustomErrorResponse,
     Distribution,
@@ -256,6 +257,15 @@ def check_distribution(distribution: Distribution, where: Where) -> Iterator[Che
                 f"{what}: {count}, the quota is {quota}.",
                 "split the distribution, or ask AWS for a higher quota",
             )
+    serves_grpc = any(behavior.grpc_enabled for behavior in behaviors)
+    if serves_grpc and distribution.http_version not in WITH_HTTP_2:
+        yield CheckFinding(
+            "CDN-GRP-01",
+            where("HttpVersion"),
+            f"gRPC calls come over HTTP/2, which {distribution.http_version} does not offer.",
+            "set HttpVersion to http2 or http2and3",
+            Severity.WARNING,
+        )
     for behavior in behaviors:
         if behavior.field_level_encryption is not None:
             group = distribution.origin_groups.get(behavior.target_origin_id)
