@@ -22,7 +22,7 @@ def test_every_option_it_names_exists():
     option = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
     known = set(option.findall((ROOT / "docs" / "cli.md").read_text("utf-8")))
     # of pip, pytest, curl and AWS's command line
-    foreign = {"--quiet", "--json", "--dist", "--invocation-type", "--function-name", "--payload"}
+    foreign = {"--quiet", "--dist", "--json", "--invocation-type", "--function-name", "--payload"}
     assert set(option.findall(README)) - foreign <= known
 
 

@@ -1,7 +1,7 @@
 """Whatever stands in a definition: it loads, or it is an error with a place and no traceback."""
 
-import copy
 import json
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,8 @@ def paths(value: object, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ..
         yield from paths(each, (*before, key))
 
 
-def changed(table: Table, path: tuple[Any, ...], wrong: Any) -> Table:
-    copied = copy.deepcopy(table)
+def changed(pickled: bytes, path: tuple[Any, ...], wrong: Any) -> Table:
+    copied: Table = pickle.loads(pickled)  # several times as fast as a deep copy
     parent: Any = copied
     for key in path[:-1]:
         parent = parent[key]
@@ -70,11 +70,12 @@ def load(file: Path, table: Table, state: Path) -> None:
 def test_any_value_in_any_place(name: str, tmp_path: Path) -> None:
     file = DEFINITIONS / name
     table = read_source(file)
+    pickled = pickle.dumps(table)
     refused = 0
     for index, path in enumerate(paths(table)):
         for wrong in WRONG[index % 3 :: 3]:
             try:
-                load(file, changed(table, path, wrong), tmp_path)
+                load(file, changed(pickled, path, wrong), tmp_path)
             except DefinitionError:
                 refused += 1
     assert refused > 100
@@ -87,11 +88,12 @@ def test_any_value_in_some_places(name: str, step: int, tmp_path: Path) -> None:
     """Of definitions that are translated; larger ones, so only some places."""
     file = DEFINITIONS / name
     table = read_source(file)
+    pickled = pickle.dumps(table)
     refused = 0
     for index, path in enumerate(list(paths(table))[::step]):
         for wrong in WRONG[index % 3 :: 3]:
             try:
-                load(file, changed(table, path, wrong), tmp_path)
+                load(file, changed(pickled, path, wrong), tmp_path)
             except DefinitionError:
                 refused += 1
     assert refused > 12
