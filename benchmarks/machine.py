@@ -90,8 +90,8 @@ def _ticks(process: int) -> int:
 
 
 def busy() -> str:
-    """How much else the machine has had to do, the last minutes."""
-    return f"{os.getloadavg()[1]:.1f} processes wanted to run, in the middle of five minutes"
+    """How much the machine had to do in the last five minutes, whoever asked for it."""
+    return f"a load average of {os.getloadavg()[1]:.1f}"
 
 
 def described() -> list[str]:

@@ -22,7 +22,10 @@ processes, is far steadier. Ratios are those to nginx without an access log, and
 access log those to nginx with one. "To origin" is the share of requests that the origin got. p50
 and p99 are as viewers saw them, each asking again as soon as it has its answer. Every hit has the
 same body and fifteen headers. edgeproxy keeps its history of requests and its metrics, and prints
-nothing (`--quiet`); Varnish has its log in shared memory; aiohttp has none.
+nothing (`--quiet`) but where its name says so; Varnish has its log in shared memory; aiohttp has
+none. "Constant" is a protocol in Python that writes the same bytes to whoever asks, on uvloop
+unless its name says otherwise: no server in Python can be faster. Servers and sizes take turns, so
+that what else the machine does meets all of them.
 """
 
 

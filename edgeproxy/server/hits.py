@@ -8,7 +8,7 @@ in nothing that the parser could object to. Everything else is for the parser.
 """
 
 import re
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Repeat, Request, Viewer
@@ -30,20 +30,20 @@ _HEAD: Final = re.compile(
 )
 _LINE: Final = re.compile(rb"([^:]+):[\t ]*([^\r]*)\r\n")
 
-_Told: TypeAlias = tuple[str | bytes, ...]
-"""The sender, the method, and the values of the header lines that matter."""
+_Told: TypeAlias = tuple[bytes | Any, ...]
+"""The method, and the values of the header lines that matter."""
 
 
 class Shape:
     """Heads with the same header lines, of which the same ones matter."""
 
-    __slots__ = ("_answers", "_fits", "names")
+    __slots__ = ("_answers", "_count", "_fits")
 
     def __init__(self, lines: list[bytes], names: frozenset[bytes]) -> None:
-        self.names = names
-        """Of the lines that matter."""
-        self._answers: dict[_Told, Repeat] = {}
-        parts = [rb"(" + _TARGET + rb") HTTP/1\.1\r\n"]
+        self._answers: dict[str, dict[_Told, Repeat]] = {}
+        """By sender."""
+        self._count = 0
+        parts = [_TARGET + rb" HTTP/1\.1\r\n"]
         for name in lines:
             value = rb"[\t ]*+(" + _VALUE + rb")" if name.lower() in names else _VALUE
             parts.append(re.escape(name) + rb":" + value + rb"\r\n")
@@ -54,20 +54,26 @@ class Shape:
         fitting = self._fits(head)
         if fitting is None or len(head) > _LONGEST_HEAD:
             return None
-        method, target, *values = fitting.groups()
-        repeat = self._answers.get((sender, method, *values))
-        return None if repeat is None else (repeat, target)
+        answers = self._answers.get(sender)
+        repeat = None if answers is None else answers.get(fitting.groups())
+        if repeat is None:
+            return None
+        start = head.index(b"/")
+        return repeat, head[start : head.index(b" ", start)]
 
     def learn(self, head: bytes, sender: str, repeat: Repeat) -> None:
         fitting = self._fits(head)
         assert fitting is not None, "it is the shape of this head"
-        method, _, *values = fitting.groups()
-        told = (sender, method, *values)
-        if (earlier := self._answers.get(told)) is not None:
+        told = fitting.groups()
+        earlier = self._answers.get(sender, {}).get(told)
+        if earlier is not None:
             repeat = repeat.joined(earlier)
-        elif len(self._answers) >= _MOST:
-            self._answers.clear()
-        self._answers[told] = repeat
+        else:
+            if self._count >= _MOST:
+                self._answers.clear()
+                self._count = 0
+            self._count += 1
+        self._answers.setdefault(sender, {})[told] = repeat
 
 
 class Hits:
