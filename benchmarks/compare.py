@@ -31,6 +31,15 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     results = Results([*described(), f"at the beginning {busy()}"])
     print("\n".join(results.machine), flush=True)
+    try:
+        _measure(results, options)
+    finally:  # What there is when it is ended early is worth having, too.
+        results.machine.append(f"at the end {busy()}")
+        if options.output:
+            write(results, options.output)
+
+
+def _measure(results: Results, options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
         servers = Servers(Path(folder), held)
         for load in LOADS:
@@ -52,9 +61,6 @@ def main() -> None:
                     options.rounds,
                     quick=options.quick,
                 )
-    results.machine.append(f"at the end {busy()}")
-    if options.output:
-        write(results, options.output)
 
 
 def _options() -> argparse.Namespace:
