@@ -10,6 +10,7 @@ from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge import pipeline
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.deployment import Choice
+from edgeproxy.edge.misses import PlainMisses
 from edgeproxy.edge.passage import Passage, Services
 from edgeproxy.edge.repeats import RepeatableHit, repeat_of
 from edgeproxy.edge.sealing import sealed
@@ -33,32 +34,48 @@ class EdgeLocation:
         self.summaries: dict[tuple[RepeatableHit, bytes], tuple[bytes, Exchange]] = {}
         """Of repeated hits, to make others of; bounded by who fills it."""
         self._services = services
+        self._misses = PlainMisses(services)
 
     async def __call__(self, received: Request, choice: Choice | None = None) -> Response:
         """Answer one viewer request; ``choice`` is what a deployment policy made of it."""
         services, distribution = self._services, self.distribution  # A reload changes the latter.
+        miss = None
+        if choice is None:
+            miss = self._misses.begin(distribution, self.https_port, received)
+        if miss is not None:
+            try:
+                answer = await miss.answer()
+            except BaseException as error:
+                _end_unanswered(miss.opened(), error, services)
+                raise
+            if answer is not None:
+                return answer
         explain = wants_explanation(received)
         request = without_local_headers(received)
-        exchange = Exchange(
-            services.chance.request_id(),
-            "distribution",
-            distribution.logical_id,
-            request,
-            services.clock.now(),
-            services.clock,
-        )
+        if miss is not None:
+            exchange = miss.opened()
+        else:
+            exchange = Exchange(
+                services.chance.request_id(),
+                "distribution",
+                distribution.logical_id,
+                request,
+                services.clock.now(),
+                services.clock,
+            )
         if choice is not None:
             _note_choice(exchange, choice)
+        passage = Passage(
+            distribution,
+            services,
+            exchange,
+            self.https_port,
+            None if miss is None else miss.transfer,
+        )
         try:
-            verdict = await pipeline.viewer_facing(
-                Passage(distribution, services, exchange, self.https_port), request
-            )
+            verdict = await pipeline.viewer_facing(passage, request)
         except BaseException as error:
-            # Its viewer has left, or the edge is closing: the record ends without an answer.
-            exchange.result_type = exchange.response_result_type = "Error"
-            hung_up = isinstance(error, ConnectionError)  # That of the viewer's upload.
-            exchange.detailed_result_type = "ClientHungUpRequest" if hung_up else "Error"
-            record_end(exchange, Delivered(0, aborted=True), services.recorder)
+            _end_unanswered(exchange, error, services)
             raise
         response = sealed(distribution, exchange, verdict, services.identity, services.clock.now())
         if choice is None and not explain:
@@ -74,6 +91,14 @@ class EdgeLocation:
                 why = f"{distribution.logical_id} serves: {choice.why}; {why}"
             response = explained(response, exchange.id, why)
         return record_delivery(exchange, response, services.recorder)
+
+
+def _end_unanswered(exchange: Exchange, error: BaseException, services: Services) -> None:
+    """Its viewer has left, or the edge is closing: the record ends without an answer."""
+    exchange.result_type = exchange.response_result_type = "Error"
+    hung_up = isinstance(error, ConnectionError)  # That of the viewer's upload.
+    exchange.detailed_result_type = "ClientHungUpRequest" if hung_up else "Error"
+    record_end(exchange, Delivered(0, aborted=True), services.recorder)
 
 
 def _note_choice(exchange: Exchange, choice: Choice) -> None:

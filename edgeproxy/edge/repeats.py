@@ -344,6 +344,8 @@ class RepeatedAnswer:
         self.bytes_sent = 0
         self.aborted = False
 
+    missed_s: Final = None
+
     @property
     def name(self) -> str:
         return self._hit.name

@@ -222,14 +222,19 @@ class Metrics:
             tally[_alb_requests(exchange)].add(exchange.bytes_received + exchange.bytes_sent)
 
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
-        alike: dict[tuple[str, int, int], Statistics] = {}
+        alike: dict[tuple[str, int, int, bool], Statistics] = {}
         for hit in hits:
-            kind = hit.name, hit.status, int(hit.started) // 60
+            missed_s = hit.missed_s
+            kind = hit.name, hit.status, int(hit.started) // 60, missed_s is None
             if kind not in alike:
                 name = self._distribution_id(hit.name)
-                requests = _Requests(name, "BytesDownloaded", hit.status, True, "", False)
+                is_hit = missed_s is None
+                requests = _Requests(name, "BytesDownloaded", hit.status, is_hit, "", False)
                 alike[kind] = self._tally(hit.started)[requests]
             alike[kind].add(hit.bytes_sent)
+            if missed_s is not None:
+                latency = _latency(self._distribution_id(hit.name))
+                self._tally(hit.started)[latency].add(missed_s * 1000)
 
     def entered(self, name: str, qualifier: str, in_flight: InFlight, time_s: float) -> None:
         """An invocation begins; ``in_flight`` counts it, too (LI-253)."""
@@ -286,8 +291,7 @@ class Metrics:
             dimensions = (("DistributionId", distribution_id), ("Layer", exchange.layer))
             tally[Name(_OWN, "RequestsByLayer", dimensions)].add(1)
         if exchange.origin_id and not hit and exchange.first_byte_s is not None:
-            latency = Name(_CLOUDFRONT, "OriginLatency", _of_distribution(distribution_id))
-            tally[latency].add(exchange.first_byte_s * 1000)
+            tally[_latency(distribution_id)].add(exchange.first_byte_s * 1000)
 
     def _url_requests(self, exchange: Exchange, runs: list[FunctionRun]) -> UrlRequests:
         function, qualifier = self._url_target(exchange.name)
@@ -325,6 +329,10 @@ def _alb_requests(exchange: Exchange) -> _AlbRequests:
 
 def _of_distribution(distribution_id: str) -> Dimensions:
     return (("DistributionId", distribution_id), _GLOBAL)
+
+
+def _latency(distribution_id: str) -> Name:
+    return Name(_CLOUDFRONT, "OriginLatency", _of_distribution(distribution_id))
 
 
 def _merge(tally: _Tally, into: _Tally) -> None:
