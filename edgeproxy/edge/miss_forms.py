@@ -53,10 +53,11 @@ _Kind: TypeAlias = tuple[int, bytes, tuple[bytes, ...]]
 
 
 class AnswerForm(NamedTuple):
-    """``text`` are the header lines for the viewer. ``pick`` chooses what is filled in from the
-    values of the origin's lines, and behind them the request ID, the date and the length. ``like``
-    is the record of such an answer."""
+    """``start`` and ``text`` are first line and header lines for the viewer. ``pick`` chooses what
+    is filled in from the values of the origin's lines, and behind them the request ID, the date
+    and the length. ``like`` is the record of such an answer."""
 
+    start: bytes
     text: bytes
     pick: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
     like: Exchange
@@ -97,10 +98,9 @@ class MissForm:
         target = path if query is None else f"{path}?{query}"
         return target if target.isascii() and target.isprintable() and " " not in target else ""
 
-    def head(self, target: str, request_id: str) -> bytes:
-        """The head of a request to the origin."""
-        way = self.way
-        return b"".join((way.before, target.encode(), self._middle, request_id.encode(), self._end))
+    def around(self, target: str) -> tuple[bytes, bytes]:
+        """What stands around the request ID in the head of a request to the origin."""
+        return self.way.before + target.encode() + self._middle, self._end
 
     def answer(
         self, status: int, reason: bytes, names: tuple[bytes, ...], values: tuple[bytes, ...]
@@ -144,7 +144,8 @@ class MissForm:
             and framed.head.endswith(KEPT_ALIVE)
         ):
             return None
-        lines = framed.head.partition(b"\r\n")[2].removesuffix(KEPT_ALIVE).replace(b"%", b"%%")
+        start, end, lines = framed.head.partition(b"\r\n")
+        lines = lines.removesuffix(KEPT_ALIVE).replace(b"%", b"%%")
         places = [
             len(values) + mark.lastindex - 1 if mark.lastindex < 4 else int(mark[4])
             for mark in _MARKS.finditer(lines)
@@ -152,7 +153,8 @@ class MissForm:
         ]
         if len(places) < 2 or max(places) >= len(values) + 3:
             return None  # Somebody has sent such marks.
-        return AnswerForm(_MARKS.sub(b"%b", lines), itemgetter(*places), walk.exchange)
+        text, pick = _MARKS.sub(b"%b", lines), itemgetter(*places)
+        return AnswerForm(start + end, text, pick, walk.exchange)
 
 
 def miss_form(

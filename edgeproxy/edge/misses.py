@@ -10,25 +10,31 @@ the plainest form (:mod:`edgeproxy.origins.plain`) and no error. For all else th
 story from its beginning, with an origin that has been asked already.
 """
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge.miss_forms import AnswerForm, MissForm, Walk, miss_form, passing
 from edgeproxy.edge.passage import Services
 from edgeproxy.edge.sent_bodies import Sent
-from edgeproxy.exchange.delivery import complete
+from edgeproxy.exchange.delivery import complete, end_unanswered
 from edgeproxy.exchange.model import Exchange, Step
 from edgeproxy.http.body import EMPTY_BODY, PREVIEW_BYTES, Body, BytesBody
 from edgeproxy.http.dates import format_date
 from edgeproxy.http.headers import WrittenHeaders
-from edgeproxy.http.messages import Delivered, Reached, Request, Response
+from edgeproxy.http.messages import Asked, Delivered, Reached, Repeated, Request, Response
 from edgeproxy.origins.plain import PlainAnswer
 from edgeproxy.origins.transfer import Transfer
+from edgeproxy.server.writing import KEPT_ALIVE
 
-__all__ = ["PlainMiss", "PlainMisses"]
+if TYPE_CHECKING:
+    from edgeproxy.edge.location import EdgeLocation
+
+__all__ = ["PlainMiss", "PlainMisses", "RepeatableMiss"]
 
 _MOST: Final = 2_000
 """How many sets of header lines are known; all are forgotten then."""
@@ -40,7 +46,8 @@ _Asked: TypeAlias = tuple[int, str, str, tuple[tuple[str, str], ...]]
 class PlainMisses:
     """Those of one edge location."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, location: "EdgeLocation", services: Services) -> None:
+        self._location = location
         self._services = services
         self._distribution: Distribution | None = None
         self._https_port = 0
@@ -81,8 +88,9 @@ class PlainMisses:
         transfer = self._services.origins.waiting(form.way, request) if target else None
         if transfer is None:
             return None
-        miss = PlainMiss(form, request, transfer)
-        transfer.begin(form.head(target, miss.id))
+        miss = PlainMiss(form, request, transfer, self._location)
+        before, after = form.around(target)
+        transfer.begin(b"%b%b%b" % (before, miss.id.encode(), after))
         return miss
 
     def _is_seen_again(self, asked: _Asked) -> bool:
@@ -95,37 +103,80 @@ class PlainMisses:
         return False
 
 
+class RepeatableMiss:
+    """A :class:`edgeproxy.http.messages.Repeat` of a request that was prepared for."""
+
+    __slots__ = ("_around", "_form", "_location", "_request")
+
+    depends_on: Final = None
+
+    def __init__(self, miss: "PlainMiss") -> None:
+        self._location = miss._location
+        self._form = miss.form
+        self._request = miss.request
+        self._around: tuple[bytes, bytes] | None = None
+
+    def answer(self, asked: Asked) -> None:
+        """The origin has to be asked."""
+
+    def begin(self, asked: Asked) -> "PlainMiss | None":
+        location, form = self._location, self._form
+        if location.distribution is not form.distribution or location.https_port != form.https_port:
+            return None
+        transfer = form.services.origins.waiting(form.way, self._request)
+        if transfer is None:
+            return None
+        if self._around is None:
+            self._around = form.around(form.target(self._request))
+        miss = PlainMiss(form, asked, transfer, location)
+        before, after = self._around
+        transfer.begin(b"%b%b%b" % (before, miss.id.encode(), after))
+        return miss
+
+
 class PlainMiss:
-    """One such request, and its record."""
+    """One such request, its answer and its record.
+
+    It is also what a connection waits for, and writes: :class:`edgeproxy.http.messages.Coming` and
+    :class:`edgeproxy.http.messages.Repeated`.
+    """
 
     __slots__ = (
         "_answered",
+        "_asked",
         "_delivered",
         "_exchange",
         "_filled",
         "_first_byte_s",
-        "_form",
-        "_headers",
+        "_location",
         "_plain",
-        "_request",
-        "_sent",
+        "_seen",
+        "_written",
         "begun",
         "duration_s",
+        "form",
         "id",
         "missed_s",
         "started",
         "transfer",
     )
 
-    def __init__(self, form: MissForm, request: Request, transfer: Transfer) -> None:
+    def __init__(
+        self,
+        form: MissForm,
+        asked: Request | Asked,
+        transfer: Transfer,
+        location: "EdgeLocation",
+    ) -> None:
         services = form.services
-        self._form = form
-        self._request = request
+        self.form = form
+        self._asked = asked
+        self._location = location
         self._exchange: Exchange | None = None
         self._plain: PlainAnswer
         self._filled: AnswerForm
-        self._headers: WrittenHeaders
-        self._sent: Body
+        self._written: bytes
+        self._seen: Body
         self.id = services.chance.request_id()
         self.started = services.clock.now()
         self.begun = services.clock.monotonic()
@@ -134,40 +185,94 @@ class PlainMiss:
     async def answer(self) -> Response | None:
         """The answer; None when it takes the ordinary way from here on."""
         plain = await self.transfer.plain()
-        if plain is None or plain.status >= 400:
+        if plain is None or not self._fill(plain):
             return None
+        return Response(
+            plain.status,
+            self._headers,
+            BytesBody(plain.body),
+            plain.reason.decode(),
+            on_delivered=self._ended,
+            repeat=RepeatableMiss(self),
+        )
+
+    def then(self, arrived: Callable[[Repeated | None], None]) -> None:
+        """Have ``arrived`` called with the answer; with None, it is for :meth:`ordinary`."""
+
+        def answered(plain: PlainAnswer | None) -> None:
+            arrived(self if plain is not None and self._fill(plain) else None)
+
+        self.transfer.plain_then(answered)
+
+    async def ordinary(self, request: Request) -> Response:
+        """The answer by the whole story."""
+        self._asked = request
+        return await self._location.tell(self.form.distribution, request, miss=self)
+
+    def abandon(self) -> None:
+        """The viewer has left before there was an answer to fill in."""
+        self.transfer.close()
+        self.ended_by(asyncio.CancelledError())
+
+    def ended_by(self, error: BaseException) -> None:
+        """There is no answer because of ``error``."""
+        end_unanswered(self.opened(), error, self.form.services.recorder)
+
+    def _fill(self, plain: PlainAnswer) -> bool:
+        """Make the viewer's answer of the origin's; False where that takes more."""
         status, reason, names, values, data = plain
-        form = self._form.answer(status, reason, names, values)
+        form = self.form.answer(status, reason, names, values) if status < 400 else None
         if form is None:
-            return None
-        clock = self._form.services.clock
+            return False
+        clock = self.form.services.clock
         self._first_byte_s = self.missed_s = clock.monotonic() - self.begun
         self._answered = now = clock.now()
         self.transfer.finish()
-        size = len(data)
-        told = (*values, self.id.encode(), _date(int(now)), b"%d" % size)
+        told = (*values, self.id.encode(), _date(int(now)), b"%d" % len(data))
         self._plain, self._filled = plain, form
-        self._headers = WrittenHeaders(form.text % form.pick(told), size)
-        self._sent = BytesBody(data)
-        return Response(
-            status, self._headers, self._sent, reason.decode(), on_delivered=self._ended
-        )
+        self._written = form.text % form.pick(told)
+        return True
+
+    @property
+    def head(self) -> bytes:
+        """The whole head for a viewer whose connection stays open."""
+        return b"%b%b%b" % (self._filled.start, self._written, KEPT_ALIVE)
+
+    @property
+    def body(self) -> bytes:
+        return self._plain.body
+
+    @property
+    def _headers(self) -> WrittenHeaders:
+        return WrittenHeaders(self._written, len(self._plain.body))
+
+    def delivered(self, bytes_sent: int, *, aborted: bool = False) -> None:
+        """The last byte was sent, or the viewer left."""
+        self._ended(Delivered(bytes_sent, aborted))
 
     def _ended(self, delivered: Delivered) -> None:
-        """The last byte was sent, or the viewer left."""
-        services = self._form.services
+        services = self.form.services
         self.duration_s = services.clock.monotonic() - self.begun
         self._delivered = delivered
         data = self._plain.body
         if len(data) > PREVIEW_BYTES:  # Records keep no more of it than its beginning.
             self._plain = self._plain._replace(body=b"")
-            self._sent = Sent(len(data), data[:PREVIEW_BYTES])
+            self._seen = Sent(len(data), data[:PREVIEW_BYTES])
+        else:
+            self._seen = BytesBody(data)
         services.recorder.repeated(self)
+
+    @property
+    def request(self) -> Request:
+        """The viewer's."""
+        if not isinstance(self._asked, Request):
+            self._asked = self._asked.request()
+        return self._asked
 
     @property
     def name(self) -> str:
         """The logical ID of the distribution."""
-        return self._form.distribution.logical_id
+        return self.form.distribution.logical_id
 
     @property
     def status(self) -> int:
@@ -190,7 +295,8 @@ class PlainMiss:
         if self._delivered.aborted:
             return self.exchange
         exchange, like, first_byte_s = self.opened(), self._filled.like, self._first_byte_s
-        response = Response(self.status, self._headers, self._sent, self._plain.reason.decode())
+        headers = WrittenHeaders(self._written, self._seen.length or 0)
+        response = Response(self.status, headers, self._seen, self._plain.reason.decode())
         exchange.response = response
         exchange.steps.append(Step("origin", 0.0, first_byte_s, after=response))
         exchange.result_type = exchange.response_result_type = like.result_type
@@ -205,19 +311,19 @@ class PlainMiss:
 
     def opened(self) -> Exchange:
         """The record as the ordinary way begins it."""
-        clock = self._form.services.clock
-        exchange = Exchange(self.id, "distribution", self.name, self._request, self.started, clock)
+        clock = self.form.services.clock
+        exchange = Exchange(self.id, "distribution", self.name, self.request, self.started, clock)
         exchange.begin_at(self.begun)
         return exchange
 
     def _recorded(self) -> Exchange:
-        form, (status, reason, names, values, data) = self._form, self._plain
+        form, (status, reason, names, values, data) = self.form, self._plain
         walk = Walk(form.distribution, form.https_port, form.services, self._first_byte_s)
         lines = list(zip(names, values, strict=True))
         response = walk.through(
-            self._request, status, reason, lines, BytesBody(data), self.id, self._answered
+            self.request, status, reason, lines, BytesBody(data), self.id, self._answered
         )
-        exchange, body = walk.exchange, self._sent
+        exchange, body = walk.exchange, self._seen
         for step in exchange.steps:
             if isinstance(step.after, Response):
                 step.after = replace(step.after, body=body)

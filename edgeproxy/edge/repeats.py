@@ -203,6 +203,9 @@ class RepeatableHit:
             body = memoryview(body)[self._part]
         return RepeatedAnswer(self, exchange_id, asked, self._kept, head, body, now, begun)
 
+    def begin(self, asked: Asked) -> None:
+        """Nobody else is asked."""
+
     def record(self, hit: "RepeatedAnswer") -> Exchange:
         """The record of one request, as the pipeline would have written it."""
         request = hit.asked.request()

@@ -11,6 +11,7 @@ from edgeproxy.http.location import NOWHERE, Location
 
 __all__ = [
     "Asked",
+    "Coming",
     "Delivered",
     "Handler",
     "MutualTls",
@@ -160,6 +161,22 @@ class Repeated(Protocol):
         ...
 
 
+class Coming(Protocol):
+    """One more answer, which somebody else has been asked for."""
+
+    def then(self, arrived: Callable[[Repeated | None], None]) -> None:
+        """Have ``arrived`` called with the answer; with None, it is for :meth:`ordinary`."""
+        ...
+
+    async def ordinary(self, request: Request) -> "Response":
+        """The answer to the same request, as the handler would give it."""
+        ...
+
+    def abandon(self) -> None:
+        """Instead of :meth:`ordinary`: the viewer has left."""
+        ...
+
+
 class Repeat(Protocol):
     """How a request that differs in nothing that matters is answered again, without its handler.
 
@@ -167,12 +184,17 @@ class Repeat(Protocol):
     """
 
     @property
-    def depends_on(self) -> frozenset[bytes]:
-        """Lower-case names of the header lines that matter; the request line always does."""
+    def depends_on(self) -> frozenset[bytes] | None:
+        """Lower-case names of the header lines that matter; None: all do, and so does how they are
+        written. The request line always matters."""
         ...
 
     def answer(self, asked: Asked) -> Repeated | None:
-        """The answer to ``asked``; None: ask the handler."""
+        """The answer to ``asked``; None: ask the handler, or :meth:`begin`."""
+        ...
+
+    def begin(self, asked: Asked) -> Coming | None:
+        """The answer to ``asked``, when somebody else has to be asked for it first."""
         ...
 
 

@@ -7,6 +7,7 @@ understand otherwise.
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 __all__ = ["PlainAnswer", "plain_answer"]
@@ -14,13 +15,12 @@ __all__ = ["PlainAnswer", "plain_answer"]
 _LONGEST_HEAD: Final = 8192
 
 _HEAD: Final = re.compile(
-    rb"HTTP/1\.1 ([2-5][0-9]{2}) ([\t -~]*)\r\n"
-    rb"((?:(?!(?i:transfer-encoding:|upgrade:|connection:(?![\t ]*keep-alive[\t ]*\r)))"
-    rb"[!#-'*+\-.0-9A-Z^-z|~]+:[\t -~\x80-\xff]*\r\n)+)\r\n"
+    rb"HTTP/1\.1 ([2-5][0-9]{2}) ([\t -~]*+)\r\n"
+    rb"((?:[!#-'*+\-.0-9A-Z^-z|~]++:[\t -~\x80-\xff]*+\r\n)++)\r\n"
 )
-_LINE: Final = re.compile(rb"([^:]+):[\t ]*([^\r]*?)[\t ]*\r\n")
-_LENGTH: Final = re.compile(rb"\n(?i:content-length):[\t ]*([^\r]*?)[\t ]*\r")
+_LINE: Final = re.compile(rb"([^:]++):[\t ]*+([^\r]*+)\r\n")
 _DIGITS: Final = re.compile(rb"[0-9]{1,9}")
+_OF_FRAMING: Final = frozenset({b"transfer-encoding", b"upgrade"})
 _OTHERS: Final = frozenset({204, 206, 304})
 """Without a body, or with a part whose place is to be looked at."""
 
@@ -40,12 +40,28 @@ def plain_answer(data: bytes) -> PlainAnswer | None:
     head = _HEAD.match(data, 0, _LONGEST_HEAD)
     if head is None:
         return None
-    lengths = _LENGTH.findall(data, head.start(3) - 1, head.end())
-    if len(lengths) != 1 or _DIGITS.fullmatch(lengths[0]) is None:
+    lines, end = head[3], head.end()
+    if b" \r" in lines or b"\t\r" in lines:
         return None
-    end = head.end()
+    names, values = zip(*_LINE.findall(lines), strict=True)
+    place, connection = _framing(names)
+    if connection >= 0 and values[connection].lower() != b"keep-alive":
+        return None
+    if place < 0 or _DIGITS.fullmatch(values[place]) is None:
+        return None
     status = int(head[1])
-    if end + int(lengths[0]) != len(data) or status in _OTHERS:
+    if end + int(values[place]) != len(data) or status in _OTHERS:
         return None
-    names, values = zip(*_LINE.findall(head[3]), strict=True)
     return PlainAnswer(status, head[2], names, values, data[end:])
+
+
+@lru_cache(maxsize=1024)  # Origins send few different sets of lines.
+def _framing(names: tuple[bytes, ...]) -> tuple[int, int]:
+    """Where the length and ``Connection`` stand; less than 0 for no plain length, no line."""
+    lower = [name.lower() for name in names]
+    is_plain = lower.count(b"content-length") == 1 and _OF_FRAMING.isdisjoint(lower)
+    if not is_plain or lower.count(b"connection") > 1:
+        return -1, -1
+    return lower.index(b"content-length"), lower.index(
+        b"connection"
+    ) if b"connection" in lower else -1

@@ -64,6 +64,7 @@ class OriginProtocol(BaseProtocol):
         self._tunnel: StreamReader | None = None
         self._tail = b""
         self._on_idle_end: Callable[[], None] | None = None
+        self._on_answer: Callable[[PlainAnswer | None], None] | None = None
         self._is_lost = False
         self._closed: asyncio.Future[None] | None = None
         self._deadline = math.inf
@@ -123,6 +124,10 @@ class OriginProtocol(BaseProtocol):
         """The request is out: from now on the origin's silence counts."""
         self._is_sent = True
         self._count_silence()
+
+    def plain_then(self, arrived: Callable[[PlainAnswer | None], None]) -> None:
+        """Have ``arrived`` called at once with what :meth:`plain` would give."""
+        self._on_answer = arrived
 
     async def plain(self) -> PlainAnswer | None:
         """The answer when it is of the plainest form; None: :meth:`read` says what has come."""
@@ -281,7 +286,11 @@ class OriginProtocol(BaseProtocol):
                 received.set_exception(self._failure)
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        on_answer, self._on_answer = self._on_answer, None
+        if on_answer is not None:
+            plain, self._plain = self._plain, None
+            on_answer(plain)
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def pause_reading(self) -> None:

@@ -6,7 +6,7 @@ The body of an answer owns the connection until its end.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -89,6 +89,15 @@ class Transfer:
             protocol.expect_bytes()
         else:
             self._upload = self._tasks.start(self._send(body), "request body to an origin")
+
+    def plain_then(self, arrived: Callable[[PlainAnswer | None], None]) -> None:
+        """Have ``arrived`` called at once with what :meth:`plain` would give."""
+
+        def taken(plain: PlainAnswer | None) -> None:
+            self._plain = plain
+            arrived(plain)
+
+        self._connection.protocol.plain_then(taken)
 
     async def plain(self) -> PlainAnswer | None:
         """The answer to a request without a body, if it is whole and plain.

@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
-from edgeproxy.http.messages import Asked, Repeated, Viewer
+from edgeproxy.http.messages import Asked, Coming, Repeated, Viewer
 from edgeproxy.server.hits import Hits
 from edgeproxy.server.limits import Limits
 from edgeproxy.server.reading import Refused, connected_viewer, head_too_long
@@ -43,6 +43,7 @@ class Connection(web.RequestHandler):
         "_asked_with",
         "_at_work",
         "_body",
+        "_coming",
         "_continue_due",
         "_deadline",
         "_deaf",
@@ -87,6 +88,8 @@ class Connection(web.RequestHandler):
         """Of the request that comes next, when it came by itself and in one piece."""
         self._asked_with = b""
         """The same of the request that is being answered."""
+        self._coming: Coming | None = None
+        """An answer that is waited for; nothing else is looked at meanwhile."""
         self._undelivered: tuple[Repeated, int] | None = None
         """An answer that waits for the viewer to read, and its size."""
         self._head_bytes = 0
@@ -133,7 +136,7 @@ class Connection(web.RequestHandler):
     def retire(self) -> None:
         """Finish the request under way, then close; close at once when there is none."""
         self._last = True
-        idle = self._waiter is not None and not self._waiter.done()
+        idle = self._waiter is not None and not self._waiter.done() and self._coming is None
         if (idle or self._done) and self.transport is not None:
             self.transport.close()
 
@@ -179,6 +182,11 @@ class Connection(web.RequestHandler):
         """Feed the parser head by head, so that what follows a good request cannot spoil it."""
         if self._hits is not None and self._is_idle() and not (data := self._answered(data)):
             return
+        if self._coming is not None:
+            self._held += data
+            if len(self._held) > _READ_BYTES and self.transport is not None:
+                self.transport.pause_reading()
+            return
         if self._held:
             data, self._held = self._held + data, b""
         start = 0
@@ -209,7 +217,7 @@ class Connection(web.RequestHandler):
                 self._head = head if end == len(data) else b""
                 break
             start = end
-            if self._paused:
+            if self._paused or self._coming is not None:
                 break
         return data[start:] if start else data
 
@@ -221,10 +229,20 @@ class Connection(web.RequestHandler):
         repeat = hits.find(head, self._sender)
         if repeat is None:
             return False
-        answer = repeat.answer(self._asked(head))
-        if answer is None:
+        asked = self._asked(head)
+        answer = repeat.answer(asked)
+        if answer is not None:
+            self._take_viewer()
+            self._write_repeated(transport, answer)
+            return True
+        coming = repeat.begin(asked)
+        if coming is None:
             return False
         self._take_viewer()
+        self._wait_for(coming, head)
+        return True
+
+    def _write_repeated(self, transport: asyncio.Transport, answer: Repeated) -> None:
         head, body = answer.head, answer.body
         if len(body) <= ONE_WRITE_BYTES:
             transport.write(b"".join((head, body)))
@@ -241,7 +259,6 @@ class Connection(web.RequestHandler):
         else:
             answer.delivered(size)
             self._allow(self._limits.keep_alive_s)
-        return True
 
     def _take_viewer(self) -> Viewer:
         """Who is at the other end; the next request reuses the connection."""
@@ -249,6 +266,10 @@ class Connection(web.RequestHandler):
         if viewer.tls_protocol and viewer.tls_handshake != "connectionReused":
             self._viewer = replace(viewer, tls_handshake="connectionReused")
         return viewer
+
+    def _wait_for(self, coming: Coming, head: bytes) -> None:
+        """Answer the request with this head when there is an answer."""
+        raise NotImplementedError
 
     def _asked(self, head: bytes) -> Asked:
         """The request with this head, to be read when somebody wants it."""

@@ -9,6 +9,7 @@ import asyncio
 import dataclasses
 import logging
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp.http import RawRequestMessage
@@ -16,7 +17,16 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer, reason_phrase
+from edgeproxy.http.messages import (
+    Coming,
+    Delivered,
+    Repeated,
+    Request,
+    Response,
+    Tunnel,
+    Viewer,
+    reason_phrase,
+)
 from edgeproxy.server.connection import Connection
 from edgeproxy.server.hits import PlainRequest
 from edgeproxy.server.reading import (
@@ -50,11 +60,13 @@ _log = logging.getLogger("edgeproxy")
 class ViewerConnection(Connection):
     """A connection of a :class:`Door`."""
 
-    __slots__ = ("_door",)
+    __slots__ = ("_begun", "_door")
 
     def __init__(self, door: "Door", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(door, loop, door.limits)
         self._door = door
+        self._begun: Coming | None = None
+        """Who answers the next request, in place of the handler."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -73,6 +85,9 @@ class ViewerConnection(Connection):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._door.closed(self)
+        if self._begun is not None:
+            self._begun.abandon()
+            self._begun = None
         super().connection_lost(exc)
 
     async def start(self) -> None:
@@ -154,13 +169,46 @@ class ViewerConnection(Connection):
             self._hits.learn(self._asked_with, response.repeat, self._sender)
         return goes_on
 
+    def _wait_for(self, coming: Coming, head: bytes) -> None:
+        self._door.in_flight += 1
+        self._coming = coming
+        self._at_work = True
+        self._deadline = math.inf
+        coming.then(partial(self._arrived, coming, head))
+
+    def _arrived(self, coming: Coming, head: bytes, answer: Repeated | None) -> None:
+        """What was waited for is there; None: it takes the whole story to answer."""
+        self._door.in_flight -= 1
+        self._coming = None
+        self._at_work = False
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            if answer is not None:
+                answer.delivered(0, aborted=True)
+            else:
+                coming.abandon()
+            return
+        if answer is None:
+            self._begun = coming
+            self._feed(head)
+        else:
+            self._write_repeated(transport, answer)
+            if self._last:
+                transport.close()
+                return
+        held, self._held = self._held, b""
+        if held:
+            transport.resume_reading()  # There may have been too much of it.
+            self.data_received(held)
+
     def _asked(self, head: bytes) -> PlainRequest:
         return PlainRequest(head, self._viewer, self._door.viewer)
 
     async def _answer(self, request: Request, payload: StreamReader) -> Response | None:
         """What the handler says, or an error page in its place; None for a viewer who has left."""
+        begun, self._begun = self._begun, None
         try:
-            return await self._door.handler(request)
+            return await (begun.ordinary(request) if begun else self._door.handler(request))
         except Exception as error:  # noqa: BLE001 - whatever it is, the viewer gets an answer
             if self.transport is None and isinstance(error, ConnectionError):
                 return None

@@ -27,6 +27,8 @@ async def test_every_request_goes_to_the_handler() -> None:
         def answer(self, asked: object) -> None:
             raise AssertionError
 
+        begin = answer
+
     async def count(request: Request) -> Response:
         nonlocal asked
         asked += 1

@@ -1,13 +1,19 @@
 """Misses that are prepared for, and what they come to when something is not as prepared."""
 
 import json
+import re
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
+from urllib.parse import urlsplit
 
 import pytest
 
 from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.body import BytesBody
+from edgeproxy.server.http1 import ViewerConnection
 from edgeproxy.testing import Edge, Site
 from tests.support.delivery import CACHING_DISABLED, definition, error_page
 from tests.support.repeats import prepared
@@ -17,20 +23,23 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Any: 1\r\n\r\nok"
 
 
 class Stage:
-    """An origin that says what it is told to, and an edge that has prepared for it."""
+    """An origin that says what it is told to, and an edge that has prepared for it.
 
-    def __init__(self, site: Site, origin: ScriptedOrigin) -> None:
+    After three requests the edge location is prepared, after six so is the connection.
+    """
+
+    def __init__(self, site: Site, origin: ScriptedOrigin, times: int = 3) -> None:
         self.site = site
         self.origin = origin
-        self._asked = 0
-        for _ in range(3):
+        self.total = 0
+        for _ in range(times):
             self.asked()
         assert self.record.result_type == "Miss"  # All of them have ended.
         self.prepared = len(prepared)
 
     def asked(self, path: str = "/a") -> tuple[int, str]:
         """Status and ``X-Cache``."""
-        self._asked += 1
+        self.total += 1
         answer = self.site.get(path)
         return answer.status, answer.x_cache
 
@@ -46,7 +55,19 @@ class Stage:
 
     @property
     def record(self) -> Exchange:
-        return self.site.exchanges(self._asked)[0]
+        return self.records(0)[0]
+
+    def records(self, others: int) -> list[Exchange]:
+        """Those of all that were asked, with so many whom others asked, newest first."""
+        return self.site.exchanges(self.total + others)
+
+    @contextmanager
+    def viewer(self) -> Iterator[tuple[socket.socket, bytes]]:
+        """A connection, and the head that is known."""
+        where = urlsplit(self.site.url)
+        head = f"GET /a HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode()
+        with socket.create_connection((where.hostname, where.port or 0), timeout=20) as viewer:
+            yield viewer, head
 
     @property
     def was_prepared(self) -> bool:
@@ -63,10 +84,11 @@ def _closed(connection: Connection) -> None:
     connection.socket.close()
 
 
-@pytest.fixture
-def stage(edge: Edge) -> Iterator[Stage]:
+@pytest.fixture(params=[3, 6])
+def stage(edge: Edge, request: pytest.FixtureRequest) -> Iterator[Stage]:
     with running_scripted_origin(_ok) as origin:
-        yield Stage(edge.serve(origin.url, quiet=True, cache_policy="CachingDisabled"), origin)
+        site = edge.serve(origin.url, quiet=True, cache_policy="CachingDisabled")
+        yield Stage(site, origin, request.param)
 
 
 def test_it_is_recorded_as_ever(stage: Stage) -> None:
@@ -94,7 +116,7 @@ def test_it_is_recorded_as_ever(stage: Stage) -> None:
 def test_of_a_large_body_the_record_keeps_the_beginning(stage: Stage) -> None:
     stage.says(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + b"x" * 9000)
     assert stage.site.get("/a").body == b"x" * 9000
-    response = stage.site.exchanges(4)[0].response
+    response = stage.records(1)[0].response
     assert response is not None
     assert (response.body.length, response.body.preview) == (9000, b"x" * 4096)
     assert stage.was_prepared
@@ -167,16 +189,108 @@ def test_without_a_connection_that_waits_it_takes_the_ordinary_way(stage: Stage)
     assert stage.was_prepared
 
 
+def _known(stage: Stage, viewer: socket.socket, head: bytes) -> None:
+    """Have the connection of ``viewer`` know ``head``."""
+    for _ in range(4):
+        viewer.sendall(head)
+        assert _answers(viewer, 1)
+
+
+def _answers(viewer: socket.socket, count: int) -> list[bytes]:
+    received = b""
+    while received.count(b"\r\n\r\nok") < count:
+        more = viewer.recv(65_536)
+        assert more, "the edge has closed the connection"
+        received += more
+    return re.findall(rb"(?s)HTTP/1\.1 200 OK\r\n.+?\r\n\r\nok", received)
+
+
+def test_requests_that_come_together_are_answered_in_their_order(stage: Stage) -> None:
+    def numbered(connection: Connection) -> None:
+        number = len(stage.origin.requests)
+        connection.say(OK.replace(b"X-Any: 1", b"X-Any: %d" % number))
+
+    with stage.viewer() as (viewer, head):
+        _known(stage, viewer, head)
+        stage.origin.script = numbered
+        first = len(stage.origin.requests) + 1
+        other = head.replace(b"/a", b"/other")
+        viewer.sendall(head + head + other + head)
+        numbers = [int(answer.split(b"X-Any: ")[1][:3]) for answer in _answers(viewer, 4)]
+    assert numbers == list(range(first, first + 4))
+    paths = [sent.split()[1] for _, sent in stage.origin.requests[-4:]]
+    assert paths == [b"/a", b"/a", b"/other", b"/a"]
+
+
+def test_more_than_is_kept_for_later_comes_when_there_is_room(stage: Stage) -> None:
+    asked, goes_on = Event(), Event()
+
+    def held(connection: Connection) -> None:
+        asked.set()
+        assert goes_on.wait(20)
+        stage.origin.script = _ok
+        connection.say(OK)
+
+    with stage.viewer() as (viewer, head):
+        _known(stage, viewer, head)
+        stage.origin.script = held
+        viewer.sendall(head)
+        assert asked.wait(20)
+        long = head.replace(b"\r\n\r\n", b"\r\nX-Long: %b\r\n\r\n" % (b"x" * 9_000))
+        sending = Thread(target=viewer.sendall, args=(long * 20,))
+        sending.start()
+        goes_on.set()
+        assert len(_answers(viewer, 21)) == 21
+        sending.join()
+
+
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch) -> Event:
+    """Set when the edge has heard that a viewer has left."""
+    heard, ordinary = Event(), ViewerConnection.connection_lost
+
+    def lost(connection: ViewerConnection, error: BaseException | None) -> None:
+        ordinary(connection, error)
+        heard.set()
+
+    monkeypatch.setattr(ViewerConnection, "connection_lost", lost)
+    return heard
+
+
+@pytest.mark.parametrize("answer", [OK, OK.replace(b"200", b"500")])
+def test_a_viewer_that_leaves_meanwhile(stage: Stage, left: Event, answer: bytes) -> None:
+    asked, goes_on = Event(), Event()
+
+    def held(connection: Connection) -> None:
+        asked.set()
+        assert goes_on.wait(20)
+        stage.origin.script = _ok
+        connection.say(answer)
+
+    with stage.viewer() as (viewer, head):
+        _known(stage, viewer, head)
+        stage.origin.script = held
+        left.clear()
+        viewer.sendall(head)
+        assert asked.wait(20)
+    assert left.wait(20)
+    goes_on.set()
+    record = stage.records(5)[0]
+    assert record.aborted
+    assert record.result_type == "Error"
+    assert stage.asked() == (200, "Miss from cloudfront")
+
+
 def test_metrics_count_it_as_a_miss(stage: Stage) -> None:
     stage.asked()
     assert stage.record.result_type == "Miss"
     text = stage.site.get("/metrics", url=stage.site.endpoints["control"]).text
     assert stage.was_prepared
     for name, value in {
-        "requests_count": 4,
+        "requests_count": stage.total,
         "cachehitrate_sum": 0,
-        "originlatency_count": 4,
-        "bytesdownloaded_count": 4,
+        "originlatency_count": stage.total,
+        "bytesdownloaded_count": stage.total,
     }.items():
         [line] = [line for line in text.splitlines() if line.startswith(f"aws_cloudfront_{name}{{")]
         assert float(line.split()[-1]) == value

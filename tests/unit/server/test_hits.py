@@ -7,14 +7,34 @@ from edgeproxy.server.hits import Hits, PlainRequest
 
 
 class Known:
-    depends_on = frozenset({b"host", b"cookie"})
+    depends_on: frozenset[bytes] | None = frozenset({b"host", b"cookie"})
 
     def answer(self, asked: object) -> Repeated | None:
         raise AssertionError("nobody asks")
 
+    def begin(self, asked: object) -> None:
+        raise AssertionError("nobody asks")
+
+
+class KnownByAll(Known):
+    depends_on = None
+
 
 def head(path: str = "/", *lines: str) -> bytes:
     return "\r\n".join([f"GET {path} HTTP/1.1", "Host: a", *lines, "", ""]).encode()
+
+
+def test_what_depends_on_everything_is_known_by_its_bytes_from_the_second_time_on() -> None:
+    hits, known = Hits(), KnownByAll()
+    hits.learn(head("/", "X: 1"), known)
+    assert hits.find(head("/", "X: 1")) is None
+    hits.learn(head("/", "X: 1"), known)
+    assert hits.find(head("/", "X: 1")) is known
+    assert hits.find(head("/", "X: 1"), "another") is None
+    assert hits.find(head("/", "X:  1")) is None
+    hits.learn(head("/", "X-Edgeproxy-Explain: 0"), known)
+    hits.learn(head("/", "X-Edgeproxy-Explain: 0"), known)
+    assert hits.find(head("/", "X-Edgeproxy-Explain: 0")) is None
 
 
 def test_only_what_matters_is_compared() -> None:
