@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from edgeproxy.distribution.forwarded import forwards_cookies
 from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge.miss_forms import AnswerForm, MissForm, Walk, miss_form, passing
@@ -40,7 +41,7 @@ _MOST: Final = 2_000
 """How many sets of header lines are known; all are forgotten then."""
 
 _Asked: TypeAlias = tuple[int, str, str, tuple[tuple[str, str], ...]]
-"""The behavior, the viewer's address and protocol, and its header lines."""
+"""The behavior, the viewer's address and protocol, and its header lines; cookies if they matter."""
 
 
 class PlainMisses:
@@ -74,7 +75,10 @@ class PlainMisses:
         if distribution is not self._distribution or https_port != self._https_port:
             self._distribution, self._https_port = distribution, https_port
             self._forms.clear()
-        asked = id(behavior), viewer.ip, viewer.scheme, tuple(request.headers)
+        headers = request.headers
+        if "Cookie" in headers and not forwards_cookies(behavior):
+            headers = headers.without("Cookie")
+        asked = id(behavior), viewer.ip, viewer.scheme, tuple(headers)
         form = self._forms.get(asked)
         if form is None:
             if asked not in self._forms and self._is_seen_again(asked):

@@ -88,7 +88,7 @@ _ASKED = {
     "If-None-Match": st.sampled_from(['"1"', "*"]),
     "Origin": st.sampled_from(["https://a.example", "null"]),
     "Access-Control-Request-Method": st.just("GET"),
-    "Cookie": st.sampled_from(["ab=1", "ab=2; other=1", "other=1"]),
+    "Cookie": st.sampled_from(["ab=1", "ab=2; other=1", "other=1\r\nCookie: ab=3"]),
     "Accept-Encoding": st.sampled_from(["gzip", "br, gzip"]),
     "Accept": st.sampled_from(["*/*", "text/html"]),
     "User-Agent": st.sampled_from(["curl/8", "Mozilla/5.0 (iPhone) Mobile"]),
