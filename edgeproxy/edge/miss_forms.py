@@ -82,7 +82,7 @@ class MissForm:
         self.https_port = https_port
         self.services = services
         self.way = way
-        self._request = request
+        self.request = request
         self._query = query
         self._middle, _, self._end = way.after.partition(_MARK_ID.encode())
         self._by_value: dict[_Kind, tuple[int, ...]] = {}
@@ -98,9 +98,10 @@ class MissForm:
         target = path if query is None else f"{path}?{query}"
         return target if target.isascii() and target.isprintable() and " " not in target else ""
 
-    def around(self, target: str) -> tuple[bytes, bytes]:
-        """What stands around the request ID in the head of a request to the origin."""
-        return self.way.before + target.encode() + self._middle, self._end
+    def head(self, target: str, request_id: str) -> bytes:
+        """The head of a request to the origin."""
+        way = self.way
+        return b"".join((way.before, target.encode(), self._middle, request_id.encode(), self._end))
 
     def answer(
         self, status: int, reason: bytes, names: tuple[bytes, ...], values: tuple[bytes, ...]
@@ -131,7 +132,7 @@ class MissForm:
         ]
         walk = Walk(self.distribution, self.https_port, self.services)
         body = Sent(_MARK_LENGTH, b"")
-        response = walk.through(self._request, status, reason, marked, body, _MARK_ID, _MARK_DATE)
+        response = walk.through(self.request, status, reason, marked, body, _MARK_ID, _MARK_DATE)
         try:
             framed = frame(response, method="GET", version="1.1", keep_alive=True)
         except IllegalHead:

@@ -92,10 +92,7 @@ class PlainMisses:
         transfer = self._services.origins.waiting(form.way, request) if target else None
         if transfer is None:
             return None
-        miss = PlainMiss(form, request, transfer, self._location)
-        before, after = form.around(target)
-        transfer.begin(b"%b%b%b" % (before, miss.id.encode(), after))
-        return miss
+        return PlainMiss(form, request, target, transfer, self._location)
 
     def _is_seen_again(self, asked: _Asked) -> bool:
         seen = hash(asked)
@@ -110,15 +107,14 @@ class PlainMisses:
 class RepeatableMiss:
     """A :class:`edgeproxy.http.messages.Repeat` of a request that was prepared for."""
 
-    __slots__ = ("_around", "_form", "_location", "_request")
+    __slots__ = ("_form", "_location", "_target")
 
     depends_on: Final = None
 
     def __init__(self, miss: "PlainMiss") -> None:
-        self._location = miss._location
+        self._location = miss.location
         self._form = miss.form
-        self._request = miss.request
-        self._around: tuple[bytes, bytes] | None = None
+        self._target = miss.target
 
     def answer(self, asked: Asked) -> None:
         """The origin has to be asked."""
@@ -127,19 +123,14 @@ class RepeatableMiss:
         location, form = self._location, self._form
         if location.distribution is not form.distribution or location.https_port != form.https_port:
             return None
-        transfer = form.services.origins.waiting(form.way, self._request)
-        if transfer is None:
-            return None
-        if self._around is None:
-            self._around = form.around(form.target(self._request))
-        miss = PlainMiss(form, asked, transfer, location)
-        before, after = self._around
-        transfer.begin(b"%b%b%b" % (before, miss.id.encode(), after))
-        return miss
+        transfer = form.services.origins.waiting(form.way, form.request)
+        return (
+            None if transfer is None else PlainMiss(form, asked, self._target, transfer, location)
+        )
 
 
 class PlainMiss:
-    """One such request, its answer and its record.
+    """One such request, of which the origin is asked; its answer and its record.
 
     It is also what a connection waits for, and writes: :class:`edgeproxy.http.messages.Coming` and
     :class:`edgeproxy.http.messages.Repeated`.
@@ -152,7 +143,6 @@ class PlainMiss:
         "_exchange",
         "_filled",
         "_first_byte_s",
-        "_location",
         "_plain",
         "_seen",
         "_written",
@@ -160,8 +150,10 @@ class PlainMiss:
         "duration_s",
         "form",
         "id",
+        "location",
         "missed_s",
         "started",
+        "target",
         "transfer",
     )
 
@@ -169,13 +161,16 @@ class PlainMiss:
         self,
         form: MissForm,
         asked: Request | Asked,
+        target: str,
         transfer: Transfer,
         location: "EdgeLocation",
     ) -> None:
         services = form.services
         self.form = form
         self._asked = asked
-        self._location = location
+        self.target = target
+        """Path and query for the origin."""
+        self.location = location
         self._exchange: Exchange | None = None
         self._plain: PlainAnswer
         self._filled: AnswerForm
@@ -185,6 +180,7 @@ class PlainMiss:
         self.started = services.clock.now()
         self.begun = services.clock.monotonic()
         self.transfer = transfer
+        transfer.begin(form.head(target, self.id))
 
     async def answer(self) -> Response | None:
         """The answer; None when it takes the ordinary way from here on."""
@@ -211,7 +207,7 @@ class PlainMiss:
     async def ordinary(self, request: Request) -> Response:
         """The answer by the whole story."""
         self._asked = request
-        return await self._location.tell(self.form.distribution, request, miss=self)
+        return await self.location.tell(self.form.distribution, request, miss=self)
 
     def abandon(self) -> None:
         """The viewer has left before there was an answer to fill in."""
@@ -232,6 +228,7 @@ class PlainMiss:
         self._first_byte_s = self.missed_s = clock.monotonic() - self.begun
         self._answered = now = clock.now()
         self.transfer.finish()
+        del self.transfer  # The record goes on without it.
         told = (*values, self.id.encode(), _date(int(now)), b"%d" % len(data))
         self._plain, self._filled = plain, form
         self._written = form.text % form.pick(told)

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
@@ -245,20 +246,20 @@ def test_more_than_is_kept_for_later_comes_when_there_is_room(stage: Stage) -> N
 
 
 @pytest.fixture
-def left(monkeypatch: pytest.MonkeyPatch) -> Event:
-    """Set when the edge has heard that a viewer has left."""
-    heard, ordinary = Event(), ViewerConnection.connection_lost
+def left(monkeypatch: pytest.MonkeyPatch) -> Queue[int]:
+    """The ports of viewers of whom the edge has heard that they have left."""
+    ports, ordinary = Queue[int](), ViewerConnection.connection_lost
 
     def lost(connection: ViewerConnection, error: BaseException | None) -> None:
         ordinary(connection, error)
-        heard.set()
+        ports.put(connection._viewer.port)
 
     monkeypatch.setattr(ViewerConnection, "connection_lost", lost)
-    return heard
+    return ports
 
 
 @pytest.mark.parametrize("answer", [OK, OK.replace(b"200", b"500")])
-def test_a_viewer_that_leaves_meanwhile(stage: Stage, left: Event, answer: bytes) -> None:
+def test_a_viewer_that_leaves_meanwhile(stage: Stage, left: Queue[int], answer: bytes) -> None:
     asked, goes_on = Event(), Event()
 
     def held(connection: Connection) -> None:
@@ -268,12 +269,13 @@ def test_a_viewer_that_leaves_meanwhile(stage: Stage, left: Event, answer: bytes
         connection.say(answer)
 
     with stage.viewer() as (viewer, head):
+        port = viewer.getsockname()[1]
         _known(stage, viewer, head)
         stage.origin.script = held
-        left.clear()
         viewer.sendall(head)
         assert asked.wait(20)
-    assert left.wait(20)
+    while left.get(timeout=20) != port:
+        pass  # Another one, who asked before.
     goes_on.set()
     record = stage.records(5)[0]
     assert record.aborted
@@ -294,3 +296,25 @@ def test_metrics_count_it_as_a_miss(stage: Stage) -> None:
     }.items():
         [line] = [line for line in text.splitlines() if line.startswith(f"aws_cloudfront_{name}{{")]
         assert float(line.split()[-1]) == value
+
+
+@pytest.mark.parametrize("times", [3, 6])
+def test_an_origin_that_says_nothing_is_waited_for_as_ever(
+    edge: Edge, tmp_path: Path, times: int
+) -> None:
+    config = {"OriginProtocolPolicy": "http-only", "OriginReadTimeout": 1}
+    path = tmp_path / "template.json"
+    path.write_text(
+        json.dumps(
+            definition(
+                {"cache": CACHING_DISABLED},
+                origin={"CustomOriginConfig": config, "ConnectionAttempts": 1},
+            )
+        )
+    )
+    with running_scripted_origin(_ok) as origin:
+        stage = Stage(edge.serve(path, origins={"web": origin.url}), origin, times)
+        stage.says(lambda connection: None)
+        assert stage.asked() == (504, "Error from cloudfront")
+        assert stage.record.detailed_result_type == "OriginCommError"
+        assert not stage.was_prepared
