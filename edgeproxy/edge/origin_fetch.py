@@ -14,9 +14,11 @@ async def fetch(passage: Passage, request: Request, origin: Origin) -> Response:
     """The answer of ``origin``. Raises :class:`OriginFailure`."""
     exchange = passage.exchange
     with exchange.step("origin", before=request) as step:
+        begun = None if exchange.origin_id else passage.begun  # Only the first one asked has been.
         exchange.origin_id, exchange.origin_domain_name = origin.id, origin.domain_name
         try:
-            response = timed(exchange, await passage.services.origins.fetch(request, origin))
+            answer = await passage.services.origins.fetch(request, origin, begun)
+            response = timed(exchange, answer)
         except OriginFailure as failure:
             step.decision = Decision(failure.kind, failure.why, {"origin": origin.id})
             raise

@@ -394,6 +394,8 @@ class RepeatedAnswer:
         self.bytes_sent = 0
         self.aborted = False
 
+    missed_s: Final = None
+
     @property
     def exchange(self) -> Exchange:
         """The record; made at the first look."""

@@ -14,6 +14,7 @@ from edgeproxy.server import inside_aiohttp
 NOT_ON_PLAIN_AIOHTTP = {
     # Every request goes to the handler.
     "test_hits.py",
+    "test_reruns.py",
     # It has connections of its own.
     "test_http2.py",
     # aiohttp refuses these targets.
