@@ -110,6 +110,7 @@ LOADS: Final = (
         "/pass/1024/",
         goal="half of nginx's rate, 3 times aiohttp's",
     ),
+    Load("miss-distinct", "the same of ever new URLs", "/pass/1024/", "cycle", 0, is_long=True),
     Load("miss-stored", "misses: ever new URLs, each stored", "/hit/1024/", "cycle", 0),
     Load(
         "revalidation",

@@ -10,13 +10,14 @@ from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge import pipeline
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.deployment import Choice
+from edgeproxy.edge.misses import PlainMiss, PlainMisses
 from edgeproxy.edge.passage import Passage, Services
 from edgeproxy.edge.repeats import PreparedHeads, repeat_of
 from edgeproxy.edge.sealing import sealed
-from edgeproxy.exchange.delivery import record_delivery, record_end
+from edgeproxy.exchange.delivery import end_unanswered, record_delivery
 from edgeproxy.exchange.model import Decision, Exchange
 from edgeproxy.http.local_headers import explained, wants_explanation, without_local_headers
-from edgeproxy.http.messages import Delivered, Request, Response
+from edgeproxy.http.messages import Request, Response
 
 __all__ = ["EdgeLocation", "without_local_headers"]
 
@@ -32,32 +33,59 @@ class EdgeLocation:
         self.https_port = HTTPS_PORT
         self.heads = PreparedHeads()
         self._services = services
+        self._misses = PlainMisses(self, services)
 
     async def __call__(self, received: Request, choice: Choice | None = None) -> Response:
         """Answer one viewer request; ``choice`` is what a deployment policy made of it."""
-        services, distribution = self._services, self.distribution  # A reload changes the latter.
+        distribution = self.distribution  # A reload changes it.
+        miss = None
+        if choice is None:
+            miss = self._misses.begin(distribution, self.https_port, received)
+        if miss is not None:
+            try:
+                answer = await miss.answer()
+            except BaseException as error:
+                miss.ended_by(error)
+                raise
+            if answer is not None:
+                return answer
+        return await self.tell(distribution, received, choice, miss)
+
+    async def tell(
+        self,
+        distribution: Distribution,
+        received: Request,
+        choice: Choice | None = None,
+        miss: PlainMiss | None = None,
+    ) -> Response:
+        """Answer a request by the whole story; ``miss`` is one of which it is the continuation."""
+        services = self._services
         explain = wants_explanation(received)
         request = without_local_headers(received)
-        exchange = Exchange(
-            services.chance.request_id(),
-            "distribution",
-            distribution.logical_id,
-            request,
-            services.clock.now(),
-            services.clock,
-        )
+        if miss is not None:
+            exchange = miss.opened()
+        else:
+            exchange = Exchange(
+                services.chance.request_id(),
+                "distribution",
+                distribution.logical_id,
+                request,
+                services.clock.now(),
+                services.clock,
+            )
         if choice is not None:
             _note_choice(exchange, choice)
+        passage = Passage(
+            distribution,
+            services,
+            exchange,
+            self.https_port,
+            None if miss is None else miss.transfer,
+        )
         try:
-            verdict = await pipeline.viewer_facing(
-                Passage(distribution, services, exchange, self.https_port), request
-            )
+            verdict = await pipeline.viewer_facing(passage, request)
         except BaseException as error:
-            # Its viewer has left, or the edge is closing: the record ends without an answer.
-            exchange.result_type = exchange.response_result_type = "Error"
-            hung_up = isinstance(error, ConnectionError)  # That of the viewer's upload.
-            exchange.detailed_result_type = "ClientHungUpRequest" if hung_up else "Error"
-            record_end(exchange, Delivered(0, aborted=True), services.recorder)
+            end_unanswered(exchange, error, services.recorder)
             raise
         response = sealed(distribution, exchange, verdict, services.identity, services.clock.now())
         if choice is None and not explain:

@@ -16,11 +16,15 @@ async def fetch(
     """The answer of ``origin``, asked by ``request``. Raises :class:`OriginFailure`."""
     exchange = passage.exchange
     with exchange.step("origin", before=request) as step:
+        begun = None if exchange.origin_id else passage.begun  # Only the first one asked has been.
         exchange.origin_id, exchange.origin_domain_name = origin.id, origin.domain_name
         try:
             origins = passage.services.origins
-            ask = origins.call if is_grpc else origins.fetch
-            response = timed(exchange, await ask(request, origin))
+            if is_grpc:
+                answer = await origins.call(request, origin)
+            else:
+                answer = await origins.fetch(request, origin, begun)
+            response = timed(exchange, answer)
         except OriginFailure as failure:
             step.decision = Decision(failure.kind, failure.why, {"origin": origin.id})
             raise

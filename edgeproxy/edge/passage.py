@@ -16,6 +16,7 @@ from edgeproxy.edge.tiers import Tiers
 from edgeproxy.exchange.model import Exchange, HitRecorder
 from edgeproxy.http.messages import Request, Response
 from edgeproxy.origins.client import OriginClient
+from edgeproxy.origins.transfer import Transfer
 
 __all__ = ["Passage", "Services", "StoredAs", "Verdict"]
 
@@ -43,6 +44,8 @@ class Passage:
     services: Services
     exchange: Exchange
     https_port: int = HTTPS_PORT
+    begun: Transfer | None = None
+    """The origin was asked before the story began."""
 
 
 class StoredAs(NamedTuple):

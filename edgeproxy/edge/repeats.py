@@ -428,6 +428,9 @@ class RepeatedAnswer:
         self.bytes_sent = 0
         self.aborted = False
 
+    missed_s: Final = None
+    is_plain: Final = True
+
     @property
     def exchange(self) -> Exchange:
         """The record; made at the first look."""

@@ -8,7 +8,7 @@ from edgeproxy.exchange.model import Exchange, Recorder
 from edgeproxy.http.body import Body, BytesBody
 from edgeproxy.http.messages import Delivered, Request, Response
 
-__all__ = ["complete", "record_delivery", "record_end", "timed"]
+__all__ = ["complete", "end_unanswered", "record_delivery", "record_end", "timed"]
 
 
 def record_delivery(exchange: Exchange, response: Response, recorder: Recorder) -> Response:
@@ -40,6 +40,14 @@ def record_end(exchange: Exchange, delivered: Delivered, recorder: Recorder) -> 
     """Complete the exchange and hand it to ``recorder``."""
     complete(exchange, delivered, exchange.elapsed())
     recorder.ended(exchange)
+
+
+def end_unanswered(exchange: Exchange, error: BaseException, recorder: Recorder) -> None:
+    """Its viewer has left, or the edge is closing: the record ends without an answer."""
+    exchange.result_type = exchange.response_result_type = "Error"
+    hung_up = isinstance(error, ConnectionError)  # That of the viewer's upload.
+    exchange.detailed_result_type = "ClientHungUpRequest" if hung_up else "Error"
+    record_end(exchange, Delivered(0, aborted=True), recorder)
 
 
 def complete(exchange: Exchange, delivered: Delivered, duration_s: float) -> None:

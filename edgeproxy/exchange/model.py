@@ -180,6 +180,10 @@ class Exchange:
         self.steps.append(step)
         return _Timing(self, step)
 
+    def begin_at(self, began: float) -> None:
+        """It began earlier than it was written: at that time of the stopwatch."""
+        self._begun = began
+
     def why(self) -> str:
         """What the steps decided, in one line; first the code that an access log has for it."""
         decisions = [step.decision for step in self.steps if step.decision is not None]
@@ -214,7 +218,8 @@ class _Timing(AbstractContextManager[Step]):
 
 
 class RepeatedHit(Protocol):
-    """A GET or HEAD that an object at the edge location answered, like one before it.
+    """A GET or HEAD that was answered like one before it: by an object at the edge location, or
+    by an origin as a miss.
 
     There may be very many: the record of one is made when somebody looks at it.
     """
@@ -241,11 +246,21 @@ class RepeatedHit(Protocol):
 
     @property
     def cache_key(self) -> bytes:
-        """The digest of the object's key."""
+        """The digest of the object's key; empty for a miss."""
+        ...
+
+    @property
+    def missed_s(self) -> float | None:
+        """Of a miss, how long its viewer waited for the first byte."""
         ...
 
     @property
     def aborted(self) -> bool: ...
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether :attr:`like` is worth asking for: others are like it."""
+        ...
 
     @property
     def port(self) -> int:

@@ -5,7 +5,7 @@ from typing import Final
 
 from multidict import CIMultiDict
 
-__all__ = ["EMPTY_HEADERS", "Headers"]
+__all__ = ["EMPTY_HEADERS", "Headers", "WrittenHeaders"]
 
 
 class Headers:
@@ -105,6 +105,27 @@ class Headers:
 
     def __repr__(self) -> str:
         return f"Headers({self.lines()!r})"
+
+
+class WrittenHeaders(Headers):
+    """Header lines that stand ready for the wire; they are taken apart when somebody looks.
+
+    ``written`` are the lines, each with its end, and with a ``Content-Length`` of ``length``.
+    """
+
+    __slots__ = ("length", "written")
+
+    def __init__(self, written: bytes, length: int) -> None:
+        self.written = written
+        self.length = length
+
+    def __getattr__(self, name: str) -> CIMultiDict[str]:
+        if name != "_lines":
+            raise AttributeError(name)
+        text = self.written.decode("utf-8", "surrogateescape")
+        lines = (line.partition(": ") for line in text.split("\r\n")[:-1])
+        self._lines = CIMultiDict([(name, value) for name, _, value in lines])
+        return self._lines
 
 
 EMPTY_HEADERS: Final = Headers()

@@ -1,5 +1,6 @@
 """Requests and responses: frozen values. A step that changes one returns a new one."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from edgeproxy.http.location import NOWHERE, Location
 
 __all__ = [
     "Asked",
+    "Coming",
     "Delivered",
     "Handler",
     "MutualTls",
@@ -18,6 +20,7 @@ __all__ = [
     "Repeat",
     "Repeated",
     "Request",
+    "Rerun",
     "Response",
     "Tunnel",
     "Viewer",
@@ -186,6 +189,40 @@ class Repeat(Protocol):
         ...
 
 
+class Coming(Protocol):
+    """One more answer, for which somebody is at work."""
+
+    def then(self, arrived: Callable[[Repeated | None], None]) -> None:
+        """Have ``arrived`` called once with the answer, during this call or later.
+
+        With None there is none that could be written as it is: either :meth:`ordinary` or
+        :meth:`abandon` is to be called then.
+        """
+        ...
+
+    async def ordinary(self, request: Request) -> "Response":
+        """The answer by the whole story, of which the beginning has been told already.
+
+        ``request`` is the one that was asked, as the parser has read it.
+        """
+        ...
+
+    def abandon(self) -> None:
+        """The viewer has left before the story could go on."""
+        ...
+
+
+class Rerun(ABC):
+    """How a request with the very same head is answered when somebody has to be asked each time."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def begin(self, asked: Asked) -> Coming | None:
+        """Ask for the answer to ``asked``; None: ask the handler."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """How long it took to have an answer's first byte from an origin, in seconds."""
@@ -216,7 +253,7 @@ class Response:
     on_delivered: Callable[[Delivered], None] | None = None
     why: str = ""
     reached: Reached | None = field(default=None, compare=False, repr=False)
-    repeat: Repeat | None = field(default=None, compare=False, repr=False)
+    repeat: Repeat | Rerun | None = field(default=None, compare=False, repr=False)
     """For the listener that the request came in by."""
     trailers: Callable[[], Headers] | None = field(default=None, compare=False, repr=False)
     """What follows the body, to be asked for at its end; for viewers of gRPC alone."""

@@ -47,7 +47,7 @@ class AccessLog:
             self._writer.put(self._sink, record)
 
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
-        if any(hit.aborted for hit in hits):
+        if any(hit.aborted or not hit.is_plain for hit in hits):
             for hit in hits:
                 self.ended(hit.summary)
         else:

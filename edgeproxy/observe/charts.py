@@ -73,8 +73,9 @@ class Charts:
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
         point, count = self._now(), len(hits)
         point.requests += count
-        point.hits += count
-        point.sample((count, hits[-1].duration_s, None, None))
+        point.hits += sum(hit.missed_s is None for hit in hits)
+        last = hits[-1]
+        point.sample((count, last.duration_s, None, last.missed_s))
 
     def newest(self, minutes: int) -> tuple[list[Point], float]:
         """The steps of the last minutes, oldest first, and how many seconds ago the last began.

@@ -102,7 +102,7 @@ class Console:
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
         if self._quiet:
             return  # No function has run in them.
-        if any(hit.aborted for hit in hits):
+        if any(hit.aborted or not hit.is_plain for hit in hits):
             for hit in hits:
                 self.ended(hit.summary)
             return

@@ -38,7 +38,7 @@ class HitCounts:
             digest = hit.cache_key
             if digest in counts:
                 counts[digest] += 1
-            else:
+            elif digest:
                 self._count(digest)
 
     def _count(self, digest: bytes) -> None:

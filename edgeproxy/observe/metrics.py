@@ -222,13 +222,19 @@ class Metrics:
             tally[_alb_requests(exchange)].add(exchange.bytes_received + exchange.bytes_sent)
 
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
-        alike: defaultdict[tuple[str, int, int], list[int]] = defaultdict(list)
+        alike: defaultdict[tuple[str, int, int, bool], list[int]] = defaultdict(list)
+        missed: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
         for hit in hits:
-            alike[hit.name, hit.status, int(hit.started) // 60].append(hit.bytes_sent)
-        for (name, status, minute), sizes in alike.items():
+            minute, missed_s = int(hit.started) // 60, hit.missed_s
+            alike[hit.name, hit.status, minute, missed_s is None].append(hit.bytes_sent)
+            if missed_s is not None:
+                missed[hit.name, minute].append(missed_s * 1000)
+        for (name, status, minute, is_hit), sizes in alike.items():
             distribution_id = self._distribution_id(name)
-            requests = _Requests(distribution_id, "BytesDownloaded", status, True, "", False)
+            requests = _Requests(distribution_id, "BytesDownloaded", status, is_hit, "", False)
             self._tally(minute * 60)[requests].add_all(sizes)
+        for (name, minute), waits in missed.items():
+            self._tally(minute * 60)[_latency(self._distribution_id(name))].add_all(waits)
 
     def entered(self, name: str, qualifier: str, in_flight: InFlight, time_s: float) -> None:
         """An invocation begins; ``in_flight`` counts it, too (LI-253)."""
@@ -285,8 +291,7 @@ class Metrics:
             dimensions = (("DistributionId", distribution_id), ("Layer", exchange.layer))
             tally[Name(_OWN, "RequestsByLayer", dimensions)].add(1)
         if exchange.origin_id and not hit and exchange.first_byte_s is not None:
-            latency = Name(_CLOUDFRONT, "OriginLatency", _of_distribution(distribution_id))
-            tally[latency].add(exchange.first_byte_s * 1000)
+            tally[_latency(distribution_id)].add(exchange.first_byte_s * 1000)
 
     def _url_requests(self, exchange: Exchange, runs: list[FunctionRun]) -> UrlRequests:
         function, qualifier = self._url_target(exchange.name)
@@ -324,6 +329,10 @@ def _alb_requests(exchange: Exchange) -> _AlbRequests:
 
 def _of_distribution(distribution_id: str) -> Dimensions:
     return (("DistributionId", distribution_id), _GLOBAL)
+
+
+def _latency(distribution_id: str) -> Name:
+    return Name(_CLOUDFRONT, "OriginLatency", _of_distribution(distribution_id))
 
 
 def _merge(tally: _Tally, into: _Tally) -> None:

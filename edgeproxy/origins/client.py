@@ -9,7 +9,7 @@ origin down.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, assert_never
 
@@ -31,12 +31,29 @@ from edgeproxy.origins.transfer import Transfer, format_head
 from edgeproxy.origins.website import WebsiteOrigin
 from edgeproxy.tasks import Tasks
 
-__all__ = ["OriginClient"]
+__all__ = ["OriginClient", "Way"]
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _REPEATED_AFTER_TIMEOUT: Final = frozenset({"GET", "HEAD"})
 _KEEPALIVE_S3_S: Final = 5
 """S3 origins have no keep-alive setting (CDN-ORG-07); the default of custom origins."""
+
+
+_MARK: Final = "/edgeproxy-marks-the-place-of-a-target"
+"""In a head that is formatted for :class:`Way`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How requests that differ in their target alone go to an origin over plain connections."""
+
+    destinations: Destinations
+    address: Address
+    before: bytes
+    after: bytes
+    """Of the head, what stands around path and query."""
+    keepalive_s: float
+    read_timeout_s: float
 
 
 class OriginClient:
@@ -68,14 +85,17 @@ class OriginClient:
         self._connections = Connections()
         self._folders: dict[Path, FolderOrigin] = {}
 
-    async def fetch(self, request: Request, origin: Origin) -> Response:
+    async def fetch(
+        self, request: Request, origin: Origin, begun: Transfer | None = None
+    ) -> Response:
         """The origin's answer, headers as received, body still to be read.
 
         ``request`` has its final headers except the origin's own custom ones. Raises
         :class:`OriginFailure`; reading the body raises it too when the body breaks off
         (CDN-ERR-40). Whoever does not read the body to its end closes it. A request with
         ``upgrade`` may be answered with a tunnel (CDN-WS-04). When the request's own body breaks
-        off, its ``ConnectionError`` is raised.
+        off, its ``ConnectionError`` is raised. ``begun`` is the first attempt, where it has
+        been made already.
         """
         destination = self.destinations.resolve(origin, request.viewer.scheme)
         if origin.origin_path:
@@ -93,18 +113,13 @@ class OriginClient:
                 request = self._signed(request, origin, self._clock.now())
                 return await ask_door(handler, request, origin, self._is_debugging)
             case Address():
-                host = self.destinations.host_for(origin, destination)
-                if host is None:
-                    host = request.host or origin.domain_name
-                hosts = [line for line in request.headers if line[0].lower() == "host"]
-                if hosts != [("Host", host)]:
-                    request = replace(request, headers=request.headers.with_set("Host", host))
+                request = self._with_host(request, origin, destination)
                 # Without the user's credentials AWS itself could only refuse the signature.
                 if destination.host != origin.domain_name or not self._credentials.are_placeholders:
                     # Origins know nothing of an edge whose clock was moved.
                     now = self._clock.now() - self._clock.offset_s
                     request = self._signed(request, origin, now, destination.base_path)
-                return await self._fetch_within_limit(request, origin, destination)
+                return await self._fetch_within_limit(request, origin, destination, begun)
             case _:
                 assert_never(destination)
 
@@ -113,6 +128,47 @@ class OriginClient:
         from edgeproxy.origins.grpc import call
 
         return await call(request, origin, self.destinations, self._uploads)
+
+    def way(self, request: Request, origin: Origin) -> Way | None:
+        """How to send requests like ``request``, for :meth:`waiting`; None where it takes more than
+        writing them to a connection that is there."""
+        destination = self.destinations.resolve(origin, request.viewer.scheme)
+        if (
+            not isinstance(destination, Address)
+            or destination.scheme != "http"
+            or not isinstance(origin.config, CustomOrigin)
+            or origin.response_completion_timeout_s is not None
+            or is_signed(request, origin)
+        ):
+            return None
+        request = self._with_host(with_custom_headers(request, origin), origin, destination)
+        try:
+            head = format_head(
+                replace(request, path=f"{origin.origin_path}{_MARK}", query=None), destination
+            )
+        except OriginFailure:
+            return None
+        before, _, after = head.partition(_MARK.encode())
+        config = origin.config
+        return Way(
+            self.destinations,
+            destination,
+            before,
+            after,
+            config.keepalive_timeout_s,
+            config.read_timeout_s,
+        )
+
+    def waiting(self, way: Way, request: Request) -> Transfer | None:
+        """For ``request``, which has no body, a connection that waits for one; it may begin."""
+        if way.destinations is not self.destinations:
+            return None
+        connection = self._connections.idle(way.address, way.keepalive_s)
+        if connection is None:
+            return None
+        return Transfer(
+            connection, request, self._uploads, read_timeout_s=way.read_timeout_s, deadline=None
+        )
 
     async def look_up(self, origin: Origin, viewer_scheme: Literal["http", "https"]) -> None:
         """Make sure that the name of ``origin`` resolves (LE-ORDER-06).
@@ -128,6 +184,15 @@ class OriginClient:
         await self._uploads.close()
         await self._connections.close()
 
+    def _with_host(self, request: Request, origin: Origin, address: Address) -> Request:
+        host = self.destinations.host_for(origin, address)
+        if host is None:
+            host = request.host or origin.domain_name
+        hosts = [line for line in request.headers if line[0].lower() == "host"]
+        if hosts == [("Host", host)]:
+            return request
+        return request.with_headers(request.headers.with_set("Host", host))
+
     def _signed(self, request: Request, origin: Origin, now: float, base_path: str = "") -> Request:
         if not is_signed(request, origin):
             return request
@@ -141,12 +206,12 @@ class OriginClient:
         return folder
 
     async def _fetch_within_limit(
-        self, request: Request, origin: Origin, address: Address
+        self, request: Request, origin: Origin, address: Address, begun: Transfer | None
     ) -> Response:
         """All attempts and the whole body within ``ResponseCompletionTimeout`` (CDN-ORG-06)."""
         limit_s = origin.response_completion_timeout_s
         if limit_s is None:
-            return await self._fetch_with_attempts(request, origin, address, None)
+            return await self._fetch_with_attempts(request, origin, address, None, begun)
         deadline = asyncio.get_running_loop().time() + limit_s
         try:
             async with asyncio.timeout_at(deadline):
@@ -162,7 +227,12 @@ class OriginClient:
             ) from error
 
     async def _fetch_with_attempts(
-        self, request: Request, origin: Origin, address: Address, deadline: float | None
+        self,
+        request: Request,
+        origin: Origin,
+        address: Address,
+        deadline: float | None,
+        begun: Transfer | None = None,
     ) -> Response:
         """Connect, send, wait for the head; again as far as CDN-ORG-02, 03 and 05 allow.
 
@@ -180,15 +250,18 @@ class OriginClient:
         attempt = 1
         while True:
             try:
-                connection = await self._connect(request, origin, address, may_reuse=may_reuse)
-                transfer = Transfer(
-                    connection,
-                    request,
-                    self._uploads,
-                    read_timeout_s=origin.config.read_timeout_s,
-                    deadline=deadline,
-                )
-                return await transfer.run(head)
+                transfer, begun = begun, None
+                if transfer is None:
+                    connection = await self._connect(request, origin, address, may_reuse=may_reuse)
+                    transfer = Transfer(
+                        connection,
+                        request,
+                        self._uploads,
+                        read_timeout_s=origin.config.read_timeout_s,
+                        deadline=deadline,
+                    )
+                    transfer.begin(head)
+                return await transfer.answer()
             except StaleConnection:
                 continue
             except OriginFailure as failure:

@@ -24,6 +24,7 @@ from edgeproxy.distribution.quotas import MAX_HEAD_BYTES
 from edgeproxy.origins.destinations import Address
 from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
 from edgeproxy.origins.names import Names, timed_look_ups
+from edgeproxy.origins.plain import PlainAnswer
 from edgeproxy.origins.protocol import Answer, HeadTooLarge, OriginProtocol
 from edgeproxy.origins.tls import certificate_names, is_for, is_server_name
 
@@ -74,13 +75,16 @@ class OriginConnection:
         """Whether the request that it serves, or has served last, is not its first."""
         return self.protocol.uses > 1
 
-    async def read_head(self) -> Answer:
+    async def read_head(self) -> Answer | PlainAnswer:
         """Head and body of the final answer; raises :class:`OriginFailure` by CDN-ERR-35 to 39.
 
         Raises :class:`StaleConnection` when a reused connection ended without a byte.
         """
         try:
-            message, payload = await self.protocol.read()
+            answer = await self.protocol.read()
+            if isinstance(answer, PlainAnswer):
+                return answer
+            message, payload = answer
             continued = False
             while 100 <= message.code < 200 and message.code != 101:
                 if continued and message.code == 100:
@@ -89,7 +93,9 @@ class OriginConnection:
                         OriginFailureKind.INVALID_RESPONSE, "sent 100 Continue a second time"
                     )
                 continued = continued or message.code == 100
-                message, payload = await self.protocol.read()
+                answer = await self.protocol.read()
+                assert not isinstance(answer, PlainAnswer), "it begins what comes"
+                message, payload = answer
         except (aiohttp.ClientError, HttpProcessingError) as error:
             raise self._judge(error) from error
         if isinstance(broken := payload.exception(), HttpProcessingError):
@@ -218,6 +224,10 @@ class Connections:
                     f"{' and '.join(shown) or 'nobody'}, not for {accepted}",
                 )
         return connection
+
+    def idle(self, address: Address, keepalive_s: float) -> OriginConnection | None:
+        """A connection without TLS that waits for another request, if there is one."""
+        return self._taken((address.scheme, address.host, address.port, None, "", keepalive_s))
 
     async def _connect(self, address: Address, key: _Key, timeout_s: float) -> OriginConnection:
         *_, tls, server_name, keepalive_s = key

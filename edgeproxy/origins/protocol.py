@@ -8,7 +8,8 @@ its answers, the interim ones too. What is wrong with an answer is an exception 
 - The timer rings when the origin has said nothing for too long, and not while its reader is slow.
   It is moved seldom: ringing too early, it looks when it should have rung.
 - Each request has a parser of its own for its answers. What a broken origin sends behind the last
-  one is then never the beginning of the next.
+  one is then never the beginning of the next. It is made when an answer is not of the plainest
+  form (:mod:`edgeproxy.origins.plain`).
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from aiohttp.http import HttpProcessingError, HttpResponseParser, RawResponseMes
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 
 from edgeproxy.distribution.quotas import MAX_HEAD_BYTES
+from edgeproxy.origins.plain import PlainAnswer, plain_answer
 
 __all__ = ["Answer", "HeadTooLarge", "OriginProtocol"]
 
@@ -52,6 +54,9 @@ class OriginProtocol(BaseProtocol):
         self._has_body = True
         self._is_sent = False
         self._is_last = False
+        self._has_begun = False
+        """Something of the answer has come."""
+        self._plain: PlainAnswer | None = None
         self._answers: deque[Answer] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._failure: Exception | None = None
@@ -59,6 +64,7 @@ class OriginProtocol(BaseProtocol):
         self._tunnel: StreamReader | None = None
         self._tail = b""
         self._on_idle_end: Callable[[], None] | None = None
+        self._on_answer: Callable[[PlainAnswer | None], None] | None = None
         self._is_lost = False
         self._closed: asyncio.Future[None] | None = None
         self._deadline = math.inf
@@ -78,6 +84,7 @@ class OriginProtocol(BaseProtocol):
             or not self.is_open
             or self._upgraded
             or bool(self._answers)
+            or self._plain is not None
             or self._failure is not None
             or (self._payload is not None and not self._payload.is_eof())
         )
@@ -99,23 +106,11 @@ class OriginProtocol(BaseProtocol):
         self._in_head = True
         self._has_body = has_body
         self._is_sent = False
-        self._payload = self._on_idle_end = None
+        self._has_begun = False
+        self._payload = self._on_idle_end = self._parser = None
         self._deadline = math.inf
-        if self.transport is None:
-            return
-        self._parser = HttpResponseParser(
-            self,
-            self._loop,
-            _READ_BUFFER_BYTES,
-            payload_exception=aiohttp.ClientPayloadError,
-            response_with_body=has_body,
-            read_until_eof=True,
-            auto_decompress=False,
-            max_line_size=MAX_HEAD_BYTES,
-            max_field_size=MAX_HEAD_BYTES,
-            max_headers=MAX_HEAD_BYTES // len(_SHORTEST_LINE),
-        )
-        self.transport.write(data)
+        if self.transport is not None:
+            self.transport.write(data)
 
     async def send(self, data: bytes) -> None:
         """Write more of a request, at the origin's pace. Raises aiohttp's errors, ``OSError``."""
@@ -130,14 +125,26 @@ class OriginProtocol(BaseProtocol):
         self._is_sent = True
         self._count_silence()
 
-    async def read(self) -> Answer:
-        """The next head and its body. Raises aiohttp's errors."""
-        if not self._answers and self._failure is None:
+    def plain_then(self, arrived: Callable[[PlainAnswer | None], None]) -> None:
+        """Have ``arrived`` called at once with what :meth:`plain` would give."""
+        self._on_answer = arrived
+
+    async def plain(self) -> PlainAnswer | None:
+        """The answer when it is of the plainest form; None: :meth:`read` says what has come."""
+        if not self._answers and self._plain is None and self._failure is None:
             self._waiter = self._loop.create_future()
             try:
                 await self._waiter
             finally:
                 self._waiter = None
+        plain, self._plain = self._plain, None
+        return plain
+
+    async def read(self) -> Answer | PlainAnswer:
+        """The next head and its body. Raises aiohttp's errors."""
+        plain = await self.plain()
+        if plain is not None:
+            return plain
         if self._answers:
             return self._answers.popleft()
         assert self._failure is not None, "something has come"
@@ -191,6 +198,15 @@ class OriginProtocol(BaseProtocol):
             # Nobody has asked for it, and the next request must not get it for an answer.
             self._end_idleness()
             return
+        if not self._has_begun and self._failure is None:
+            self._has_begun = True
+            if self._is_sent and self._has_body and (plain := plain_answer(data)) is not None:
+                self._plain = plain
+                self._in_head = False
+                self._deadline = math.inf
+                self._wake()
+                return
+            self._parser = self._new_parser()
         if data and self._failure is None:
             self._allow(self.silence_s)
         while self._in_head and self._failure is None:
@@ -206,6 +222,20 @@ class OriginProtocol(BaseProtocol):
             self._tail += data
         else:
             self._parse(data)
+
+    def _new_parser(self) -> HttpResponseParser:
+        return HttpResponseParser(
+            self,
+            self._loop,
+            _READ_BUFFER_BYTES,
+            payload_exception=aiohttp.ClientPayloadError,
+            response_with_body=self._has_body,
+            read_until_eof=True,
+            auto_decompress=False,
+            max_line_size=MAX_HEAD_BYTES,
+            max_field_size=MAX_HEAD_BYTES,
+            max_headers=MAX_HEAD_BYTES // len(_SHORTEST_LINE),
+        )
 
     def _parse(self, data: bytes) -> None:
         if self._in_head:
@@ -256,7 +286,11 @@ class OriginProtocol(BaseProtocol):
                 received.set_exception(self._failure)
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        on_answer, self._on_answer = self._on_answer, None
+        if on_answer is not None:
+            plain, self._plain = self._plain, None
+            on_answer(plain)
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def pause_reading(self) -> None:

@@ -6,7 +6,7 @@ The body of an answer owns the connection until its end.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Final
 
@@ -21,6 +21,7 @@ from edgeproxy.http.messages import Reached, Request, Response
 from edgeproxy.origins.connections import OriginConnection
 from edgeproxy.origins.destinations import Address
 from edgeproxy.origins.errors import OriginFailure, OriginFailureKind
+from edgeproxy.origins.plain import PlainAnswer
 from edgeproxy.origins.tunnel import OriginTunnel
 from edgeproxy.tasks import Tasks
 
@@ -66,47 +67,79 @@ class Transfer:
         self._tasks = tasks
         self._read_timeout_s = read_timeout_s
         self._deadline = deadline
+        self._began = 0.0
+        self._plain: PlainAnswer | None = None
         self._upload: asyncio.Task[None] | None = None
         self._upload_failure: OriginFailure | ConnectionError | None = None
 
-    async def run(self, head: bytes) -> Response:
+    def begin(self, head: bytes) -> None:
+        """Send the request."""
+        body = self._request.body
+        self._began = Clock.monotonic()
+        protocol = self._connection.protocol
+        is_whole = body.length == 0
+        if isinstance(body, BytesBody) and 0 < len(body.data) <= _ONE_WRITE_BYTES:
+            head, is_whole = head + body.data, True
+        protocol.begin(
+            head,
+            has_body=self._request.method != "HEAD",
+            silence_s=self._read_timeout_s,
+        )
+        if is_whole:
+            protocol.expect_bytes()
+        else:
+            self._upload = self._tasks.start(self._send(body), "request body to an origin")
+
+    def plain_then(self, arrived: Callable[[PlainAnswer | None], None]) -> None:
+        """Have ``arrived`` called at once with what :meth:`plain` would give."""
+
+        def taken(plain: PlainAnswer | None) -> None:
+            self._plain = plain
+            arrived(plain)
+
+        self._connection.protocol.plain_then(taken)
+
+    async def plain(self) -> PlainAnswer | None:
+        """The answer to a request without a body, if it is whole and plain.
+
+        Whoever takes it calls :meth:`finish`, and otherwise :meth:`answer`.
+        """
+        try:
+            self._plain = await self._connection.protocol.plain()
+        except BaseException:
+            self.close()
+            raise
+        return self._plain
+
+    async def answer(self) -> Response:
         """The answer, as soon as its head is there; failures as of the client's ``fetch``.
 
         A ``ConnectionError`` of the request body is the viewer's doing, and raised as it is.
         """
-        body = self._request.body
         connection = self._connection
-        began = Clock.monotonic()
         try:
-            protocol = connection.protocol
-            is_whole = body.length == 0
-            if isinstance(body, BytesBody) and 0 < len(body.data) <= _ONE_WRITE_BYTES:
-                head, is_whole = head + body.data, True
-            protocol.begin(
-                head,
-                has_body=self._request.method != "HEAD",
-                silence_s=self._read_timeout_s,
-            )
-            if is_whole:
-                protocol.expect_bytes()
-            else:
-                self._upload = self._tasks.start(self._send(body), "request body to an origin")
             try:
-                message, payload = await connection.read_head()
+                answer = self._plain or await connection.read_head()
             except OriginFailure as failure:
                 if self._upload_failure is None:
                     raise
                 raise self._upload_failure from failure
-            first_byte_s = Clock.monotonic() - began
-            if connection.is_reused:
-                reached = Reached(first_byte_s)
+            reached = self._reached()
+            if isinstance(answer, PlainAnswer):
+                response = self._plain_response(answer, reached)
             else:
-                reached = Reached(first_byte_s, connection.look_up_s, connection.connect_s)
-            response = self._response(message, payload, reached)
+                response = self._response(*answer, reached)
         except BaseException:
             self.close()
             raise
         return response
+
+    def _reached(self) -> Reached:
+        connection = self._connection
+        first_byte_s = Clock.monotonic() - self._began
+        if connection.is_reused:
+            return Reached(first_byte_s)
+        return Reached(first_byte_s, connection.look_up_s, connection.connect_s)
 
     async def _send(self, body: Body) -> None:
         """The request body, at the origin's pace. A failure is left for the reader to find."""
@@ -197,6 +230,18 @@ class Transfer:
             return Response(message.code, headers, BytesBody(data), reason, reached=reached)
         body = StreamBody(_Download(self, connection, payload, self._deadline), length)
         return Response(message.code, headers, body, reason, reached=reached)
+
+    def _plain_response(self, answer: PlainAnswer, reached: Reached) -> Response:
+        """What has come all at once: the connection is free again."""
+        status, reason, names, values, body = answer
+        headers = Headers(
+            [
+                (name.decode("ascii"), value.decode("utf-8", "surrogateescape"))
+                for name, value in zip(names, values, strict=True)
+            ]
+        )
+        self.finish()
+        return Response(status, headers, BytesBody(body), reason.decode(), reached=reached)
 
     def finish(self) -> None:
         """The answer is read to its end; an upload that still runs spoils the connection."""

@@ -30,16 +30,18 @@ class _Door(Protocol):
 async def ask(
     door: _Door,
     request: Request,
+    handler: Handler | None = None,
     *,
     has_left: Callable[[], bool],
     broken: Callable[[], BaseException | None],
 ) -> Response | None:
     """What the handler says, or an error page in its place; None for a viewer who has left.
 
-    ``broken`` tells what became of the request's body, if it did not come to its end.
+    ``handler`` is who answers this one in place of the door's. ``broken`` tells what became of the
+    request's body, if it did not come to its end.
     """
     try:
-        return await door.handler(request)
+        return await (handler or door.handler)(request)
     except Exception as error:  # noqa: BLE001 - whatever it is, the viewer gets an answer
         if has_left() and isinstance(error, ConnectionError):
             return None

@@ -14,23 +14,21 @@ import asyncio
 import math
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
-from edgeproxy.http.messages import Asked, Repeated, Viewer
-from edgeproxy.server.hits import Hits, Shape
+from edgeproxy.http.messages import Viewer
 from edgeproxy.server.limits import Limits
 from edgeproxy.server.reading import Refused, connected_viewer, head_too_long
 from edgeproxy.server.websocket import FromViewer
-from edgeproxy.server.writing import ONE_WRITE_BYTES, reset
+from edgeproxy.server.writing import reset
 
-__all__ = ["Connection"]
+__all__ = ["READ_BYTES", "Connection"]
 
-_READ_BYTES = 64 * 1024
+READ_BYTES = 64 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BEYOND_ASCII: Final = re.compile(rb"([A-Z]+ )([!-~]*[\x80-\xff][!-\xff]*)(?= HTTP/1\.[01]\r\n)")
 _TO_ASCII: Final = bytes(range(128)) + b"x" * 128
@@ -41,28 +39,21 @@ class Connection(web.RequestHandler):
 
     __slots__ = (
         "_armed_for",
-        "_asked_with",
-        "_at_work",
         "_body",
         "_continue_due",
         "_deadline",
         "_deaf",
         "_done",
         "_end_of_life",
-        "_head",
         "_head_bytes",
         "_held",
-        "_hits",
         "_last",
         "_limits",
         "_measures_heads",
-        "_sender",
         "_sent",
         "_served",
-        "_shape",
         "_target",
         "_timer",
-        "_undelivered",
         "_unsent",
         "_viewer",
         "_when_gone",
@@ -77,23 +68,11 @@ class Connection(web.RequestHandler):
             max_line_size=limits.max_url_bytes,
             max_field_size=limits.max_field_bytes,
             max_headers=limits.max_head_bytes,
-            read_bufsize=_READ_BYTES,
+            read_bufsize=READ_BYTES,
             auto_decompress=False,
         )
         self._limits = limits
         self._body: StreamReader = EMPTY_PAYLOAD
-        self._sender = ""
-        self._hits: Hits | None = None
-        """What can be answered at once; None at a door where nothing can."""
-        self._shape: Shape | None = None
-        """That of the last head which was answered at once: most viewers have but one."""
-        self._at_work = False
-        self._head = b""
-        """Of the request that comes next, when it came by itself and in one piece."""
-        self._asked_with = b""
-        """The same of the request that is being answered."""
-        self._undelivered: tuple[Repeated, int] | None = None
-        """An answer that waits for the viewer to read, and its size."""
         self._head_bytes = 0
         self._measures_heads = False
         self._held = b""
@@ -118,7 +97,6 @@ class Connection(web.RequestHandler):
         self._allow(self._limits.head_timeout_s)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._settle(aborted=True)
         lost = ConnectionResetError("the viewer has left")
         if not self._body.is_eof():
             self._body.set_exception(lost)
@@ -185,8 +163,6 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser head by head, so that what follows a good request cannot spoil it."""
-        if self._hits is not None and self._is_idle() and not (data := self._answered(data)):
-            return
         if self._held:
             data, self._held = self._held + data, b""
         start = 0
@@ -201,91 +177,6 @@ class Connection(web.RequestHandler):
             start = end
         if not self._deaf:
             self._feed(data[start:] if start else data)
-
-    def _is_idle(self) -> bool:
-        """Whether no request is being answered, and nothing of one has come."""
-        return not (self._at_work or self._messages or self._head_bytes or self._held) and not (
-            self._paused or self._upgraded or self._deaf or self._last
-        )
-
-    def _answered(self, data: bytes) -> bytes:
-        """``data`` without the requests at its beginning that can be answered at once."""
-        start = 0
-        while (end := data.find(b"\r\n\r\n", start) + 4) >= 4:
-            head = data if end - start == len(data) else data[start:end]
-            if not self._repeat(head):
-                self._head = head if end == len(data) else b""
-                break
-            start = end
-            if self._paused:
-                break
-        return data[start:] if start else data
-
-    def _repeat(self, head: bytes) -> bool:
-        """Answer the request with this head as one before it, if that is known."""
-        transport, hits = self.transport, self._hits
-        if hits is None or transport is None or transport.is_closing():
-            return False
-        answer, last = None, self._shape
-        if last is not None and (found := last.find(head, self._sender)) is not None:
-            answer = found[0].answer(self._asked(head, found[1]))
-        if answer is None and (answer := self._answer_in_other_shape(hits, head)) is None:
-            return False
-        self._take_viewer()
-        head, body = answer.head, answer.body
-        if len(body) <= ONE_WRITE_BYTES:
-            transport.write(b"".join((head, body)))
-        else:
-            transport.write(head)
-            transport.write(body)
-        self._served = True
-        size = len(head) + len(body)
-        if transport.is_closing():
-            answer.delivered(size, aborted=True)
-        elif self._paused:
-            self._undelivered = answer, size
-            self._allow(self._limits.write_stall_s)
-        else:
-            answer.delivered(size)
-            self._allow(self._limits.keep_alive_s)
-        return True
-
-    def _answer_in_other_shape(self, hits: Hits, head: bytes) -> Repeated | None:
-        for shape in hits.shapes.values():
-            if shape is not self._shape and (found := shape.find(head, self._sender)) is not None:
-                answer = found[0].answer(self._asked(head, found[1]))
-                if answer is not None:
-                    self._shape = shape
-                    return answer
-        return None
-
-    def _take_viewer(self) -> Viewer:
-        """Who is at the other end; the next request reuses the connection."""
-        viewer = self._viewer
-        if viewer.tls_protocol and viewer.tls_handshake != "connectionReused":
-            self._viewer = replace(viewer, tls_handshake="connectionReused")
-        return viewer
-
-    def _asked(self, head: bytes, target: bytes) -> Asked:
-        """The request with this head, to be read when somebody wants it."""
-        raise NotImplementedError
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._settle(aborted=False)
-        if not (self._at_work or self._messages):
-            self._allow(self._limits.keep_alive_s)
-
-    def forget(self) -> None:
-        """What is being answered now is not to be repeated."""
-        self._head = self._asked_with = b""
-        self._shape = None
-
-    def _settle(self, *, aborted: bool) -> None:
-        """Tell how an answer has ended for which the viewer was too slow."""
-        if self._undelivered is not None:
-            (answer, size), self._undelivered = self._undelivered, None
-            answer.delivered(size, aborted=aborted)
 
     def _between_messages(self) -> bool:
         """Whether the next byte begins or continues a head."""

@@ -5,19 +5,21 @@ what stands in those that matter to the answer, which the answer itself has said
 Its target is looked at by who answers. A shape is made of a head of the plainest form there is, no
 name in it twice, that has gone through the real parser: a request of the same shape differs from it
 in nothing that the parser could object to. Everything else is for the parser.
+
+Where somebody has to be asked each time (:class:`Rerun`), all of the head has to be the same.
 """
 
 import re
 from typing import Any, Final, TypeAlias
 
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Repeat, Request, Viewer
+from edgeproxy.http.messages import Repeat, Request, Rerun, Viewer
 from edgeproxy.server.reading import ViewerFrom, told_viewer
 
 __all__ = ["Hits", "PlainRequest", "Shape"]
 
 _MOST: Final = 10_000
-"""Answers that one shape remembers."""
+"""Answers that one shape remembers, and heads that are known as a whole."""
 _MOST_SHAPES: Final = 50
 _LONGEST_HEAD: Final = 4096
 
@@ -79,14 +81,21 @@ class Shape:
 class Hits:
     """What viewers have asked for; ``sender`` is their address, and the protocol they speak."""
 
-    __slots__ = ("shapes",)
+    __slots__ = ("_seen", "heads", "shapes")
 
     def __init__(self) -> None:
+        self.heads: dict[tuple[bytes, str], tuple[Rerun, bytes]] = {}
+        """By head and sender; each with the target of that head."""
+        self._seen: set[int] = set()
+        """Hashes of these: one is remembered at its second sight, since many never have one."""
         self.shapes: dict[tuple[bytes, frozenset[bytes]], Shape] = {}
         """By the names of all lines, as they are spelled, and of those that matter."""
 
-    def learn(self, head: bytes, repeat: Repeat, sender: str = "") -> None:
+    def learn(self, head: bytes, repeat: Repeat | Rerun, sender: str = "") -> None:
         """From now on requests like the one with this head are answered by ``repeat``."""
+        if isinstance(repeat, Rerun):
+            self._learn_head(head, repeat, sender)
+            return
         plain = _HEAD.fullmatch(head) if len(head) <= _LONGEST_HEAD else None
         if plain is None:
             return
@@ -101,8 +110,25 @@ class Hits:
             shape = self.shapes[kind] = Shape(lines, repeat.depends_on)
         shape.learn(head, sender, repeat)
 
+    def _learn_head(self, head: bytes, rerun: Rerun, sender: str) -> None:
+        asked = head, sender
+        if asked not in self.heads:
+            seen = hash(asked)
+            if seen not in self._seen:
+                if len(self._seen) >= _MOST:
+                    self._seen.clear()
+                self._seen.add(seen)
+                return
+            if len(head) > _LONGEST_HEAD or _HEAD.fullmatch(head) is None:
+                return
+            if len(self.heads) >= _MOST:
+                del self.heads[next(iter(self.heads))]
+        self.heads[asked] = rerun, head.split(b" ", 2)[1]
+
     def clear(self) -> None:
         """Forget all of it."""
+        self.heads.clear()
+        self._seen.clear()
         self.shapes.clear()
 
 

@@ -17,8 +17,6 @@ from aiohttp.web_protocol import _ErrInfo
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer
 from edgeproxy.server.answering import ask, instead_of, page
-from edgeproxy.server.connection import Connection
-from edgeproxy.server.hits import PlainRequest
 from edgeproxy.server.reading import (
     Refused,
     head_size,
@@ -27,6 +25,7 @@ from edgeproxy.server.reading import (
     refusal,
     told_viewer,
 )
+from edgeproxy.server.repeating import RepeatingConnection
 from edgeproxy.server.websocket import FromViewer, relay
 from edgeproxy.server.writing import (
     Framed,
@@ -45,14 +44,13 @@ __all__ = ["ViewerConnection"]
 _log = logging.getLogger("edgeproxy")
 
 
-class ViewerConnection(Connection):
+class ViewerConnection(RepeatingConnection):
     """A connection of a :class:`Door`."""
 
-    __slots__ = ("_door",)
+    __slots__ = ()
 
     def __init__(self, door: "Door", loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(door, loop, door.limits)
-        self._door = door
+        super().__init__(door, loop)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -83,6 +81,7 @@ class ViewerConnection(Connection):
         except Exception:  # noqa: BLE001 - one connection's trouble stays its own
             _log.exception("a connection failed")
         finally:
+            self._abandon()
             self._close_gently()
 
     async def _serve_next(self) -> bool:
@@ -132,7 +131,13 @@ class ViewerConnection(Connection):
             and request.version == "1.1"
             and request.headers.get("Expect").lower() == "100-continue"
         )
-        response = await ask(self._door, request, has_left=self._is_gone, broken=payload.exception)
+        response = await ask(
+            self._door,
+            request,
+            self._taken_over(),
+            has_left=self._is_gone,
+            broken=payload.exception,
+        )
         if response is None:
             return False
         # A body that is still on its way belongs to nobody now; the connection ends with it.
@@ -144,12 +149,9 @@ class ViewerConnection(Connection):
             response = await instead_of(self._door, request, response, str(error))
             framed = frame_answer(response, request, keep_alive)
         goes_on = await self._deliver(response, framed, payload)
-        if goes_on and response.repeat is not None and self._hits is not None and self._asked_with:
-            self._hits.learn(self._asked_with, response.repeat, self._sender)
+        if goes_on:
+            self._learn(response)
         return goes_on
-
-    def _asked(self, head: bytes, target: bytes) -> PlainRequest:
-        return PlainRequest(head, target, self._viewer, self._door.viewer)
 
     def _is_gone(self) -> bool:
         return self.transport is None

@@ -19,7 +19,7 @@ from h2.errors import ErrorCodes
 
 from edgeproxy.http.body import Body, BytesBody, StreamBody
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Delivered, Request, Response
+from edgeproxy.http.messages import Delivered, Request, Rerun, Response
 from edgeproxy.server.answering import ask, instead_of, page
 from edgeproxy.server.http2_reading import Malformed, read_request
 from edgeproxy.server.http2_writing import fields_of, has_no_body, trailers_of
@@ -222,7 +222,7 @@ class Stream:
                     response.on_delivered(
                         Delivered(self._sent, not complete, broken, self._received)
                     )
-        if complete and response.repeat is not None:
+        if complete and response.repeat is not None and not isinstance(response.repeat, Rerun):
             self._connection.learn(self, response.repeat)
         if complete and not self._has_ended and not self.has_left:
             # The rest of the request is nobody's any more (RFC 9113, 8.1).

@@ -14,9 +14,11 @@ from enum import StrEnum
 from typing import Protocol, assert_never
 
 from edgeproxy.http.body import Body, BytesBody
+from edgeproxy.http.headers import WrittenHeaders
 from edgeproxy.http.messages import Request, Response, reason_phrase
 
 __all__ = [
+    "KEPT_ALIVE",
     "ONE_WRITE_BYTES",
     "BodyMismatch",
     "Framed",
@@ -32,6 +34,8 @@ __all__ = [
 
 # Up to this size head and body leave in one piece; beyond it the copy costs more than the call.
 ONE_WRITE_BYTES = 64 * 1024
+_OK = b"HTTP/1.1 200 OK\r\n"
+KEPT_ALIVE = b"Connection: keep-alive\r\n\r\n"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -88,7 +92,10 @@ def frame(response: Response, *, method: str, version: str, keep_alive: bool) ->
     last. A response closes the connection by saying ``Connection: close`` (CDN-CEP-10).
     Raises :class:`IllegalHead`.
     """
-    headers = response.headers.as_multidict()
+    written = response.headers
+    if isinstance(written, WrittenHeaders) and keep_alive and _is_ready(response, written, method):
+        return Framed(_OK + written.written + KEPT_ALIVE, Framing.LENGTH, keep_alive=True)
+    headers = written.as_multidict()
     headers.popall("Transfer-Encoding", None)
     length = response.body.length
     status = response.status
@@ -118,6 +125,12 @@ def frame(response: Response, *, method: str, version: str, keep_alive: bool) ->
     lines = [f"HTTP/1.1 {status} {response.reason or reason_phrase(status)}"]
     lines += map(": ".join, headers.items())
     return Framed(_join(lines), framing, keep_alive)
+
+
+def _is_ready(response: Response, written: WrittenHeaders, method: str) -> bool:
+    """Whether the lines fit the answer as it is now."""
+    is_ok = response.status == 200 and response.reason in ("", "OK") and response.tunnel is None
+    return is_ok and method != "HEAD" and response.body.length == written.length
 
 
 def _may_switch(request: Request, response: Response) -> bool:

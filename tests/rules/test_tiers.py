@@ -161,7 +161,7 @@ class Origins:
     asked: list[tuple[str, Request]] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def fetch(self, request: Request, origin: model.Origin) -> Response:
+    async def fetch(self, request: Request, origin: model.Origin, begun: None = None) -> Response:
         self.asked.append((origin.id, request))
         await self.gate.wait()
         given = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

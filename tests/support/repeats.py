@@ -1,6 +1,7 @@
 """Every hit of every test is answered a second time, by the way that repeated requests take.
 
-The answer and its record have to be the same as those of the ordinary way.
+The answer and its record have to be the same as those of the ordinary way. So have those of misses
+that were prepared for.
 """
 
 import dataclasses
@@ -11,20 +12,33 @@ from weakref import WeakKeyDictionary
 
 from edgeproxy.distribution.logs import LogFormat
 from edgeproxy.edge import location
+from edgeproxy.edge.misses import PlainMiss
 from edgeproxy.edge.repeats import RepeatableHits, RepeatedAnswer
 from edgeproxy.exchange.model import Exchange, HitRecorder, RepeatedHit
 from edgeproxy.http.body import BytesBody
-from edgeproxy.http.messages import Request, Response
+from edgeproxy.http.messages import Delivered, Request, Response
 from edgeproxy.observe.console import Console
 from edgeproxy.observe.hit_lines import HitLines
 from edgeproxy.observe.log_fields import REALTIME_VALUES, STANDARD_VALUES, LogSource
 from edgeproxy.observe.log_formats import Layout
 from edgeproxy.server.writing import frame
 
-__all__ = ["checked_twice", "told_twice"]
+__all__ = [
+    "checked_miss",
+    "checked_twice",
+    "differences",
+    "prepared",
+    "told_twice",
+    "unchecked",
+]
 
 told_twice: list[str] = []
 """The request IDs of hits that were compared."""
+
+prepared: list[str] = []
+"""The request IDs of misses that were prepared for."""
+differences: list[tuple[object, object]] = []
+"""What was not the same of those; nobody would hear of an exception when an answer is out."""
 
 _learned: WeakKeyDictionary[location.EdgeLocation, dict[str, RepeatableHits]] = WeakKeyDictionary()
 _SOURCE: Final = LogSource(lambda logical_id: None, "POP")
@@ -36,6 +50,7 @@ _LINES: Final = [HitLines(layout, _SOURCE, with_cookies=True) for layout in _LAY
 _STREAM: Final = io.StringIO()
 _CONSOLES: Final = (Console(_STREAM, verbose=True), Console(_STREAM, as_json=True))
 _ordinary = location.record_delivery
+unchecked = PlainMiss._ended
 _AGE = re.compile(rb"\r\nAge: (\d+)")
 
 
@@ -45,6 +60,24 @@ def checked_twice(exchange: Exchange, response: Response, recorder: HitRecorder)
     if isinstance(response.repeat, RepeatableHits):
         _compare(exchange, response, _joined(response.repeat, exchange.request))
     return response
+
+
+def checked_miss(miss: PlainMiss, delivered: Delivered) -> None:
+    """In place of ``PlainMiss._ended``: the same, and looks at the record."""
+    unchecked(miss, delivered)
+    record = miss.exchange
+    assert record.response is not None
+    summary = miss.summary
+    assert summary.response is not None
+    written = _written(summary.response), _written(record.response)
+    logged, recorded = _logged(summary), _logged(record)
+    told = [(logged[name], recorded[name]) for name in logged]
+    differences.extend(pair for pair in (written, *told) if pair[0] != pair[1])
+    prepared.append(miss.id)
+
+
+def _written(response: Response) -> bytes:
+    return frame(response, method="GET", version="1.1", keep_alive=True).head
 
 
 def _joined(repeat: RepeatableHits, request: Request) -> RepeatableHits:

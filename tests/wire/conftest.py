@@ -16,6 +16,7 @@ from tests.wire.http2 import contexts
 NOT_ON_PLAIN_AIOHTTP = {
     # Every request goes to the handler.
     "test_hits.py",
+    "test_reruns.py",
     # It has connections of its own.
     "test_http2.py",
     "test_http2_hits.py",

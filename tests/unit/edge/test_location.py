@@ -39,7 +39,7 @@ class Stage:
         )
         self.location = EdgeLocation(SITE, services)
 
-    async def fetch(self, request: Request, origin: Origin) -> Response:
+    async def fetch(self, request: Request, origin: Origin, begun: None = None) -> Response:
         self.asked.append(request)
         if self.failure is not None:
             raise self.failure

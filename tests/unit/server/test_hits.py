@@ -4,7 +4,7 @@ import string
 
 import pytest
 
-from edgeproxy.http.messages import Repeat, Repeated, Request, Viewer
+from edgeproxy.http.messages import Repeat, Repeated, Request, Rerun, Viewer
 from edgeproxy.server.hits import Hits, PlainRequest
 
 
@@ -20,6 +20,11 @@ class Known:
     def joined(self, earlier: Repeat) -> Repeat:
         self.earlier.append(earlier)
         return self
+
+
+class Asks(Rerun):
+    def begin(self, asked: object) -> None:
+        raise AssertionError("nobody asks")
 
 
 def head(path: str = "/", *lines: str, method: str = "GET") -> bytes:
@@ -44,6 +49,32 @@ def test_only_what_matters_is_compared() -> None:
     assert not find(hits, head("/", "Cookie: 1", "X: 1", "Y: 1"))
     assert not find(hits, head("/", "Cookie: 1", "X: 1", method="HEAD"))
     assert not find(hits, head("/", "Cookie: 1", "X: 1"), "another sender")
+
+
+def test_where_somebody_is_asked_all_of_the_head_matters_and_is_kept_at_its_second_sight() -> None:
+    hits, asks = Hits(), Asks()
+    hits.learn(head("/a?b", "X: 1"), asks, "me")
+    assert not hits.heads
+    hits.learn(head("/a?b", "X: 1"), asks, "me")
+    assert hits.heads == {(head("/a?b", "X: 1"), "me"): (asks, b"/a?b")}
+    for _ in range(2):
+        hits.learn(head("/", "X-Edgeproxy-Explain: 0"), asks)
+    assert len(hits.heads) == 1
+    assert not hits.shapes
+    hits.clear()
+    assert not hits.heads
+    hits.learn(head("/a?b", "X: 1"), asks, "me")
+    assert not hits.heads
+
+
+def test_no_more_heads_than_so_many_are_remembered() -> None:
+    hits, asks = Hits(), Asks()
+    for number in range(10_001):
+        for _ in range(2):
+            hits.learn(head(f"/{number}"), asks)
+    assert len(hits.heads) == 10_000
+    assert (head("/0"), "") not in hits.heads
+    assert (head("/10000"), "") in hits.heads
 
 
 def test_what_was_learned_of_the_same_header_lines_is_joined() -> None:

@@ -12,6 +12,7 @@ from edgeproxy.server import (
     plain,
     plain_connection,
     reading,
+    repeating,
     websocket,
     writing,
 )
@@ -19,6 +20,13 @@ from edgeproxy.server.connection import Connection
 from edgeproxy.server.http1 import ViewerConnection
 from edgeproxy.server.inside_aiohttp import missing_from_aiohttp
 from edgeproxy.server.plain_connection import PlainConnection
+from edgeproxy.server.repeating import RepeatingConnection
+
+CONNECTIONS = (
+    (connection_module, Connection),
+    (repeating, RepeatingConnection),
+    (http1, ViewerConnection),
+)
 
 
 def test_this_aiohttp_will_do() -> None:
@@ -48,7 +56,7 @@ def test_the_parser_in_c_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_list_names_all_that_is_used_and_nothing_else() -> None:
     used: set[str] = set()
     own: set[str] = set()
-    for module, connection in ((connection_module, Connection), (http1, ViewerConnection)):
+    for module, connection in CONNECTIONS:
         own |= vars(connection).keys()
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             match node:
