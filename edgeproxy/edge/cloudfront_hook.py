@@ -1,6 +1,5 @@
 """A CloudFront Function at a viewer event: event in, result judged, step written."""
 
-from dataclasses import replace
 from typing import Any, Final, Protocol, assert_never
 
 from edgeproxy.distribution.model import Distribution, FunctionAssociation
@@ -153,8 +152,7 @@ class CloudFrontHook:
             return _invalid(scene, step, association, (Finding(result.rule, result.message),))
         place = result.location
         message = f"{result.message} ({place})" if place else result.message
-        step.function = replace(
-            run,
+        step.function = run._replace(
             error="Throttled" if result.kind == "FunctionThrottledError" else "Unhandled",
             error_document={"errorType": result.kind, "errorMessage": message},
         )
@@ -197,8 +195,8 @@ def _refused_origin(
 def _add_findings(step: Step, findings: tuple[Finding, ...], error: str = "") -> None:
     assert step.function is not None
     if findings:
-        step.function = replace(
-            step.function, findings=(*step.function.findings, *findings), error=error
+        step.function = step.function._replace(
+            findings=(*step.function.findings, *findings), error=error
         )
 
 

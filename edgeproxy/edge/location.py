@@ -10,6 +10,7 @@ from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge import pipeline
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.deployment import Choice
+from edgeproxy.edge.hooked_repeats import HookedRepeat, InHand, hooked_repeat_of
 from edgeproxy.edge.passage import Passage, Services
 from edgeproxy.edge.repeats import RepeatableHit, repeat_of
 from edgeproxy.edge.sealing import sealed
@@ -37,7 +38,6 @@ class EdgeLocation:
     async def __call__(self, received: Request, choice: Choice | None = None) -> Response:
         """Answer one viewer request; ``choice`` is what a deployment policy made of it."""
         services, distribution = self._services, self.distribution  # A reload changes the latter.
-        explain = wants_explanation(received)
         request = without_local_headers(received)
         exchange = Exchange(
             services.chance.request_id(),
@@ -49,10 +49,32 @@ class EdgeLocation:
         )
         if choice is not None:
             _note_choice(exchange, choice)
+        passage = Passage(distribution, services, exchange, self.https_port)
+        return await self._answer(passage, request, choice, explain=wants_explanation(received))
+
+    async def go_on(self, request: Request, hooked: HookedRepeat, in_hand: InHand) -> Response:
+        """Answer a request whose function at the viewer request has run already."""
+        passage = Passage(
+            hooked.distribution,
+            hooked.services,
+            in_hand.exchange(request),
+            self.https_port,
+            in_hand.result,
+        )
+        return await self._answer(passage, request, None, hooked)
+
+    async def _answer(
+        self,
+        passage: Passage,
+        request: Request,
+        choice: Choice | None,
+        hooked: HookedRepeat | None = None,
+        *,
+        explain: bool = False,
+    ) -> Response:
+        services, distribution, exchange = passage.services, passage.distribution, passage.exchange
         try:
-            verdict = await pipeline.viewer_facing(
-                Passage(distribution, services, exchange, self.https_port), request
-            )
+            verdict = await pipeline.viewer_facing(passage, request)
         except BaseException as error:
             # Its viewer has left, or the edge is closing: the record ends without an answer.
             exchange.result_type = exchange.response_result_type = "Error"
@@ -62,7 +84,10 @@ class EdgeLocation:
             raise
         response = sealed(distribution, exchange, verdict, services.identity, services.clock.now())
         if choice is None and not explain:
-            repeat = repeat_of(self, distribution, services, request, verdict)
+            about = self, distribution, services, request, verdict
+            if hooked is not None:
+                hooked.learn(verdict)
+            repeat = hooked or repeat_of(*about) or hooked_repeat_of(*about)
             if repeat is not None:
                 response = replace(response, repeat=repeat)
         if choice is not None and choice.set_cookie:

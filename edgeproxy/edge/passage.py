@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgeproxy.cache.fetched import Layer, Outcome
 from edgeproxy.chance import Chance
@@ -15,6 +15,9 @@ from edgeproxy.edge.tiers import Tiers
 from edgeproxy.exchange.model import Exchange, HitRecorder
 from edgeproxy.http.messages import Response
 from edgeproxy.origins.client import OriginClient
+
+if TYPE_CHECKING:
+    from edgeproxy.runtimes.invocation import InvocationResult, Returned
 
 __all__ = ["Passage", "Services", "StoredAs", "Verdict"]
 
@@ -40,13 +43,19 @@ class Passage:
     services: Services
     exchange: Exchange
     https_port: int = HTTPS_PORT
+    result: "InvocationResult | None" = None
+    """Of the function at the viewer request, if it has run already."""
 
 
 class StoredAs(NamedTuple):
-    """The digest of an object's key, and the behavior by whose settings it was made."""
+    """The digest of an object's key, and the behavior by whose settings it was made.
+
+    ``result`` is what a Lambda function at the viewer request said, if there is one.
+    """
 
     digest: bytes
     behavior: Behavior
+    result: "Returned | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,21 +20,22 @@ from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.distribution.viewer_headers import DEVICE_NAMES, GENERATED_NAMES
 from edgeproxy.edge import lookup, pipeline, policy_headers
 from edgeproxy.edge.delivery import without_vain_range
+from edgeproxy.edge.outcomes import Scene
 from edgeproxy.edge.passage import Passage, Services, Verdict
 from edgeproxy.edge.sealing import sealed
 from edgeproxy.edge.sent_bodies import Left, without_body
 from edgeproxy.exchange.delivery import complete
-from edgeproxy.exchange.model import Exchange
+from edgeproxy.exchange.model import Exchange, FunctionRun
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.conditions import asked_ranges
 from edgeproxy.http.dates import format_date
-from edgeproxy.http.messages import Asked, Delivered, Request, Response
+from edgeproxy.http.messages import Asked, Delivered, Request, Response, Waiting
 from edgeproxy.server.writing import IllegalHead, frame
 
 if TYPE_CHECKING:
     from edgeproxy.edge.location import EdgeLocation
 
-__all__ = ["RepeatableHit", "repeat_of"]
+__all__ = ["RepeatableHit", "RepeatedAnswer", "depends_on_of", "may_repeat", "repeat_of"]
 
 _MATTERS: Final = frozenset(
     {
@@ -83,25 +84,32 @@ def repeat_of(
     verdict: Verdict,
 ) -> "RepeatableHit | None":
     """How ``request`` is answered again; None when ``verdict`` is not such a hit."""
-    if verdict.stored_as is None:
+    if verdict.stored_as is None or not may_repeat(request):
         return None
-    if request.method not in ("GET", "HEAD") or request.version != "1.1":
+    if verdict.stored_as.behavior.function_for(EventType.VIEWER_REQUEST) is not None:
         return None
-    if request.viewer.mutual_tls is not None:
-        return None
-    depends_on = _depends_on(verdict.stored_as.behavior)
+    depends_on = depends_on_of(verdict.stored_as.behavior)
     if depends_on is None:
         return None
     return RepeatableHit(location, distribution, services, verdict.stored_as.digest, depends_on)
 
 
+def may_repeat(request: Request) -> bool:
+    """Whether it is a request of the kind that is answered again."""
+    return (
+        request.method in ("GET", "HEAD")
+        and request.version == "1.1"
+        and request.viewer.mutual_tls is None
+    )
+
+
 @PreparedOnce
-def _depends_on(behavior: Behavior) -> frozenset[bytes] | None:
-    """The request's headers that a hit depends on; None where it depends on more than those."""
+def depends_on_of(behavior: Behavior) -> frozenset[bytes] | None:
+    """The request's headers that a hit depends on, but for what a function at its viewer request
+    looks at; None where it depends on more than those."""
     policy = behavior.response_headers_policy
     if (
-        behavior.function_for(EventType.VIEWER_REQUEST) is not None
-        or behavior.function_for(EventType.VIEWER_RESPONSE) is not None
+        behavior.function_for(EventType.VIEWER_RESPONSE) is not None
         or behavior.trusted_key_groups  # A signature's time may be over the next moment.
         or behavior.field_level_encryption is not None
         or (policy is not None and policy.server_timing.enabled)
@@ -180,10 +188,16 @@ class RepeatableHit:
 
     def answer(self, asked: Asked) -> "RepeatedAnswer | None":
         """The answer to ``asked``; None: ask the handler."""
+        clock = self._services.clock
+        return self.answered(asked, "", clock.now(), clock.monotonic(), None)
+
+    def answered(
+        self, asked: Asked, exchange_id: str, now: float, begun: float, result: object
+    ) -> "RepeatedAnswer | None":
+        """The answer to a request that began then, and has an ID already or gets one."""
         services = self._services
         if self._location.distribution is not self._distribution:
             return None
-        now, begun = services.clock.now(), services.clock.monotonic()
         entry = services.tiers.edge.at_hand(self._digest, now)
         if entry is None or not isinstance(entry.body, bytes):
             return None
@@ -196,18 +210,21 @@ class RepeatableHit:
             self._age_s, self._second = age_s, second
             told = {b"age": _AGE % age_s, b"date": _DATE % format_date(now).encode()}
             self._before, self._after = (self._form % told).split(_MARK, 1)
-        exchange_id = services.chance.request_id()
+        exchange_id = exchange_id or services.chance.request_id()
         head = b"%b%b%b" % (self._before, exchange_id.encode(), self._after)
         body: bytes | memoryview = entry.body
         if self._part is not None:
             body = memoryview(body)[self._part]
-        return RepeatedAnswer(self, exchange_id, asked, self._kept, head, body, now, begun)
+        return RepeatedAnswer(self, exchange_id, asked, self._kept, head, body, now, begun, result)
+
+    def begin(self, asked: Asked, waiting: Waiting) -> bool:
+        return False
 
     def record(self, hit: "RepeatedAnswer") -> Exchange:
         """The record of one request, as the pipeline would have written it."""
         request = hit.asked.request()
         exchange = self._exchange(hit.id, request, hit.started)
-        response = self._walk(exchange, request, hit.entry, hit.started, hit.started)
+        response = self._walk(exchange, request, hit.entry, hit.started, hit.started, hit.result)
         if isinstance(left := hit.entry.body, Left):
             response = replace(response, body=left.sent)
             exchange.steps[-1].after = response
@@ -260,7 +277,7 @@ class RepeatableHit:
         """Make the form of the answer that ``entry`` is; False when it cannot be one."""
         marked = replace(entry, stored_at=now, initial_age_s=_MARK_AGE)
         exchange = self._exchange(_MARK_ID, request, now)
-        response = self._walk(exchange, request, marked, now, _MARK_DATE)
+        response = self._walk(exchange, request, marked, now, _MARK_DATE, None)
         if not isinstance(response.body, BytesBody) or response.tunnel is not None:
             return False
         try:
@@ -287,12 +304,19 @@ class RepeatableHit:
         return True
 
     def _walk(
-        self, exchange: Exchange, request: Request, entry: Entry, now: float, date: float
+        self,
+        exchange: Exchange,
+        request: Request,
+        entry: Entry,
+        now: float,
+        date: float,
+        result: object,
     ) -> Response:
         """What the pipeline does for an object that is there and needs no function."""
         passage = Passage(self._distribution, self._services, exchange)
         scene = pipeline.set_scene(passage, request)
         exchange.path_pattern = scene.behavior.path_pattern
+        request = self._after_function(scene, request, result)
         asked = without_vain_range(lookup.with_default_root_object(self._distribution, request))
         with exchange.step("cache", before=asked) as step:
             key = cache_key(self._distribution, scene.behavior, asked, scene.generated)
@@ -300,6 +324,15 @@ class RepeatableHit:
             verdict = lookup.found(scene, step, asked, key, obtained, now)
         verdict = policy_headers.put_on(passage, scene, request, verdict)
         return sealed(self._distribution, exchange, verdict, self._services.identity, date)
+
+
+    def _after_function(self, scene: Scene, request: Request, result: object) -> Request:
+        """What the function at the viewer request made of ``request``."""
+        return request
+
+    def run_of(self, result: object) -> FunctionRun | None:
+        """The run of that function."""
+        return None
 
 
 class RepeatedAnswer:
@@ -317,6 +350,7 @@ class RepeatedAnswer:
         "entry",
         "head",
         "id",
+        "result",
         "started",
     )
 
@@ -330,7 +364,10 @@ class RepeatedAnswer:
         body: bytes | memoryview,
         started: float,
         begun: float,
+        result: object,
     ) -> None:
+        self.result = result
+        """Of the function at the viewer request, if there is one."""
         self._hit = hit
         self._begun = begun
         self._exchange: Exchange | None = None
@@ -351,6 +388,10 @@ class RepeatedAnswer:
     @property
     def status(self) -> int:
         return self._hit.status
+
+    @property
+    def run(self) -> FunctionRun | None:
+        return self._hit.run_of(self.result)
 
     @property
     def exchange(self) -> Exchange:

@@ -11,6 +11,7 @@ from edgeproxy.http.location import NOWHERE, Location
 
 __all__ = [
     "Asked",
+    "Continued",
     "Delivered",
     "Handler",
     "MutualTls",
@@ -21,6 +22,7 @@ __all__ = [
     "Response",
     "Tunnel",
     "Viewer",
+    "Waiting",
     "reason_phrase",
 ]
 
@@ -167,12 +169,46 @@ class Repeat(Protocol):
     """
 
     @property
-    def depends_on(self) -> frozenset[bytes]:
-        """Lower-case names of the header lines that matter; the request line always does."""
+    def depends_on(self) -> frozenset[bytes] | None:
+        """Lower-case names of the header lines that matter; None for each byte of the head.
+
+        The request line always matters.
+        """
         ...
 
     def answer(self, asked: Asked) -> Repeated | None:
-        """The answer to ``asked``; None: ask the handler."""
+        """The answer to ``asked``; None: there is none yet."""
+        ...
+
+    def begin(self, asked: Asked, waiting: "Waiting") -> bool:
+        """Work on what has no answer yet; False: ask the handler.
+
+        ``waiting`` is told one thing in the end, which may be during the call.
+        """
+        ...
+
+
+class Continued(Protocol):
+    """A request that only the handler can answer, and of which something is done already."""
+
+    async def handler(self, request: "Request") -> "Response":
+        """In place of the handler; ``request`` is the same as the parser reads it."""
+        ...
+
+    def abandoned(self) -> None:
+        """Its viewer has left before it could be."""
+        ...
+
+
+class Waiting(Protocol):
+    """Who waits for an answer that another has to bring."""
+
+    def repeated(self, answer: Repeated) -> None:
+        """Here it is."""
+        ...
+
+    def continued(self, continued: Continued) -> None:
+        """The handler is to go on."""
         ...
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edgeproxy.runtimes.environment import Environment
-from edgeproxy.runtimes.invocation import FunctionSpec, InitFailed, InvocationResult, LogRecord
+from edgeproxy.runtimes.invocation import FunctionSpec, InitFailed, InvocationResult, LogEntry
 from edgeproxy.runtimes.sandbox import Surroundings
 from edgeproxy.tasks import Tasks
 
@@ -34,7 +34,7 @@ class Pool:
         spec: FunctionSpec,
         surroundings: Surroundings,
         tasks: Tasks,
-        sink: Callable[[LogRecord], None],
+        sink: Callable[[LogEntry], None],
         ended: Callable[[InvocationResult], None],
         turn: asyncio.Semaphore | None = None,
     ) -> None:
@@ -69,6 +69,16 @@ class Pool:
             elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
+
+    def take_warm(self) -> Environment | None:
+        """As :meth:`acquire`, if that need not wait for anything."""
+        if self._idle and self._idle[-1].warm:
+            return self._idle.pop()
+        return None
+
+    def give_back(self, environment: Environment) -> None:
+        """It was not needed after all."""
+        self._give(environment)
 
     async def load(self) -> InitFailed | None:
         """Start an environment unless one is starting; how its init failed, if it did."""

@@ -20,7 +20,7 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
-from edgeproxy.http.messages import Asked, Repeated, Viewer
+from edgeproxy.http.messages import Asked, Continued, Repeat, Repeated, Viewer
 from edgeproxy.server.hits import Hits
 from edgeproxy.server.limits import Limits
 from edgeproxy.server.reading import Refused, connected_viewer, head_too_long
@@ -42,8 +42,10 @@ class Connection(web.RequestHandler):
         "_armed_for",
         "_asked_with",
         "_at_work",
+        "_awaited",
         "_body",
         "_continue_due",
+        "_continued",
         "_deadline",
         "_deaf",
         "_done",
@@ -87,6 +89,10 @@ class Connection(web.RequestHandler):
         """Of the request that comes next, when it came by itself and in one piece."""
         self._asked_with = b""
         """The same of the request that is being answered."""
+        self._awaited: Asked | None = None
+        """A request that somebody else works on; nothing is read meanwhile."""
+        self._continued: Continued | None = None
+        """What has come of it, if the handler is to go on."""
         self._undelivered: tuple[Repeated, int] | None = None
         """An answer that waits for the viewer to read, and its size."""
         self._head_bytes = 0
@@ -113,6 +119,8 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._settle(aborted=True)
+        if self._continued is not None:
+            self._continued.abandoned()
         lost = ConnectionResetError("the viewer has left")
         if not self._body.is_eof():
             self._body.set_exception(lost)
@@ -133,7 +141,7 @@ class Connection(web.RequestHandler):
     def retire(self) -> None:
         """Finish the request under way, then close; close at once when there is none."""
         self._last = True
-        idle = self._waiter is not None and not self._waiter.done()
+        idle = self._waiter is not None and not self._waiter.done() and self._awaited is None
         if (idle or self._done) and self.transport is not None:
             self.transport.close()
 
@@ -179,6 +187,11 @@ class Connection(web.RequestHandler):
         """Feed the parser head by head, so that what follows a good request cannot spoil it."""
         if self._hits is not None and self._is_idle() and not (data := self._answered(data)):
             return
+        if self._awaited is not None:
+            self._held += data
+            if self.transport is not None:
+                self.transport.pause_reading()
+            return
         if self._held:
             data, self._held = self._held + data, b""
         start = 0
@@ -197,7 +210,7 @@ class Connection(web.RequestHandler):
     def _is_idle(self) -> bool:
         """Whether no request is being answered, and nothing of one has come."""
         return not (self._at_work or self._messages or self._head_bytes or self._held) and not (
-            self._paused or self._upgraded or self._deaf or self._last
+            self._awaited or self._paused or self._upgraded or self._deaf or self._last
         )
 
     def _answered(self, data: bytes) -> bytes:
@@ -209,7 +222,7 @@ class Connection(web.RequestHandler):
                 self._head = head if end == len(data) else b""
                 break
             start = end
-            if self._paused:
+            if self._paused or self._awaited is not None or self._messages:
                 break
         return data[start:] if start else data
 
@@ -221,10 +234,15 @@ class Connection(web.RequestHandler):
         repeat = hits.find(head, self._sender)
         if repeat is None:
             return False
-        answer = repeat.answer(self._asked(head))
+        asked = self._asked(head)
+        answer = repeat.answer(asked)
         if answer is None:
-            return False
+            return self._begin(repeat, asked)
         self._take_viewer()
+        self._send(transport, answer)
+        return True
+
+    def _send(self, transport: asyncio.Transport, answer: Repeated) -> None:
         head, body = answer.head, answer.body
         if len(body) <= ONE_WRITE_BYTES:
             transport.write(b"".join((head, body)))
@@ -241,7 +259,6 @@ class Connection(web.RequestHandler):
         else:
             answer.delivered(size)
             self._allow(self._limits.keep_alive_s)
-        return True
 
     def _take_viewer(self) -> Viewer:
         """Who is at the other end; the next request reuses the connection."""
@@ -252,6 +269,10 @@ class Connection(web.RequestHandler):
 
     def _asked(self, head: bytes) -> Asked:
         """The request with this head, to be read when somebody wants it."""
+        raise NotImplementedError
+
+    def _begin(self, repeat: Repeat, asked: Asked) -> bool:
+        """Have the request worked on; False: nobody does."""
         raise NotImplementedError
 
     def resume_writing(self) -> None:

@@ -66,6 +66,10 @@ class Hits:
         plain = _plain(head)
         if plain is None:
             return
+        if repeat.depends_on is None:
+            if _mattering(plain[2], frozenset()) is not None:
+                self._remember((head, sender), repeat)
+            return
         line = plain[1]
         names = self._names.get(line, repeat.depends_on)
         if not names >= repeat.depends_on:

@@ -16,7 +16,18 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import _ErrInfo
 
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Delivered, Request, Response, Tunnel, Viewer, reason_phrase
+from edgeproxy.http.messages import (
+    Asked,
+    Continued,
+    Delivered,
+    Repeat,
+    Repeated,
+    Request,
+    Response,
+    Tunnel,
+    Viewer,
+    reason_phrase,
+)
 from edgeproxy.server.connection import Connection
 from edgeproxy.server.hits import PlainRequest
 from edgeproxy.server.reading import (
@@ -157,9 +168,57 @@ class ViewerConnection(Connection):
     def _asked(self, head: bytes) -> PlainRequest:
         return PlainRequest(head, self._viewer, self._door.viewer)
 
+    def _begin(self, repeat: Repeat, asked: Asked) -> bool:
+        self._awaited = asked
+        self._door.in_flight += 1
+        if not repeat.begin(asked, self):
+            self._awaited = None
+            self._door.in_flight -= 1
+            return False
+        self._take_viewer()
+        if self._awaited is not None:
+            self._deadline = math.inf
+        return True
+
+    def repeated(self, answer: Repeated) -> None:
+        """The answer to the request that is waited for."""
+        self._awaited = None
+        self._door.in_flight -= 1
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            answer.delivered(0, aborted=True)
+            return
+        self._send(transport, answer)
+        if self._last:
+            self.retire()
+        else:
+            self._read_on(transport)
+
+    def continued(self, continued: Continued) -> None:
+        """The handler is to answer it, and does so with the next turn of the loop."""
+        asked, self._awaited = self._awaited, None
+        self._door.in_flight -= 1
+        transport = self.transport
+        if transport is None or transport.is_closing() or asked is None:
+            continued.abandoned()
+            return
+        self._continued = continued
+        self._head = asked.head
+        self._feed(asked.head)
+        self._read_on(transport)
+
+    def _read_on(self, transport: asyncio.Transport) -> None:
+        if self._held:
+            data, self._held = self._held, b""
+            transport.resume_reading()
+            self.data_received(data)
+
     async def _answer(self, request: Request, payload: StreamReader) -> Response | None:
         """What the handler says, or an error page in its place; None for a viewer who has left."""
         try:
+            continued, self._continued = self._continued, None
+            if continued is not None:
+                return await continued.handler(request)
             return await self._door.handler(request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the viewer gets an answer
             if self.transport is None and isinstance(error, ConnectionError):

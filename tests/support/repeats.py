@@ -5,13 +5,19 @@ The answer and its record have to be the same as those of the ordinary way.
 
 import dataclasses
 import re
+from collections.abc import Sequence
+from typing import cast
 
+from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.edge import location
+from edgeproxy.edge.hooked_repeats import HookedRepeat
+from edgeproxy.edge.outcomes import Scene
 from edgeproxy.edge.repeats import RepeatableHit, RepeatedAnswer
-from edgeproxy.exchange.model import Exchange, HitRecorder, RepeatedHit
+from edgeproxy.exchange.model import Exchange, FunctionRun, HitRecorder, RepeatedHit
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.messages import Request, Response
 from edgeproxy.observe.log_fields import REALTIME_VALUES, STANDARD_VALUES, LogSource
+from edgeproxy.runtimes.invocation import LogRecord, Returned
 from edgeproxy.server.writing import frame
 
 __all__ = ["checked_twice", "told_twice"]
@@ -26,15 +32,38 @@ _AGE = re.compile(rb"\r\nAge: (\d+)")
 def checked_twice(exchange: Exchange, response: Response, recorder: HitRecorder) -> Response:
     """In place of ``record_delivery``: the same, and compares what ``response.repeat`` says."""
     response = _ordinary(exchange, response, recorder)
-    if isinstance(response.repeat, RepeatableHit):
-        _compare(exchange, response, response.repeat)
+    match response.repeat:
+        case RepeatableHit() as hit:
+            _compare(exchange, response, hit, None)
+        case HookedRepeat() as hooked:
+            said, hit = list(hooked.answers.items())[-1]
+            _compare(exchange, response, hit, _returned(exchange.functions[0], said))
+            assert _event(hooked, exchange) == hooked.event(_Asked(exchange.request), exchange.id)
+        case _:
+            pass
     return response
 
 
-def _compare(exchange: Exchange, response: Response, repeat: RepeatableHit) -> None:
+def _returned(run: FunctionRun, said: bytes) -> Returned:
+    """The result of a function that ran, and ``said`` that."""
+    facts = run.duration_ms, run.init_ms, run.memory_mb, cast(Sequence[LogRecord], run.log)
+    return Returned(run.request_id, *facts, run.version, run.trace_id, said)
+
+
+def _event(hooked: HookedRepeat, exchange: Exchange) -> bytes:
+    """What the function got."""
+    behavior = match_behavior(hooked.distribution, exchange.request.path)
+    scene = Scene(exchange, hooked.distribution, behavior, {})
+    return hooked.services.hooks.viewer_request_event(scene, exchange.request)
+
+
+def _compare(
+    exchange: Exchange, response: Response, repeat: RepeatableHit, result: Returned | None
+) -> None:
+    clock = repeat._services.clock
     chance = repeat._services.chance._random
     drawn = chance.getstate()
-    answer = repeat.answer(_Asked(exchange.request))
+    answer = repeat.answered(_Asked(exchange.request), "", clock.now(), clock.monotonic(), result)
     chance.setstate(drawn)
     if answer is None:
         return  # It has just expired, lies in no memory, or is sent in many parts.
@@ -104,7 +133,9 @@ def _told(exchange: Exchange) -> dict[str, object]:
         assert decision is not None
         facts = {name: value for name, value in decision.facts.items() if name != "age_s"}
         why = re.sub(r"fresh for \d+ s", "fresh", decision.why)
-        steps.append((step.name, decision.kind, why, facts, step.before))
+        run = step.function
+        after = step.after if isinstance(step.after, Request) else None
+        steps.append((step.name, decision.kind, why, facts, step.before, after, run))
     return {**told, "steps": steps, "status": exchange.response.status}
 
 

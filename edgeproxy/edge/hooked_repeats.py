@@ -1,0 +1,245 @@
+"""Requests behind a Lambda function at the viewer request that the cache answers again.
+
+The function runs each time. When it says what it has said before of a request with the very same
+bytes, the same follows, and the rest is a repeated hit (:mod:`edgeproxy.edge.repeats`). Whatever
+else it says goes through the pipeline together with the request: no function runs twice for one.
+"""
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from edgeproxy.awslambda.records import function_run
+from edgeproxy.distribution.model import (
+    Behavior,
+    Distribution,
+    EdgeFunctionKind,
+    EventType,
+    FunctionAssociation,
+)
+from edgeproxy.edge.outcomes import Proceed, Scene
+from edgeproxy.edge.passage import Services, Verdict
+from edgeproxy.edge.repeats import RepeatableHit, RepeatedAnswer, depends_on_of, may_repeat
+from edgeproxy.exchange.delivery import record_end
+from edgeproxy.exchange.model import Exchange, FunctionRun
+from edgeproxy.http.messages import Asked, Delivered, Request, Response, Waiting
+from edgeproxy.runtimes.invocation import InvocationResult, Returned
+
+if TYPE_CHECKING:
+    from edgeproxy.edge.location import EdgeLocation
+
+__all__ = ["HookedRepeat", "InHand", "hooked_repeat_of"]
+
+_MARK_ID: Final = "edgeproxy-marks-the-place-of-a-request-id-in-an-event=="
+_MARK: Final = _MARK_ID.encode()
+_MOST_ANSWERS: Final = 8
+"""Of one request: what a function says may change with every moment."""
+_MOST_LOG_CHARS: Final = 4096
+"""Of what a function may write for its record to wait until somebody reads it."""
+
+
+def hooked_repeat_of(
+    location: "EdgeLocation",
+    distribution: Distribution,
+    services: Services,
+    request: Request,
+    verdict: Verdict,
+) -> "HookedRepeat | None":
+    """How ``request`` is answered again; None when it is not by such a function and a hit."""
+    stored_as = verdict.stored_as
+    if stored_as is None or not isinstance(stored_as.result, Returned) or not may_repeat(request):
+        return None
+    behavior = stored_as.behavior
+    association = behavior.function_for(EventType.VIEWER_REQUEST)
+    if (
+        association is None
+        or association.kind is not EdgeFunctionKind.LAMBDA
+        or association.include_body
+        or depends_on_of(behavior) is None
+    ):
+        return None
+    repeat = HookedRepeat(location, distribution, services, behavior, association)
+    repeat.learn(verdict)
+    return repeat
+
+
+class HookedRepeat:
+    """A :class:`edgeproxy.http.messages.Repeat` of requests with one and the same head."""
+
+    __slots__ = (
+        "_association",
+        "_behavior",
+        "_event",
+        "answers",
+        "distribution",
+        "location",
+        "services",
+    )
+
+    depends_on: Final = None
+
+    def __init__(
+        self,
+        location: "EdgeLocation",
+        distribution: Distribution,
+        services: Services,
+        behavior: Behavior,
+        association: FunctionAssociation,
+    ) -> None:
+        self.location = location
+        self.distribution = distribution
+        self.services = services
+        self._behavior = behavior
+        self._association = association
+        self._event: list[bytes] = []
+        """The event before and after the request's ID."""
+        self.answers: dict[bytes, _HookedHit] = {}
+        """By what the function says."""
+
+    def learn(self, verdict: Verdict) -> None:
+        """This has followed from what the function said."""
+        stored_as = verdict.stored_as
+        if stored_as is None or not isinstance(stored_as.result, Returned):
+            return
+        said = stored_as.result.payload
+        if said not in self.answers and len(self.answers) >= _MOST_ANSWERS:
+            del self.answers[next(iter(self.answers))]
+        self.answers[said] = _HookedHit(
+            self.location,
+            self.distribution,
+            self.services,
+            stored_as.digest,
+            self._association,
+            said,
+        )
+
+    def answer(self, asked: Asked) -> None:
+        return None
+
+    def begin(self, asked: Asked, waiting: Waiting) -> bool:
+        if self.location.distribution is not self.distribution:
+            return False
+        services = self.services
+        clock = services.clock
+        now, begun = clock.now(), clock.monotonic()
+        exchange_id = services.chance.request_id()
+        event = self.event(asked, exchange_id)
+        then = partial(self._ended, asked, exchange_id, now, begun, waiting)
+        return services.hooks.begin(self._association, event, then)
+
+    def event(self, asked: Asked, exchange_id: str) -> bytes:
+        """What the function gets."""
+        parts = self._event
+        if not parts:
+            # What a viewer may have sent stands behind it.
+            parts = self._event = self._event_of(asked.request()).split(_MARK, 1)
+        return exchange_id.encode().join(parts)
+
+    def _event_of(self, request: Request) -> bytes:
+        exchange = Exchange(_MARK_ID, "distribution", "", request, 0, self.services.clock)
+        scene = Scene(exchange, self.distribution, self._behavior, {})
+        return self.services.hooks.viewer_request_event(scene, request)
+
+    def _ended(
+        self,
+        asked: Asked,
+        exchange_id: str,
+        started: float,
+        begun: float,
+        waiting: Waiting,
+        result: InvocationResult,
+    ) -> None:
+        if isinstance(result, Returned) and (hit := self.answers.get(result.payload)) is not None:
+            answer = hit.answered(asked, exchange_id, started, begun, result)
+            if answer is not None:
+                waiting.repeated(answer)
+                return
+        waiting.continued(InHand(self, asked, exchange_id, started, begun, result))
+
+
+class _HookedHit(RepeatableHit):
+    """The hit that follows when the function ``said`` that."""
+
+    __slots__ = ("_association", "_said")
+
+    def __init__(
+        self,
+        location: "EdgeLocation",
+        distribution: Distribution,
+        services: Services,
+        digest: bytes,
+        association: FunctionAssociation,
+        said: bytes,
+    ) -> None:
+        super().__init__(location, distribution, services, digest, frozenset())
+        self._association = association
+        self._said = said
+
+    def run_of(self, result: object) -> FunctionRun | None:
+        assert isinstance(result, Returned)
+        association = self._association
+        return function_run(
+            association.function,
+            association.event_type,
+            result,
+            qualifier=association.qualifier,
+        )
+
+    def summary(self, hit: RepeatedAnswer) -> Exchange:
+        return self.record(hit)
+
+    def ended(self, hit: RepeatedAnswer) -> None:
+        assert isinstance(hit.result, Returned)
+        if sum(line.size for line in hit.result.log) > _MOST_LOG_CHARS:
+            self._services.recorder.ended(hit.exchange)
+        else:
+            super().ended(hit)
+
+    def _after_function(self, scene: Scene, request: Request, result: object) -> Request:
+        if not isinstance(result, Returned):
+            result = Returned("", 0, payload=self._said)
+        outcome = self._services.hooks.invoked(scene, request, result)
+        assert isinstance(outcome, Proceed)  # as it was when this was learned
+        scene.exchange.steps[-1].duration_s = result.duration_ms / 1000
+        return outcome.request
+
+
+class InHand:
+    """A request whose function has run, and said something that is new."""
+
+    __slots__ = ("_asked", "_hooked", "begun", "exchange_id", "result", "started")
+
+    def __init__(
+        self,
+        hooked: HookedRepeat,
+        asked: Asked,
+        exchange_id: str,
+        started: float,
+        begun: float,
+        result: InvocationResult,
+    ) -> None:
+        self._hooked = hooked
+        self._asked = asked
+        self.exchange_id = exchange_id
+        self.started = started
+        self.begun = begun
+        self.result = result
+
+    def exchange(self, request: Request) -> Exchange:
+        """The record, as far as it goes."""
+        services, name = self._hooked.services, self._hooked.distribution.logical_id
+        exchange = Exchange(
+            self.exchange_id, "distribution", name, request, self.started, services.clock
+        )
+        exchange.backdate(self.begun)
+        return exchange
+
+    async def handler(self, request: Request) -> Response:
+        request = replace(request, viewer=self._asked.request().viewer)
+        return await self._hooked.location.go_on(request, self._hooked, self)
+
+    def abandoned(self) -> None:
+        exchange = self.exchange(self._asked.request())
+        exchange.result_type = exchange.response_result_type = "Error"
+        exchange.detailed_result_type = "Error"
+        record_end(exchange, Delivered(0, aborted=True), self._hooked.services.recorder)
