@@ -179,14 +179,15 @@ class LambdaService:
         self,
         name: str,
         payload: bytes,
-        then: Callable[[InvocationResult], None],
+        then: Callable[[InvocationResult | None], None],
         *,
         qualifier: str = "",
         timeout_s: float | None = None,
         replica_region: str = "",
     ) -> bool:
         """Run a function as :meth:`invoke` does, if there is nothing to be waited for; ``then`` is
-        called with the result. False: nothing has happened, and :meth:`invoke` knows why."""
+        called with the result, with None when the function is taken out of service before it can
+        run. False: nothing has happened, and :meth:`invoke` knows why."""
         function = self._in_service.functions.get(name)
         if function is None:
             return False
@@ -195,26 +196,27 @@ class LambdaService:
         if debugged or definition.weights or (function.provisioned and not replica_region):
             return False
         pool = function.pools.get((find_version(definition, qualifier), replica_region))
-        environment = None if pool is None else pool.take_warm()
-        if pool is None or environment is None:
+        if pool is None or not pool.is_warm or self._concurrency.enter(name) is not None:
             return False
-        if self._concurrency.enter(name) is not None:
-            pool.give_back(environment)
-            return False
-        request_id = self._chance.uuid()
-        self.on_entered(name, qualifier, self._concurrency.in_flight(name, spilled=True))
-        spec = environment.spec
-        environment.run(
-            Invocation(
-                request_id,
-                payload,
-                qualified_arn(spec.arn, qualifier),
-                timeout_s,
-                self._tracing.entered("", active=spec.traced),
-                extensions_took=partial(self.on_extensions, name, qualifier),
-            ),
-            then,
+        spec = pool.spec
+        invocation = Invocation(
+            self._chance.uuid(),
+            payload,
+            qualified_arn(spec.arn, qualifier),
+            timeout_s,
+            self._tracing.entered("", active=spec.traced),
+            extensions_took=partial(self.on_extensions, name, qualifier),
         )
+        self.on_entered(name, qualifier, self._concurrency.in_flight(name, spilled=True))
+
+        def run(environment: "Environment | None") -> None:
+            if environment is None:
+                self._concurrency.leave(name)
+                then(None)
+            else:
+                environment.run(invocation, then)
+
+        pool.obtain(run)
         return True
 
     def _provisioned_environment(

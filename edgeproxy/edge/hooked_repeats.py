@@ -21,9 +21,9 @@ from edgeproxy.edge.outcomes import Proceed, Scene
 from edgeproxy.edge.passage import Services, Verdict
 from edgeproxy.edge.repeats import RepeatableHit, RepeatedAnswer, depends_on_of, may_repeat
 from edgeproxy.exchange.delivery import record_end
-from edgeproxy.exchange.model import Exchange, FunctionRun
+from edgeproxy.exchange.model import Exchange, FunctionRun, Step
 from edgeproxy.http.messages import Asked, Delivered, Request, Response, Waiting
-from edgeproxy.runtimes.invocation import InvocationResult, Returned
+from edgeproxy.runtimes.invocation import InvocationResult, LogLines, Returned
 
 if TYPE_CHECKING:
     from edgeproxy.edge.location import EdgeLocation
@@ -47,7 +47,7 @@ def hooked_repeat_of(
 ) -> "HookedRepeat | None":
     """How ``request`` is answered again; None when it is not by such a function and a hit."""
     stored_as = verdict.stored_as
-    if stored_as is None or not isinstance(stored_as.result, Returned) or not may_repeat(request):
+    if stored_as is None or stored_as.result is None or not may_repeat(request):
         return None
     behavior = stored_as.behavior
     association = behavior.function_for(EventType.VIEWER_REQUEST)
@@ -58,9 +58,7 @@ def hooked_repeat_of(
         or depends_on_of(behavior) is None
     ):
         return None
-    repeat = HookedRepeat(location, distribution, services, behavior, association)
-    repeat.learn(verdict)
-    return repeat
+    return HookedRepeat(location, distribution, services, behavior, association).learn(verdict)
 
 
 class HookedRepeat:
@@ -96,13 +94,14 @@ class HookedRepeat:
         self.answers: dict[bytes, _HookedHit] = {}
         """By what the function says."""
 
-    def learn(self, verdict: Verdict) -> None:
-        """This has followed from what the function said."""
+    def learn(self, verdict: Verdict) -> "HookedRepeat | None":
+        """This has followed from what the function said; None when it may not be so again."""
         stored_as = verdict.stored_as
-        if stored_as is None or not isinstance(stored_as.result, Returned):
-            return
+        if stored_as is None or stored_as.result is None:
+            return None
         said = stored_as.result.payload
-        if said not in self.answers and len(self.answers) >= _MOST_ANSWERS:
+        self.answers.pop(said, None)
+        if len(self.answers) >= _MOST_ANSWERS:
             del self.answers[next(iter(self.answers))]
         self.answers[said] = _HookedHit(
             self.location,
@@ -112,6 +111,7 @@ class HookedRepeat:
             self._association,
             said,
         )
+        return self
 
     def answer(self, asked: Asked) -> None:
         return None
@@ -147,7 +147,7 @@ class HookedRepeat:
         started: float,
         begun: float,
         waiting: Waiting,
-        result: InvocationResult,
+        result: InvocationResult | None,
     ) -> None:
         if isinstance(result, Returned) and (hit := self.answers.get(result.payload)) is not None:
             answer = hit.answered(asked, exchange_id, started, begun, result)
@@ -186,11 +186,16 @@ class _HookedHit(RepeatableHit):
         )
 
     def summary(self, hit: RepeatedAnswer) -> Exchange:
-        return self.record(hit)
+        exchange = super().summary(hit)
+        if not exchange.steps:
+            step = Step(self._association.event_type, 0, function=hit.run)
+            exchange.steps.append(step)
+        return exchange
 
     def ended(self, hit: RepeatedAnswer) -> None:
         assert isinstance(hit.result, Returned)
-        if sum(line.size for line in hit.result.log) > _MOST_LOG_CHARS:
+        log = hit.result.log
+        if not isinstance(log, LogLines) or log.size > _MOST_LOG_CHARS:
             self._services.recorder.ended(hit.exchange)
         else:
             super().ended(hit)
@@ -216,7 +221,7 @@ class InHand:
         exchange_id: str,
         started: float,
         begun: float,
-        result: InvocationResult,
+        result: InvocationResult | None,
     ) -> None:
         self._hooked = hooked
         self._asked = asked

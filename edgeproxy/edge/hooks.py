@@ -107,7 +107,7 @@ class Hooks:
         self,
         association: FunctionAssociation,
         payload: bytes,
-        then: "Callable[[InvocationResult], None]",
+        then: "Callable[[InvocationResult | None], None]",
     ) -> bool:
         """Run a Lambda function of a viewer event with ``payload``, if nothing has to be waited
         for, and call ``then`` with its result. False: nothing has happened."""

@@ -68,7 +68,7 @@ class Invoker(Protocol):
         self,
         name: str,
         payload: bytes,
-        then: Callable[[InvocationResult], None],
+        then: Callable[[InvocationResult | None], None],
         *,
         qualifier: str = "",
         timeout_s: float | None = None,
@@ -124,7 +124,7 @@ class LambdaHook:
         self,
         association: FunctionAssociation,
         payload: bytes,
-        then: Callable[[InvocationResult], None],
+        then: Callable[[InvocationResult | None], None],
     ) -> bool:
         """Run the function of a viewer event, if nothing has to be waited for; False: nothing
         has happened."""

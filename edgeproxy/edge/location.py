@@ -17,7 +17,7 @@ from edgeproxy.edge.sealing import sealed
 from edgeproxy.exchange.delivery import record_delivery, record_end
 from edgeproxy.exchange.model import Decision, Exchange
 from edgeproxy.http.local_headers import explained, wants_explanation, without_local_headers
-from edgeproxy.http.messages import Delivered, Request, Response
+from edgeproxy.http.messages import Delivered, Repeat, Request, Response
 
 __all__ = ["EdgeLocation", "without_local_headers"]
 
@@ -85,9 +85,11 @@ class EdgeLocation:
         response = sealed(distribution, exchange, verdict, services.identity, services.clock.now())
         if choice is None and not explain:
             about = self, distribution, services, request, verdict
+            repeat: Repeat | None
             if hooked is not None:
-                hooked.learn(verdict)
-            repeat = hooked or repeat_of(*about) or hooked_repeat_of(*about)
+                repeat = hooked.learn(verdict)
+            else:
+                repeat = repeat_of(*about) or hooked_repeat_of(*about)
             if repeat is not None:
                 response = replace(response, repeat=repeat)
         if choice is not None and choice.set_cookie:

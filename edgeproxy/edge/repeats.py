@@ -325,7 +325,6 @@ class RepeatableHit:
         verdict = policy_headers.put_on(passage, scene, request, verdict)
         return sealed(self._distribution, exchange, verdict, self._services.identity, date)
 
-
     def _after_function(self, scene: Scene, request: Request, result: object) -> Request:
         """What the function at the viewer request made of ``request``."""
         return request

@@ -125,7 +125,6 @@ class LogRecord(NamedTuple):
     log_stream: str = ""
     """The stream of a log group that it is in: one for each execution environment."""
 
-
     def lines(self) -> "tuple[LogRecord, ...]":
         return (self,)
 
@@ -156,6 +155,11 @@ class LogLines(Sequence[LogRecord]):
         if self._lines is None:
             self._lines = tuple([line for entry in self._entries for line in entry.lines()])
         return self._lines
+
+    @property
+    def size(self) -> int:
+        """Characters, as of the entries."""
+        return sum([entry.size for entry in self._entries])
 
     def __len__(self) -> int:
         return len(self._all())

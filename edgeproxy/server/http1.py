@@ -169,7 +169,7 @@ class ViewerConnection(Connection):
         return PlainRequest(head, self._viewer, self._door.viewer)
 
     def _begin(self, repeat: Repeat, asked: Asked) -> bool:
-        self._awaited = asked
+        self._awaited, self._asked_with = asked, asked.head
         self._door.in_flight += 1
         if not repeat.begin(asked, self):
             self._awaited = None
@@ -203,7 +203,7 @@ class ViewerConnection(Connection):
             continued.abandoned()
             return
         self._continued = continued
-        self._head = asked.head
+        self._head = self._asked_with
         self._feed(asked.head)
         self._read_on(transport)
 

@@ -7,8 +7,10 @@ import pytest
 
 from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Asked, Delivered, Request, Response
+from edgeproxy.http.messages import Asked, Delivered, Request, Response, Waiting
+from edgeproxy.server.connection import Connection
 from edgeproxy.server.limits import Limits
+from tests.unit.runtimes.account import until
 from tests.wire.raw import connect, door
 
 GET = "GET /hit HTTP/1.1\r\nHost: a\r\nAccept: %s\r\nX-Visitor: %s\r\n\r\n"
@@ -44,6 +46,9 @@ class Site:
         self.changed = asyncio.Event()
         self.is_valid = True
         self.waits_for: asyncio.Event | None = None
+        self.works = False
+        """Somebody else has to bring the answers."""
+        self.waiting: list[Waiting] = []
 
     async def __call__(self, request: Request) -> Response:
         self.handled.append(request.target)
@@ -57,8 +62,39 @@ class Site:
     def answer(self, asked: Asked) -> Answer | None:
         if not self.is_valid:
             return None
+        if self.works:
+            return None
         self.answered.append(asked)
         return Answer(self, len(self.answered))
+
+    def begin(self, asked: Asked, waiting: Waiting) -> bool:
+        if not (self.works and self.is_valid):
+            return False
+        self.answered.append(asked)
+        self.waiting.append(waiting)
+        self.changed.set()
+        return True
+
+    async def at_work(self) -> Waiting:
+        """Who waits next for an answer."""
+        async with asyncio.timeout(20):
+            while not self.waiting:
+                self.changed.clear()
+                await self.changed.wait()
+        return self.waiting.pop(0)
+
+
+class GoesOn:
+    """What has come of a request that the handler is to answer."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+
+    async def handler(self, request: Request) -> Response:
+        return Response(200, Headers([("X-Gone-On", request.path)]), BytesBody(b"on"))
+
+    def abandoned(self) -> None:
+        self.left.set()
 
 
 @pytest.fixture
@@ -233,3 +269,102 @@ async def test_a_stop_closes_such_a_connection_at_once(site: Site) -> None:
         _ = await viewer.ask(HIT)
         await listener.stop(20)
         assert await viewer.closed()
+
+
+@pytest.fixture
+def working() -> Site:
+    """One whose repeated answers take a while."""
+    site = Site()
+    site.works = True
+    return site
+
+
+async def test_an_answer_that_comes_later(working: Site) -> None:
+    async with door(working) as listener, connect(listener) as viewer:
+        _ = await viewer.ask(HIT)
+        for number in (1, 2):
+            await viewer.send(HIT)
+            waiting = await working.at_work()
+            assert listener.in_flight == 1
+            waiting.repeated(Answer(working, number))
+            assert (await viewer.answer()).header("X-At-Once") == str(number)
+            assert listener.in_flight == 0
+    assert working.handled == ["/hit"]
+    assert [delivered.aborted for delivered in working.delivered] == [False, False]
+
+
+async def test_what_the_handler_is_to_finish(working: Site) -> None:
+    async with door(working) as listener, connect(listener) as viewer:
+        _ = await viewer.ask(HIT)
+        await viewer.send(HIT + HIT.replace("/hit", "/other"))
+        (await working.at_work()).continued(GoesOn())
+        answer = await viewer.answer()
+        assert (answer.header("X-Gone-On"), answer.body) == ("/hit", b"on")
+        assert (await viewer.answer()).header("X-Path") == "/other"
+        assert listener.in_flight == 0
+    assert working.handled == ["/hit", "/other"]
+
+
+async def test_requests_behind_one_that_is_worked_on_wait(working: Site) -> None:
+    async with door(working) as listener, connect(listener) as viewer:
+        _ = await viewer.ask(HIT)
+        await viewer.send(HIT)
+        first = await working.at_work()
+        await viewer.send(HIT + HIT.replace("/hit", "/other") + HIT[:30])
+        first.repeated(Answer(working, 1))
+        assert (await viewer.answer()).header("X-At-Once") == "1"
+        (await working.at_work()).repeated(Answer(working, 2))
+        assert (await viewer.answer()).header("X-At-Once") == "2"
+        assert (await viewer.answer()).header("X-Path") == "/other"
+        await viewer.send(HIT[30:])
+        assert (await viewer.answer()).header("X-Path") == "/hit"
+
+
+async def test_a_viewer_that_leaves_while_others_work(working: Site) -> None:
+    async with door(working) as listener:
+        async with connect(listener) as viewer:
+            _ = await viewer.ask(HIT)
+            await viewer.send(HIT)
+            first = await working.at_work()
+        async with connect(listener) as viewer:
+            await viewer.send(HIT)
+            second = await working.at_work()
+        goes_on = GoesOn()
+        for waiting in (first, second):
+            assert isinstance(waiting, Connection)
+            await until(waiting.has_left)
+        first.repeated(Answer(working, 1))
+        second.continued(goes_on)
+        assert goes_on.left.is_set()
+        assert listener.in_flight == 0
+    assert [delivered.aborted for delivered in working.delivered] == [True]
+
+
+async def test_a_stop_lets_others_bring_the_answer(working: Site) -> None:
+    async with door(working) as listener, connect(listener) as viewer:
+        _ = await viewer.ask(HIT)
+        await viewer.send(HIT)
+        waiting = await working.at_work()
+        stopping = asyncio.ensure_future(listener.stop(20))
+        await asyncio.sleep(0)
+        waiting.repeated(Answer(working, 1))
+        assert (await viewer.answer()).header("X-At-Once") == "1"
+        assert await viewer.closed()
+        await stopping
+
+
+async def test_what_goes_on_after_a_change_is_not_repeated(working: Site) -> None:
+    async with door(working) as listener, connect(listener) as viewer:
+        _ = await viewer.ask(HIT)
+        await viewer.send(HIT)
+        waiting = await working.at_work()
+        listener.forget()
+
+        class GoesOnWithRepeat(GoesOn):
+            async def handler(self, request: Request) -> Response:
+                return await working(request)
+
+        waiting.continued(GoesOnWithRepeat())
+        assert (await viewer.answer()).header("X-Path") == "/hit"
+        assert (await viewer.ask(HIT)).header("X-Path") == "/hit"
+    assert len(working.handled) == 3

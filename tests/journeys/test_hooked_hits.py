@@ -1,0 +1,132 @@
+"""Hits behind a Lambda function at the viewer request, through the whole edge."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from edgeproxy.exchange.model import Exchange
+from edgeproxy.testing import Edge, Site
+from tests.journeys.test_repeated_hits import Viewer
+from tests.support.origin import Answer, Origin
+
+FUNCTION = """
+import pathlib
+folder = pathlib.Path(__file__).parent
+def handler(event, context):
+    cf = event['Records'][0]['cf']
+    with open(folder / 'ran', 'a') as ran:
+        ran.write(cf['config']['requestId'] + '\\n')
+    todo = (folder / 'todo').read_text()
+    if todo == 'answer':
+        return {'status': '302', 'headers': {'location': [{'value': '/elsewhere'}]}}
+    if todo == 'fail':
+        raise ValueError('as told')
+    if todo == 'talk':
+        print('x' * 10_000)
+    if todo.startswith('/'):
+        cf['request']['uri'] = todo
+    return cf['request']
+"""
+
+
+class Hooked:
+    """A viewer of a site whose function does what it is told, and notes each of its runs."""
+
+    def __init__(self, edge: Edge, folder: Path, origin: Origin) -> None:
+        self._folder = folder
+        (folder / "function.py").write_text(FUNCTION)
+        self.tell("")
+        function = str(folder / "function.py")
+        self.site = edge.serve(origin.url, viewer_request=function)
+        self.viewer = Viewer(self.site.url)
+
+    def tell(self, todo: str) -> None:
+        (self._folder / "todo").write_text(todo)
+
+    def ran(self) -> list[str]:
+        """The IDs of the requests for which the function has run."""
+        return (self._folder / "ran").read_text().split()
+
+    def get(self, times: int = 1) -> list[str]:
+        """What the viewer gets, in short."""
+        told = []
+        for _ in range(times):
+            head, _ = self.viewer.get("/photo")
+            result = re.search(r"\r\nX-Cache: (\w+)", head)
+            told.append(f"{head[9:12]} {result and result[1]}")
+        return told
+
+
+@pytest.fixture
+def hooked(edge: Edge, tmp_path: Path, origin: Origin) -> Iterator[Hooked]:
+    origin.answer = Answer(200, {"Cache-Control": "max-age=60"}, b"photo")
+    hooked = Hooked(edge, tmp_path, origin)
+    yield hooked
+    hooked.viewer.close()
+
+
+def recorded(site: Site, count: int) -> list[Exchange]:
+    """Oldest first."""
+    return site.exchanges(count)[::-1][:count]
+
+
+@pytest.mark.rule("LE-ORDER-01")
+def test_the_function_runs_for_each_hit(hooked: Hooked) -> None:
+    assert hooked.get(8) == ["200 Miss", *["200 Hit"] * 7]
+    exchanges = recorded(hooked.site, 8)
+    assert [exchange.id for exchange in exchanges] == hooked.ran()
+    runs = [exchange.functions[0] for exchange in exchanges]
+    assert len({run.request_id for run in runs}) == 8
+    for exchange, run in zip(exchanges, runs, strict=True):
+        names = [step.name for step in exchange.steps]
+        assert names[:3] == ["behavior", "viewer-request", "cache"]
+        assert (run.name, run.event_type, run.error) == ("function", "viewer-request", "")
+        words = [line.message.split()[0] for line in run.log]
+        assert words[-3:] == ["START", "END", "REPORT"]
+        assert {line.request_id for line in run.log[-3:]} == {run.request_id}
+
+
+def test_whatever_it_says_counts(hooked: Hooked) -> None:
+    told: list[str] = []
+    for todo in ("", "/other", "answer", "fail", "talk", "/other", ""):
+        hooked.tell(todo)
+        told += hooked.get(3)
+    assert told == [
+        *("200 Miss", "200 Hit", "200 Hit"),
+        *("200 Miss", "200 Hit", "200 Hit"),
+        *["302 LambdaGeneratedResponse"] * 3,
+        *["503 LambdaExecutionError"] * 3,
+        *["200 Hit"] * 9,
+    ]
+    exchanges = recorded(hooked.site, len(told))
+    assert [exchange.id for exchange in exchanges] == hooked.ran()
+    errors = [exchange.functions[0].error for exchange in exchanges]
+    assert errors == [""] * 9 + ["Unhandled"] * 3 + [""] * 9
+    talked = [exchange.functions[0].log[-3].message for exchange in exchanges[12:15]]
+    assert talked == ["x" * 10_000] * 3
+
+
+def test_an_object_that_is_gone_is_fetched_again(hooked: Hooked) -> None:
+    assert hooked.get(5)[-1] == "200 Hit"
+    assert hooked.site.invalidate("/*") == 1
+    assert hooked.get(3) == ["200 Miss", "200 Hit", "200 Hit"]
+    assert len(hooked.ran()) == 8
+
+
+def test_metrics_count_these_runs(hooked: Hooked) -> None:
+    hooked.get(10)
+    _ = hooked.site.exchanges(10)
+    with urlopen(f"{hooked.site.endpoints['control']}/metrics") as answer:
+        metrics = answer.read().decode()
+    for metric in (
+        'aws_lambda_invocations_sum{FunctionName="function"} 10',
+        'aws_lambda_errors_sum{FunctionName="function"} 0',
+        'aws_lambda_concurrentexecutions_count{FunctionName="function"} 10',
+    ):
+        assert f"\n{metric}" in metrics
+    assert re.search(r"\naws_cloudfront_requests_sum\{.*\} 10\n", metrics)
+    assert re.search(r"\naws_cloudfront_lambda5xxerrorrate_count\{.*\} 10\n", metrics)
+
