@@ -1,4 +1,4 @@
-"""Requests behind a Lambda function at the viewer request that the cache answers again.
+"""Requests behind a function at the viewer request that the cache answers again.
 
 The function runs each time. When it says what it has said before of a request with the very same
 bytes, the same follows, and the rest is a repeated hit (:mod:`edgeproxy.edge.repeats`). Whatever
@@ -7,7 +7,7 @@ else it says goes through the pipeline together with the request: no function ru
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edgeproxy.awslambda.records import function_run
 from edgeproxy.distribution.model import (
@@ -17,15 +17,30 @@ from edgeproxy.distribution.model import (
     EventType,
     FunctionAssociation,
 )
-from edgeproxy.edge.outcomes import Proceed, Scene
+from edgeproxy.edge.outcomes import Proceed, Scene, generated_headers
 from edgeproxy.edge.passage import Services, Verdict
-from edgeproxy.edge.repeats import RepeatableHit, RepeatedAnswer, depends_on_of, may_repeat
+from edgeproxy.edge.repeats import (
+    RepeatableHit,
+    RepeatedAnswer,
+    depends_on_of,
+    is_told_by_head,
+    may_repeat,
+)
 from edgeproxy.exchange.delivery import record_end
 from edgeproxy.exchange.model import Exchange, FunctionRun, Step
 from edgeproxy.http.messages import Asked, Delivered, Request, Response, Waiting
-from edgeproxy.runtimes.invocation import InvocationResult, LogLines, Returned
+from edgeproxy.runtimes.invocation import (
+    FunctionError,
+    InitFailed,
+    InvocationResult,
+    LogLines,
+    Returned,
+    Throttled,
+    TimedOut,
+)
 
 if TYPE_CHECKING:
+    from edgeproxy.edge.cloudfront_hook import Ran
     from edgeproxy.edge.location import EdgeLocation
 
 __all__ = ["HookedRepeat", "InHand", "hooked_repeat_of"]
@@ -53,9 +68,9 @@ def hooked_repeat_of(
     association = behavior.function_for(EventType.VIEWER_REQUEST)
     if (
         association is None
-        or association.kind is not EdgeFunctionKind.LAMBDA
         or association.include_body
         or depends_on_of(behavior) is None
+        or not (association.kind is EdgeFunctionKind.LAMBDA or is_told_by_head(behavior))
     ):
         return None
     return HookedRepeat(location, distribution, services, behavior, association).learn(verdict)
@@ -68,6 +83,8 @@ class HookedRepeat:
         "_association",
         "_behavior",
         "_event",
+        "_like",
+        "_parts",
         "answers",
         "distribution",
         "location",
@@ -89,8 +106,11 @@ class HookedRepeat:
         self.services = services
         self._behavior = behavior
         self._association = association
-        self._event: list[bytes] = []
-        """The event before and after the request's ID."""
+        self._like: tuple[Scene, Request] | None = None
+        self._parts: list[bytes] = []
+        """The event of a Lambda function before and after the request's ID."""
+        self._event: dict[str, Any] | None = None
+        """That of a CloudFront Function."""
         self.answers: dict[bytes, _HookedHit] = {}
         """By what the function says."""
 
@@ -99,7 +119,9 @@ class HookedRepeat:
         stored_as = verdict.stored_as
         if stored_as is None or stored_as.result is None:
             return None
-        said = stored_as.result.payload
+        said = _said(stored_as.result)
+        if said is None:
+            return None
         self.answers.pop(said, None)
         if len(self.answers) >= _MOST_ANSWERS:
             del self.answers[next(iter(self.answers))]
@@ -109,7 +131,7 @@ class HookedRepeat:
             self.services,
             stored_as.digest,
             self._association,
-            said,
+            stored_as.result,
         )
         return self
 
@@ -120,25 +142,41 @@ class HookedRepeat:
         if self.location.distribution is not self.distribution:
             return False
         services = self.services
-        clock = services.clock
+        clock, hooks = services.clock, services.hooks
         now, begun = clock.now(), clock.monotonic()
         exchange_id = services.chance.request_id()
-        event = self.event(asked, exchange_id)
-        then = partial(self._ended, asked, exchange_id, now, begun, waiting)
-        return services.hooks.begin(self._association, event, then)
+        if self._association.kind is EdgeFunctionKind.LAMBDA:
+            then = partial(self._ended, asked, exchange_id, now, begun, waiting)
+            return hooks.begin(self._association, self.lambda_event(asked, exchange_id), then)
+        scene, request = self._about(asked)
+        ran = hooks.run(scene, request, self.cloudfront_event(asked, exchange_id))
+        self._ended(asked, exchange_id, now, begun, waiting, ran)
+        return True
 
-    def event(self, asked: Asked, exchange_id: str) -> bytes:
-        """What the function gets."""
-        parts = self._event
+    def _about(self, asked: Asked) -> tuple[Scene, Request]:
+        """Such a request, and where it is; its record has a mark in place of the ID."""
+        if self._like is None:
+            request = asked.request()
+            exchange = Exchange(_MARK_ID, "distribution", "", request, 0, self.services.clock)
+            generated = generated_headers(self._behavior, request)
+            self._like = Scene(exchange, self.distribution, self._behavior, generated), request
+        return self._like
+
+    def lambda_event(self, asked: Asked, exchange_id: str) -> bytes:
+        """What a Lambda function gets."""
+        parts = self._parts
         if not parts:
+            event = self.services.hooks.lambda_event(*self._about(asked))
             # What a viewer may have sent stands behind it.
-            parts = self._event = self._event_of(asked.request()).split(_MARK, 1)
+            parts = self._parts = event.split(_MARK, 1)
         return exchange_id.encode().join(parts)
 
-    def _event_of(self, request: Request) -> bytes:
-        exchange = Exchange(_MARK_ID, "distribution", "", request, 0, self.services.clock)
-        scene = Scene(exchange, self.distribution, self._behavior, {})
-        return self.services.hooks.viewer_request_event(scene, request)
+    def cloudfront_event(self, asked: Asked, exchange_id: str) -> dict[str, Any]:
+        """What a CloudFront Function gets."""
+        event = self._event
+        if event is None:
+            event = self._event = self.services.hooks.cloudfront_event(*self._about(asked))
+        return event | {"context": event["context"] | {"requestId": exchange_id}}
 
     def _ended(
         self,
@@ -147,9 +185,10 @@ class HookedRepeat:
         started: float,
         begun: float,
         waiting: Waiting,
-        result: InvocationResult | None,
+        result: "InvocationResult | Ran | None",
     ) -> None:
-        if isinstance(result, Returned) and (hit := self.answers.get(result.payload)) is not None:
+        said = None if result is None else _said(result)
+        if said is not None and (hit := self.answers.get(said)) is not None:
             answer = hit.answered(asked, exchange_id, started, begun, result)
             if answer is not None:
                 waiting.repeated(answer)
@@ -158,9 +197,9 @@ class HookedRepeat:
 
 
 class _HookedHit(RepeatableHit):
-    """The hit that follows when the function ``said`` that."""
+    """The hit that follows from a result like ``learned``."""
 
-    __slots__ = ("_association", "_said")
+    __slots__ = ("_association", "_learned")
 
     def __init__(
         self,
@@ -169,15 +208,18 @@ class _HookedHit(RepeatableHit):
         services: Services,
         digest: bytes,
         association: FunctionAssociation,
-        said: bytes,
+        learned: "Returned | Ran",
     ) -> None:
         super().__init__(location, distribution, services, digest, frozenset())
         self._association = association
-        self._said = said
+        self._learned = learned
 
-    def run_of(self, result: object) -> FunctionRun | None:
-        assert isinstance(result, Returned)
+    def run_of(self, result: Any) -> FunctionRun | None:
         association = self._association
+        if association.kind is EdgeFunctionKind.CLOUDFRONT:
+            from edgeproxy.edge.cloudfront_hook import run_of
+
+            return run_of(association, result)
         return function_run(
             association.function,
             association.event_type,
@@ -193,20 +235,35 @@ class _HookedHit(RepeatableHit):
         return exchange
 
     def ended(self, hit: RepeatedAnswer) -> None:
-        assert isinstance(hit.result, Returned)
-        log = hit.result.log
-        if not isinstance(log, LogLines) or log.size > _MOST_LOG_CHARS:
-            self._services.recorder.ended(hit.exchange)
-        else:
+        if _is_quiet(hit.result):
             super().ended(hit)
+        else:
+            self._services.recorder.ended(hit.exchange)
 
-    def _after_function(self, scene: Scene, request: Request, result: object) -> Request:
-        if not isinstance(result, Returned):
-            result = Returned("", 0, payload=self._said)
+    def _after_function(self, scene: Scene, request: Request, result: Any) -> Request:
+        result = result or self._learned
         outcome = self._services.hooks.invoked(scene, request, result)
         assert isinstance(outcome, Proceed)  # as it was when this was learned
         scene.exchange.steps[-1].duration_s = result.duration_ms / 1000
         return outcome.request
+
+
+def _said(result: "InvocationResult | Ran") -> bytes | None:
+    """What the function has returned; None for what is different each time."""
+    match result:
+        case Returned():
+            return result.payload
+        case FunctionError() | TimedOut() | InitFailed() | Throttled():
+            return None
+        case _:
+            return result.said
+
+
+def _is_quiet(result: Any) -> bool:
+    """Whether so little was written that its record may wait until somebody reads it."""
+    if isinstance(result, Returned):
+        return isinstance(result.log, LogLines) and result.log.size <= _MOST_LOG_CHARS
+    return not (result.outcome.logs or result.outcome.notices)
 
 
 class InHand:
@@ -221,7 +278,7 @@ class InHand:
         exchange_id: str,
         started: float,
         begun: float,
-        result: InvocationResult | None,
+        result: "InvocationResult | Ran | None",
     ) -> None:
         self._hooked = hooked
         self._asked = asked

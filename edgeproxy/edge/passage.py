@@ -17,6 +17,7 @@ from edgeproxy.http.messages import Response
 from edgeproxy.origins.client import OriginClient
 
 if TYPE_CHECKING:
+    from edgeproxy.edge.cloudfront_hook import Ran
     from edgeproxy.runtimes.invocation import InvocationResult, Returned
 
 __all__ = ["Passage", "Services", "StoredAs", "Verdict"]
@@ -43,19 +44,19 @@ class Passage:
     services: Services
     exchange: Exchange
     https_port: int = HTTPS_PORT
-    result: "InvocationResult | None" = None
+    result: "InvocationResult | Ran | None" = None
     """Of the function at the viewer request, if it has run already."""
 
 
 class StoredAs(NamedTuple):
     """The digest of an object's key, and the behavior by whose settings it was made.
 
-    ``result`` is what a Lambda function at the viewer request said, if there is one.
+    ``result`` is that of the function at the viewer request, if there is one.
     """
 
     digest: bytes
     behavior: Behavior
-    result: "Returned | None" = None
+    result: "Returned | Ran | None" = None
 
 
 @dataclass(frozen=True, slots=True)

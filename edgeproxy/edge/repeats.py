@@ -35,7 +35,14 @@ from edgeproxy.server.writing import IllegalHead, frame
 if TYPE_CHECKING:
     from edgeproxy.edge.location import EdgeLocation
 
-__all__ = ["RepeatableHit", "RepeatedAnswer", "depends_on_of", "may_repeat", "repeat_of"]
+__all__ = [
+    "RepeatableHit",
+    "RepeatedAnswer",
+    "depends_on_of",
+    "is_told_by_head",
+    "may_repeat",
+    "repeat_of",
+]
 
 _MATTERS: Final = frozenset(
     {
@@ -128,6 +135,14 @@ def depends_on_of(behavior: Behavior) -> frozenset[bytes] | None:
         names.add("cookie")
     cors = _CORS if policy is not None and policy.cors is not None else frozenset()
     return _MATTERS | cors | {name.encode() for name in names}
+
+
+@PreparedOnce
+def is_told_by_head(behavior: Behavior) -> bool:
+    """Whether the headers that its policies ask for follow from a request's head, its viewer's
+    address and protocol."""
+    names = {name.lower() for name in plan_of(behavior).generated}
+    return names <= DEVICE_NAMES | _TOLD_BY_CONNECTION
 
 
 class RepeatableHit:

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
 
+from edgeproxy.clock import Clock
 from edgeproxy.exchange.model import Exchange
+from edgeproxy.http.messages import Request
 from edgeproxy.testing import Edge, Site
 from tests.journeys.test_repeated_hits import Viewer
 from tests.support.origin import Answer, Origin
@@ -130,3 +133,48 @@ def test_metrics_count_these_runs(hooked: Hooked) -> None:
     assert re.search(r"\naws_cloudfront_requests_sum\{.*\} 10\n", metrics)
     assert re.search(r"\naws_cloudfront_lambda5xxerrorrate_count\{.*\} 10\n", metrics)
 
+
+CLOUDFRONT_FUNCTION = """
+function handler(event) {
+    if (Date.now() > %d) {
+        console.log('late');
+        event.request.uri = '/later';
+    }
+    return event.request;
+}
+"""
+
+
+def test_a_cloudfront_function_runs_for_each_hit(
+    edge: Edge, tmp_path: Path, origin: Origin
+) -> None:
+    origin.answer = Answer(200, {"Cache-Control": "max-age=86400"}, b"photo")
+    function = tmp_path / "function.js"
+    function.write_text(CLOUDFRONT_FUNCTION % ((Clock().now() + 1800) * 1000))
+    site = edge.serve(origin.url, viewer_request_cff=str(function))
+    viewer = Viewer(site.url)
+
+    def get(times: int) -> list[str]:
+        found = [re.search(r"\r\nX-Cache: (\w+)", viewer.get("/")[0]) for _ in range(times)]
+        return [result[1] if result else "" for result in found]
+
+    assert get(5) == ["Miss", *["Hit"] * 4]
+    edge.clock.advance(hours=1)
+    assert get(5) == ["Miss", *["Hit"] * 4]
+    viewer.close()
+    exchanges = recorded(site, 10)
+    runs = [exchange.functions[0] for exchange in exchanges]
+    assert [run.request_id for run in runs] == [exchange.id for exchange in exchanges]
+    assert [[line.message for line in run.log] for run in runs] == [[]] * 5 + [["late"]] * 5
+    changed = [exchange.steps[1].after for exchange in exchanges]
+    assert [request.path for request in changed if isinstance(request, Request)] == (
+        ["/"] * 5 + ["/later"] * 5
+    )
+    with urlopen(f"{site.endpoints['control']}/metrics") as answer:
+        metrics = answer.read().decode()
+    assert re.search(r"\naws_cloudfront_functioninvocations_sum\{[^}]*\} 10\n", metrics)
+    group = "/aws/cloudfront/function/function"
+    url = f"{site.endpoints['control']}/api/logs?group={quote(group, safe='')}"
+    with urlopen(url) as answer:
+        logged = answer.read().decode()
+    assert logged.count("late") == 5

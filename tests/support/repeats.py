@@ -10,8 +10,9 @@ from typing import cast
 
 from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.edge import location
+from edgeproxy.edge.cloudfront_hook import Ran
 from edgeproxy.edge.hooked_repeats import HookedRepeat
-from edgeproxy.edge.outcomes import Scene
+from edgeproxy.edge.outcomes import Scene, generated_headers
 from edgeproxy.edge.repeats import RepeatableHit, RepeatedAnswer
 from edgeproxy.exchange.model import Exchange, FunctionRun, HitRecorder, RepeatedHit
 from edgeproxy.http.body import BytesBody
@@ -37,28 +38,38 @@ def checked_twice(exchange: Exchange, response: Response, recorder: HitRecorder)
             _compare(exchange, response, hit, None)
         case HookedRepeat() as hooked:
             said, hit = list(hooked.answers.items())[-1]
-            _compare(exchange, response, hit, _returned(exchange.functions[0], said))
-            assert _event(hooked, exchange) == hooked.event(_Asked(exchange.request), exchange.id)
+            _compare(exchange, response, hit, _result(exchange.functions[0], said, hit._learned))
+            _compare_events(exchange, hooked)
         case _:
             pass
     return response
 
 
-def _returned(run: FunctionRun, said: bytes) -> Returned:
-    """The result of a function that ran, and ``said`` that."""
+def _result(run: FunctionRun, said: bytes, learned: Returned | Ran) -> Returned | Ran:
+    """That of a function that ran, and ``said`` that."""
+    if isinstance(learned, Ran):
+        return dataclasses.replace(learned, duration_ms=run.duration_ms)
     facts = run.duration_ms, run.init_ms, run.memory_mb, cast(Sequence[LogRecord], run.log)
     return Returned(run.request_id, *facts, run.version, run.trace_id, said)
 
 
-def _event(hooked: HookedRepeat, exchange: Exchange) -> bytes:
-    """What the function got."""
-    behavior = match_behavior(hooked.distribution, exchange.request.path)
-    scene = Scene(exchange, hooked.distribution, behavior, {})
-    return hooked.services.hooks.viewer_request_event(scene, exchange.request)
+def _compare_events(exchange: Exchange, hooked: HookedRepeat) -> None:
+    """What the function got, and what it would get."""
+    request, hooks = exchange.request, hooked.services.hooks
+    asked = _Asked(request)
+    behavior = match_behavior(hooked.distribution, request.path)
+    generated = generated_headers(behavior, request)
+    scene = Scene(exchange, hooked.distribution, behavior, generated)
+    if exchange.functions[0].kind == "lambda":
+        ours = hooked.lambda_event(asked, exchange.id)
+        assert ours == hooks.lambda_event(scene, request)
+    else:
+        event = hooked.cloudfront_event(asked, exchange.id)
+        assert event == hooks.cloudfront_event(scene, request)
 
 
 def _compare(
-    exchange: Exchange, response: Response, repeat: RepeatableHit, result: Returned | None
+    exchange: Exchange, response: Response, repeat: RepeatableHit, result: Returned | Ran | None
 ) -> None:
     clock = repeat._services.clock
     chance = repeat._services.chance._random
@@ -95,6 +106,9 @@ def _delivered(repeat: RepeatableHit, answer: RepeatedAnswer) -> RepeatedHit:
     repeat._services = dataclasses.replace(services, recorder=recorder)
     answer.delivered(1)
     repeat._services = services
+    if recorder.exchange is not None:
+        assert recorder.exchange is answer.exchange
+        return answer
     return recorder.hit
 
 
@@ -108,8 +122,11 @@ def _logged(exchange: Exchange) -> dict[str, str]:
 class _Kept:
     hit: RepeatedHit
 
+    exchange: Exchange | None = None
+
     def ended(self, exchange: Exchange) -> None:
-        raise AssertionError("it is a repeated hit")
+        """The function has written much."""
+        self.exchange = exchange
 
     def repeated(self, hit: RepeatedHit) -> None:
         self.hit = hit
