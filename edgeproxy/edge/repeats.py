@@ -405,7 +405,7 @@ class RepeatedAnswer:
 
     @property
     def run(self) -> FunctionRun | None:
-        return self._hit.run_of(self.result)
+        return None if self.result is None else self._hit.run_of(self.result)
 
     @property
     def exchange(self) -> Exchange:
