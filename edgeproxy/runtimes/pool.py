@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from edgeproxy.clock import Clock
 from edgeproxy.runtimes.environment import Environment
 from edgeproxy.runtimes.invocation import (
     FunctionSpec,
@@ -42,6 +43,15 @@ _PAUSE_S: Final = 0.001
 """How long an invocation waits for one of the environments at work while none becomes free..."""
 _LONGEST_PAUSE_S: Final = 0.01
 """...and while they do."""
+
+
+class _Burst:
+    """Invocations that began in the same turn of the event loop; ``ended`` when all of them had."""
+
+    __slots__ = ("ended",)
+
+    def __init__(self) -> None:
+        self.ended = 0.0
 
 
 class Pool:
@@ -82,6 +92,8 @@ class Pool:
         """An invocation has ended since the timer was set."""
         self._least_ms = math.inf
         """What the shortest of the last invocations took."""
+        self._burst: _Burst | None = None
+        self._begun_in: dict[Environment, _Burst] = {}
 
     async def acquire(self) -> Environment:
         """An environment for one invocation; it comes back by itself when that has ended."""
@@ -111,9 +123,31 @@ class Pool:
             if self._timer is None:
                 self._timer = self._loop.call_later(_PAUSE_S, self._let_go)
         elif (environment := self._take()) is not None:
+            self._note_burst(environment)
             then(environment)
         else:
             self._wait(then)
+
+    def _note_burst(self, environment: Environment) -> None:
+        """Of several that begin together the first ones wait until the last one has begun."""
+        if len(self._all) - len(self._idle) >= STARTING_AT_ONCE:
+            if self._burst is None:
+                self._burst = _Burst()
+                self._loop.call_soon(self._end_burst)
+            self._begun_in[environment] = self._burst
+
+    def _end_burst(self) -> None:
+        if self._burst is not None:
+            self._burst.ended = Clock.monotonic()
+            self._burst = None
+
+    def _took_ms(self, environment: Environment, result: InvocationResult) -> float:
+        burst = self._begun_in.pop(environment, None)
+        if not isinstance(result, Returned):
+            return math.inf
+        if burst is None or not burst.ended:
+            return result.duration_ms
+        return (environment.idle_since - burst.ended) * 1000
 
     def _wait(self, then: Callable[[Environment | None], None]) -> None:
         turn: asyncio.Future[Environment] = self._loop.create_future()
@@ -193,8 +227,8 @@ class Pool:
     def _free(self, environment: Environment, result: InvocationResult) -> None:
         self._ended(result)
         self._moves = True
-        if isinstance(result, Returned):
-            self._least_ms = min(result.duration_ms, self._least_ms * _FORGETS)
+        took_ms = self._took_ms(environment, result)
+        self._least_ms = min(took_ms, self._least_ms * _FORGETS)
         self._give(environment)
 
     def _give(self, environment: Environment) -> None:
@@ -203,7 +237,8 @@ class Pool:
             if not turn.done():
                 turn.set_result(environment)
                 return
-        if self._held and environment.warm:
+        at_work = len(self._all) - len(self._idle) - 1
+        if self._held and environment.warm and at_work < STARTING_AT_ONCE:
             _, then = self._held.popleft()
             then(environment)
         elif self._retired:
