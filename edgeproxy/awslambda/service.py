@@ -195,7 +195,11 @@ class LambdaService:
         debugged = definition.spec.debug_port is not None
         if debugged or definition.weights or (function.provisioned and not replica_region):
             return False
-        pool = function.pools.get((find_version(definition, qualifier), replica_region))
+        try:
+            version = find_version(definition, qualifier)
+        except FunctionNotFound:
+            return False
+        pool = function.pools.get((version, replica_region))
         if pool is None or not pool.is_warm or self._concurrency.enter(name) is not None:
             return False
         spec = pool.spec

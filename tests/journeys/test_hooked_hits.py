@@ -1,16 +1,19 @@
 """Hits behind a Lambda function at the viewer request, through the whole edge."""
 
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
+from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
 import pytest
 
 from edgeproxy.clock import Clock
+from edgeproxy.edge.hooked_repeats import HookedRepeat
 from edgeproxy.exchange.model import Exchange
-from edgeproxy.http.messages import Request
+from edgeproxy.http.messages import Asked, Request, Waiting
 from edgeproxy.testing import Edge, Site
 from tests.journeys.test_repeated_hits import Viewer
 from tests.support.origin import Answer, Origin
@@ -64,6 +67,20 @@ class Hooked:
 
 
 @pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The heads of requests that took the short way."""
+    heads: list[bytes] = []
+    begin = HookedRepeat.begin
+
+    def noted(repeat: HookedRepeat, asked: Asked, waiting: Waiting) -> bool:
+        heads.append(asked.head)
+        return begin(repeat, asked, waiting)
+
+    monkeypatch.setattr(HookedRepeat, "begin", noted)
+    return heads
+
+
+@pytest.fixture
 def hooked(edge: Edge, tmp_path: Path, origin: Origin) -> Iterator[Hooked]:
     origin.answer = Answer(200, {"Cache-Control": "max-age=60"}, b"photo")
     hooked = Hooked(edge, tmp_path, origin)
@@ -77,8 +94,9 @@ def recorded(site: Site, count: int) -> list[Exchange]:
 
 
 @pytest.mark.rule("LE-ORDER-01")
-def test_the_function_runs_for_each_hit(hooked: Hooked) -> None:
+def test_the_function_runs_for_each_hit(hooked: Hooked, begun: list[bytes]) -> None:
     assert hooked.get(8) == ["200 Miss", *["200 Hit"] * 7]
+    assert len(begun) == 5  # The first two hits are learned from.
     exchanges = recorded(hooked.site, 8)
     assert [exchange.id for exchange in exchanges] == hooked.ran()
     runs = [exchange.functions[0] for exchange in exchanges]
@@ -178,3 +196,64 @@ def test_a_cloudfront_function_runs_for_each_hit(
     with urlopen(url) as answer:
         logged = answer.read().decode()
     assert logged.count("late") == 5
+
+
+PRINTING = {
+    "viewer_request": """
+import json
+def handler(event, context):
+    print(json.dumps(event))
+    return event['Records'][0]['cf']['request']
+""",
+    "viewer_request_cff": """
+function handler(event) {
+    console.log(JSON.stringify(event));
+    return event.request;
+}
+""",
+}
+ODD = rb"""GET /a%%20b/%%FF?x=1&x=%%C3%%A4&&y&=z HTTP/1.1
+Host: %b
+accept:  text/html;q=0.9, */*
+X-Empty:
+X-Latin: caf\xe9 \xff
+X-Utf8: \xc3\xa4
+COOKIE: a=1; b="2"; a=3;c
+x-Percent: %%s %%(x)b 100%%
+X-Quote: "\"\u0041"
+X-Mark: edgeproxy-marks-the-place-of-a-request-id-in-an-event==
+Accept-Encoding: br , gzip
+
+"""
+
+
+@pytest.mark.parametrize("option", PRINTING)
+def test_the_event_is_the_same_each_time(
+    edge: Edge, tmp_path: Path, origin: Origin, option: str, begun: list[bytes]
+) -> None:
+    origin.answer = Answer(200, {"Cache-Control": "max-age=60"}, b"photo")
+    file = tmp_path / ("f.js" if option.endswith("cff") else "f.py")
+    file.write_text(PRINTING[option])
+    options: dict[str, Any] = {option: str(file)}
+    site = edge.serve(origin.url, **options)
+    where = urlsplit(site.url)
+    asked = ODD % where.netloc.encode()
+    asked = asked.replace(b"\n", b"\r\n").replace(rb"\xe9", b"\xe9").replace(rb"\xff", b"\xff")
+    asked = asked.replace(rb"\xc3\xa4", "ä".encode()).replace(b", */*", b",\t*/*\t ")
+    with socket.create_connection((where.hostname, where.port), timeout=20) as viewer:
+        for _ in range(6):
+            viewer.sendall(asked)
+            received = b""
+            while not received.endswith(b"\r\n\r\nphoto"):
+                received += viewer.recv(65_536)
+                assert received
+    exchanges = recorded(site, 6)
+    told = set()
+    for exchange in exchanges:
+        stdout = [line for line in exchange.functions[0].log if line.stream == "stdout"]
+        text = stdout[-1].message
+        assert text.count(exchange.id) == 1
+        told.add(text.replace(exchange.id, "ID"))
+    assert len(told) == 1
+    assert begun == [asked] * 3
+    assert [exchange.result_type for exchange in exchanges] == ["Miss", *["Hit"] * 5]
