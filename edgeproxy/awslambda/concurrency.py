@@ -13,7 +13,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from edgeproxy.clock import Clock
 
@@ -49,9 +49,11 @@ class ProvisionedUse:
     """The invocation did not get one of them (LI-130)."""
 
 
-@dataclass(frozen=True, slots=True)
-class InFlight:
-    """How many invocations run: of one function, of all, and of those without reservation."""
+class InFlight(NamedTuple):
+    """How many invocations run: of one function, of all, and of those without reservation.
+
+    A tuple, since one is made for every invocation.
+    """
 
     function: int
     account: int

@@ -7,7 +7,7 @@ that did goes on serving; when there is none, each invocation tries to load it a
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from edgeproxy.runtimes.invocation import (
     FunctionSpec,
     InitFailed,
     InvocationResult,
+    LogEntry,
     LogRecord,
     Returned,
     Throttled,
@@ -61,7 +62,7 @@ class DeployFailed:
 
     name: str
     document: dict[str, object]
-    log: tuple[LogRecord, ...]
+    log: Sequence[LogRecord]
     still_serving: bool
     """An earlier deployment goes on serving."""
     note: str = ""
@@ -326,7 +327,7 @@ class InService:
         self._concurrency.reserve(definition.name, definition.reserved_concurrency)
         self._provision(function)
 
-    def _write(self, function: Function, group: str, line: LogRecord) -> None:
+    def _write(self, function: Function, group: str, line: LogEntry) -> None:
         function.lines.add(line)
         self._log_groups.write(group, line)
 

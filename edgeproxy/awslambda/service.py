@@ -175,6 +175,54 @@ class LambdaService:
             )
         )
 
+    def begin(
+        self,
+        name: str,
+        payload: bytes,
+        then: Callable[[InvocationResult | None], None],
+        *,
+        qualifier: str = "",
+        timeout_s: float | None = None,
+        replica_region: str = "",
+    ) -> bool:
+        """Run a function as :meth:`invoke` does, if there is nothing to be waited for; ``then`` is
+        called with the result, with None when the function is taken out of service before it can
+        run. False: nothing has happened, and :meth:`invoke` knows why."""
+        function = self._in_service.functions.get(name)
+        if function is None:
+            return False
+        definition = function.definition
+        debugged = definition.spec.debug_port is not None
+        if debugged or definition.weights or (function.provisioned and not replica_region):
+            return False
+        try:
+            version = find_version(definition, qualifier)
+        except FunctionNotFound:
+            return False
+        pool = function.pools.get((version, replica_region))
+        if pool is None or not pool.is_warm or self._concurrency.enter(name) is not None:
+            return False
+        spec = pool.spec
+        invocation = Invocation(
+            self._chance.uuid(),
+            payload,
+            qualified_arn(spec.arn, qualifier),
+            timeout_s,
+            self._tracing.entered("", active=spec.traced),
+            extensions_took=partial(self.on_extensions, name, qualifier),
+        )
+        self.on_entered(name, qualifier, self._concurrency.in_flight(name, spilled=True))
+
+        def run(environment: "Environment | None") -> None:
+            if environment is None:
+                self._concurrency.leave(name)
+                then(None)
+            else:
+                environment.run(invocation, then)
+
+        pool.obtain(run)
+        return True
+
     def _provisioned_environment(
         self, function: Function, version: str, qualifier: str
     ) -> "Environment | None":

@@ -28,8 +28,10 @@ class Tracing:
 
         ``active``: the function samples where the caller has not decided (``TracingConfig``).
         """
-        # Most callers send none.
-        fields = dict(map(_field, filter(str.strip, received.split(";")))) if received else {}
+        if not received:  # as most callers
+            sampled = "1" if active and self._samples() else "0"
+            return f"Root={self._new_root()};Parent={self._chance.hex(16)};Sampled={sampled}"
+        fields = dict(map(_field, filter(str.strip, received.split(";"))))
         root = fields.pop("Root", "") or self._new_root()
         sampled = fields.pop("Sampled", "")
         if sampled not in ("0", "1"):

@@ -1,7 +1,9 @@
 """A CloudFront Function at a viewer event: event in, result judged, step written."""
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, assert_never
+
+import orjson
 
 from edgeproxy.distribution.model import Distribution, FunctionAssociation
 from edgeproxy.edge.origin_choice import judge_change
@@ -17,14 +19,14 @@ from edgeproxy.edge.outcomes import (
 from edgeproxy.edge.pages import error_page
 from edgeproxy.events import cloudfront_function
 from edgeproxy.events.lambda_edge_headers import shown
-from edgeproxy.exchange.model import Finding, FunctionRun, Step
+from edgeproxy.exchange.model import Finding, FunctionRun, Step, Stopwatch
 from edgeproxy.http.messages import Request, Response
 from edgeproxy.runtimes.cloudfront_js.engine import Event, RunContext, Tenant
 from edgeproxy.runtimes.cloudfront_js.origin import OriginChange, UpdateOrigin
 from edgeproxy.runtimes.cloudfront_js.outcome import Completed, Outcome
 from edgeproxy.runtimes.invocation import LogRecord
 
-__all__ = ["CloudFrontFunctions", "CloudFrontHook"]
+__all__ = ["CloudFrontFunctions", "CloudFrontHook", "Ran", "run_of"]
 
 _STATUS: Final = {
     "FunctionExecutionError": 503,
@@ -39,6 +41,43 @@ _COULD_NOT_RUN: Final = (
     "run."
 )
 _INVALID_VALUE: Final = "The CloudFront function returned an invalid value: "
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A run of a function: what came of ``event``, and when it had."""
+
+    outcome: Outcome
+    event: dict[str, Any]
+    duration_ms: float
+    time_s: float
+
+    @property
+    def said(self) -> bytes | None:
+        """What the function returned, if that is all that it did."""
+        outcome = self.outcome
+        if not isinstance(outcome, Completed) or outcome.origin is not None:
+            return None
+        try:
+            return orjson.dumps(outcome.result)
+        except orjson.JSONEncodeError:  # no text for half a character
+            return None
+
+
+def run_of(association: FunctionAssociation, ran: Ran) -> FunctionRun:
+    """The record of a run."""
+    result, request_id = ran.outcome, ran.event["context"]["requestId"]
+    return FunctionRun(
+        association.function,
+        association.event_type,
+        ran.duration_ms,
+        request_id=request_id,
+        log=tuple([LogRecord(ran.time_s, request_id, "stdout", line) for line in result.logs]),
+        findings=tuple([Finding(n.rule, n.message, n.remedy) for n in result.notices]),
+        kind="cloudfront",
+        utilisation=result.utilisation,
+        log_data=result.custom_log if isinstance(result, Completed) else "",
+    )
 
 
 class CloudFrontFunctions(Protocol):
@@ -59,7 +98,20 @@ class CloudFrontHook:
     ) -> RequestOutcome:
         """A viewer request."""
         event = _event(scene, association, request, None)
-        result = self._run(scene, step, association, request, event)
+        ran = self.run(scene.distribution, association, request.query, event, _clock(scene))
+        return self.judged(scene, step, association, request, ran)
+
+    def judged(
+        self,
+        scene: Scene,
+        step: Step,
+        association: FunctionAssociation,
+        request: Request,
+        ran: Ran,
+    ) -> RequestOutcome:
+        """What follows from a run of a function that got ``request``."""
+        event = ran.event
+        result = self._noted(scene, step, association, ran)
         if isinstance(result, Failed):
             return result
         judged = cloudfront_function.decode_result(
@@ -75,7 +127,8 @@ class CloudFrontHook:
                 if refused := _refused_origin(scene, result.origin, judged.request):
                     return _invalid(scene, step, association, refused)
                 _add_findings(step, judged.findings)
-                return Proceed(judged.request, origin_change=result.origin)
+                kept = ran if result.origin is None else None
+                return Proceed(judged.request, origin_change=result.origin, result=kept)
             case cloudfront_function.Generated():
                 _add_findings(step, judged.findings)
                 why = f"{association.function} generated the response"
@@ -97,7 +150,8 @@ class CloudFrontHook:
     ) -> ResponseOutcome:
         """A viewer response."""
         event = _event(scene, association, request, response)
-        result = self._run(scene, step, association, request, event)
+        ran = self.run(scene.distribution, association, request.query, event, _clock(scene))
+        result = self._noted(scene, step, association, ran)
         if isinstance(result, Failed):
             return result
         judged = cloudfront_function.decode_result(
@@ -120,32 +174,32 @@ class CloudFrontHook:
             case _:
                 assert_never(judged)
 
-    def _run(
+    def event(
+        self, scene: Scene, association: FunctionAssociation, request: Request
+    ) -> dict[str, Any]:
+        """What the function of a viewer request gets."""
+        return _event(scene, association, request, None)
+
+    def run(
         self,
-        scene: Scene,
-        step: Step,
+        distribution: Distribution,
         association: FunctionAssociation,
-        request: Request,
+        query: str | None,
         event: dict[str, Any],
-    ) -> Completed | Failed:
-        started = scene.exchange.elapsed()
-        query = request.query and shown(request.query)
-        context = RunContext(query, scene.distribution.origins, tenant=_tenant(scene.distribution))
-        result = self._functions.run(association.function, event, context)
-        duration_ms = (scene.exchange.elapsed() - started) * 1000
-        now = scene.exchange.stopwatch.now()
-        log = tuple(LogRecord(now, scene.exchange.id, "stdout", line) for line in result.logs)
-        run = FunctionRun(
-            association.function,
-            association.event_type,
-            duration_ms,
-            request_id=scene.exchange.id,
-            log=log,
-            findings=tuple(Finding(n.rule, n.message, n.remedy) for n in result.notices),
-            kind="cloudfront",
-            utilisation=result.utilisation,
-            log_data=result.custom_log if isinstance(result, Completed) else "",
+        clock: Stopwatch,
+    ) -> Ran:
+        """Run a function; ``query`` is the raw one of the request."""
+        started = clock.monotonic()
+        context = RunContext(
+            query and shown(query), distribution.origins, tenant=_tenant(distribution)
         )
+        outcome = self._functions.run(association.function, event, context)
+        return Ran(outcome, event, (clock.monotonic() - started) * 1000, clock.now())
+
+    def _noted(
+        self, scene: Scene, step: Step, association: FunctionAssociation, ran: Ran
+    ) -> Completed | Failed:
+        result, run = ran.outcome, run_of(association, ran)
         step.function = run
         if isinstance(result, Completed):
             return result
@@ -153,13 +207,16 @@ class CloudFrontHook:
             return _invalid(scene, step, association, (Finding(result.rule, result.message),))
         place = result.location
         message = f"{result.message} ({place})" if place else result.message
-        step.function = replace(
-            run,
+        step.function = run._replace(
             error="Throttled" if result.kind == "FunctionThrottledError" else "Unhandled",
             error_document={"errorType": result.kind, "errorMessage": message},
         )
         page = error_page(_STATUS[result.kind], _COULD_NOT_RUN, scene.exchange.id)
         return Failed(page, result.kind, f"{association.function} failed: {message}")
+
+
+def _clock(scene: Scene) -> Stopwatch:
+    return scene.exchange.stopwatch
 
 
 def _tenant(distribution: Distribution) -> Tenant | None:
@@ -197,8 +254,8 @@ def _refused_origin(
 def _add_findings(step: Step, findings: tuple[Finding, ...], error: str = "") -> None:
     assert step.function is not None
     if findings:
-        step.function = replace(
-            step.function, findings=(*step.function.findings, *findings), error=error
+        step.function = step.function._replace(
+            findings=(*step.function.findings, *findings), error=error
         )
 
 

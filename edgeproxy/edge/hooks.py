@@ -4,11 +4,17 @@ Each hook runs the function that the behavior associates with its event, if ther
 says what follows. A function error ends the request: no later event runs (LE-ERR-09).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from edgeproxy.distribution.model import EdgeFunctionKind, EventType, Origin
+from edgeproxy.distribution.model import (
+    EdgeFunctionKind,
+    EventType,
+    FunctionAssociation,
+    Origin,
+)
 from edgeproxy.edge.outcomes import (
     Answered,
     Changed,
@@ -18,12 +24,13 @@ from edgeproxy.edge.outcomes import (
     ResponseOutcome,
     Scene,
 )
-from edgeproxy.exchange.model import Decision
+from edgeproxy.exchange.model import Decision, Step
 from edgeproxy.http.messages import Request, Response
 
 if TYPE_CHECKING:
-    from edgeproxy.edge.cloudfront_hook import CloudFrontFunctions, CloudFrontHook
+    from edgeproxy.edge.cloudfront_hook import CloudFrontFunctions, CloudFrontHook, Ran
     from edgeproxy.edge.lambda_hook import Invoker, LambdaHook
+    from edgeproxy.runtimes.invocation import InvocationResult
 
 __all__ = ["Hooks"]
 
@@ -94,18 +101,46 @@ class Hooks:
                     )
                 case EdgeFunctionKind.CLOUDFRONT:
                     outcome = self._cloudfront.on_request(scene, step, association, request)
-            match outcome:
-                case Proceed():
-                    step.after = outcome.request
-                    step.decision = Decision("proceed")
-                case Answered():
-                    outcome = replace(outcome, response=_as_our_own(outcome.response))
-                    step.after = outcome.response
-                    step.decision = Decision("answered", outcome.why)
-                case Failed():
-                    step.after = outcome.response
-                    step.decision = Decision("failed", outcome.why)
-        return outcome
+            return _concluded(step, outcome)
+
+    def begin(
+        self,
+        association: FunctionAssociation,
+        payload: bytes,
+        then: "Callable[[InvocationResult | None], None]",
+    ) -> bool:
+        """Run a Lambda function of a viewer event with ``payload``, if nothing has to be waited
+        for, and call ``then`` with its result. False: nothing has happened."""
+        return self._lambda.begin(association, payload, then)
+
+    def run(self, scene: Scene, request: Request, event: dict[str, Any]) -> "Ran":
+        """Run the CloudFront Function of the viewer request with ``event``."""
+        association, clock = _at_viewer_request(scene), scene.exchange.stopwatch
+        return self._cloudfront.run(scene.distribution, association, request.query, event, clock)
+
+    def lambda_event(self, scene: Scene, request: Request) -> bytes:
+        """What a Lambda function of the viewer request gets, if it gets no body."""
+        return self._lambda.event(scene, _at_viewer_request(scene), request)
+
+    def cloudfront_event(self, scene: Scene, request: Request) -> dict[str, Any]:
+        """What a CloudFront Function of the viewer request gets."""
+        return self._cloudfront.event(scene, _at_viewer_request(scene), request)
+
+    def invoked(
+        self, scene: Scene, request: Request, result: "InvocationResult | Ran"
+    ) -> RequestOutcome:
+        """As :meth:`viewer_request`, of which the function's result is there already."""
+        association = _at_viewer_request(scene)
+        with scene.exchange.step(EventType.VIEWER_REQUEST, before=request) as step:
+            outcome: RequestOutcome
+            match association.kind:
+                case EdgeFunctionKind.LAMBDA:
+                    returned = cast("InvocationResult", result)
+                    outcome = self._lambda.judged(scene, step, association, request, returned)
+                case EdgeFunctionKind.CLOUDFRONT:
+                    ran = cast("Ran", result)
+                    outcome = self._cloudfront.judged(scene, step, association, request, ran)
+            return _concluded(step, outcome)
 
     async def _on_response(
         self,
@@ -138,6 +173,27 @@ class Hooks:
             if outcome.response.body is not response.body:
                 await response.body.close()
         return outcome
+
+
+def _at_viewer_request(scene: Scene) -> FunctionAssociation:
+    association = scene.behavior.function_for(EventType.VIEWER_REQUEST)
+    assert association is not None
+    return association
+
+
+def _concluded(step: Step, outcome: RequestOutcome) -> RequestOutcome:
+    match outcome:
+        case Proceed():
+            step.after = outcome.request
+            step.decision = Decision("proceed")
+        case Answered():
+            outcome = replace(outcome, response=_as_our_own(outcome.response))
+            step.after = outcome.response
+            step.decision = Decision("answered", outcome.why)
+        case Failed():
+            step.after = outcome.response
+            step.decision = Decision("failed", outcome.why)
+    return outcome
 
 
 def _as_our_own(response: Response) -> Response:

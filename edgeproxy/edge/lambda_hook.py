@@ -1,5 +1,6 @@
 """A Lambda@Edge function at one of the four events: event out, result judged, step written."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, Protocol, assert_never
 
@@ -63,6 +64,17 @@ class Invoker(Protocol):
         replica_region: str = "",
     ) -> InvocationResult: ...
 
+    def begin(
+        self,
+        name: str,
+        payload: bytes,
+        then: Callable[[InvocationResult | None], None],
+        *,
+        qualifier: str = "",
+        timeout_s: float | None = None,
+        replica_region: str = "",
+    ) -> bool: ...
+
 
 def replica_region(origin: Origin | None) -> str:
     """The Region that runs a function; ``origin`` is None for a viewer event.
@@ -72,6 +84,9 @@ def replica_region(origin: Origin | None) -> str:
     in, where their resources are likely to be (LE-EVT-25).
     """
     return (origin.origin_shield_region if origin is not None else "") or "us-east-1"
+
+
+_VIEWER_REGION: Final = replica_region(None)
 
 
 class LambdaHook:
@@ -99,6 +114,40 @@ class LambdaHook:
             association.event_type, _context(scene), request, origin=origin, body=body
         )
         result = await self._invoke(association, payload, origin)
+        return self.judged(scene, step, association, request, result, origin, body)
+
+    def event(self, scene: Scene, association: FunctionAssociation, request: Request) -> bytes:
+        """What the function of a viewer request gets, if it gets no body."""
+        return lambda_edge.encode_event(association.event_type, _context(scene), request)
+
+    def begin(
+        self,
+        association: FunctionAssociation,
+        payload: bytes,
+        then: Callable[[InvocationResult | None], None],
+    ) -> bool:
+        """Run the function of a viewer event, if nothing has to be waited for; False: nothing
+        has happened."""
+        return self._lambdas.begin(
+            association.function,
+            payload,
+            then,
+            qualifier=association.qualifier,
+            timeout_s=MAX_EDGE_FUNCTION_S,
+            replica_region=_VIEWER_REGION,
+        )
+
+    def judged(
+        self,
+        scene: Scene,
+        step: Step,
+        association: FunctionAssociation,
+        request: Request,
+        result: InvocationResult,
+        origin: Origin | None = None,
+        body: lambda_edge.EventBody | None = None,
+    ) -> RequestOutcome:
+        """What follows from the result of a function that got ``request``."""
         if not isinstance(result, Returned):
             return _failed(scene, step, association, result)
         judged = lambda_edge.decode_request_result(
@@ -112,7 +161,8 @@ class LambdaHook:
         match judged:
             case lambda_edge.Continue():
                 step.function = _run(association, result, judged.findings)
-                return Proceed(_with_body(judged.request, judged.body), judged.origin)
+                changed = _with_body(judged.request, judged.body)
+                return Proceed(changed, judged.origin, result=result)
             case lambda_edge.Generated():
                 step.function = _run(association, result, judged.findings)
                 why = f"{association.function} generated the response"

@@ -10,14 +10,16 @@ from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge import pipeline
 from edgeproxy.edge.admission import HTTPS_PORT
 from edgeproxy.edge.deployment import Choice
-from edgeproxy.edge.misses import PlainMiss, PlainMisses
-from edgeproxy.edge.passage import Passage, Services
-from edgeproxy.edge.repeats import PreparedHeads, repeat_of
+from edgeproxy.edge.hooked_repeats import HookedRepeat, hooked_repeat_of
+from edgeproxy.edge.misses import PlainMisses
+from edgeproxy.edge.passage import Begun, Passage, Services
+from edgeproxy.edge.repeats import repeat_of
 from edgeproxy.edge.sealing import sealed
+from edgeproxy.edge.stored_hits import PreparedHeads
 from edgeproxy.exchange.delivery import end_unanswered, record_delivery
 from edgeproxy.exchange.model import Decision, Exchange
 from edgeproxy.http.local_headers import explained, wants_explanation, without_local_headers
-from edgeproxy.http.messages import Request, Response
+from edgeproxy.http.messages import Repeat, Request, Rerun, Response
 
 __all__ = ["EdgeLocation", "without_local_headers"]
 
@@ -41,30 +43,31 @@ class EdgeLocation:
         miss = None
         if choice is None:
             miss = self._misses.begin(distribution, self.https_port, received)
-        if miss is not None:
-            try:
-                answer = await miss.answer()
-            except BaseException as error:
-                miss.ended_by(error)
-                raise
-            if answer is not None:
-                return answer
-        return await self.tell(distribution, received, choice, miss)
+        if miss is None:
+            return await self.tell(distribution, received, choice)
+        try:
+            answer = await miss.answer()
+        except BaseException as error:
+            miss.ended_by(error)
+            raise
+        return await miss.ordinary(received) if answer is None else answer
 
     async def tell(
         self,
         distribution: Distribution,
         received: Request,
         choice: Choice | None = None,
-        miss: PlainMiss | None = None,
+        begun: Begun | None = None,
+        hooked: HookedRepeat | None = None,
     ) -> Response:
-        """Answer a request by the whole story; ``miss`` is one of which it is the continuation."""
+        """Answer a request by the whole story, of which ``begun`` has happened already.
+
+        ``hooked`` is who learns from the answer how such requests are answered again.
+        """
         services = self._services
         explain = wants_explanation(received)
         request = without_local_headers(received)
-        if miss is not None:
-            exchange = miss.opened()
-        else:
+        if begun is None:
             exchange = Exchange(
                 services.chance.request_id(),
                 "distribution",
@@ -73,15 +76,12 @@ class EdgeLocation:
                 services.clock.now(),
                 services.clock,
             )
+            passage = Passage(distribution, services, exchange, self.https_port)
+        else:
+            exchange = begun.exchange
+            passage = Passage(distribution, services, exchange, self.https_port, begun)
         if choice is not None:
             _note_choice(exchange, choice)
-        passage = Passage(
-            distribution,
-            services,
-            exchange,
-            self.https_port,
-            None if miss is None else miss.transfer,
-        )
         try:
             verdict = await pipeline.viewer_facing(passage, request)
         except BaseException as error:
@@ -89,7 +89,12 @@ class EdgeLocation:
             raise
         response = sealed(distribution, exchange, verdict, services.identity, services.clock.now())
         if choice is None and not explain:
-            repeat = repeat_of(self, distribution, services, request, verdict)
+            repeat: Repeat | Rerun | None
+            if hooked is not None:
+                repeat = hooked.learn(verdict)
+            else:
+                about = self, distribution, services, request, verdict
+                repeat = repeat_of(*about) or hooked_repeat_of(*about)
             if repeat is not None:
                 response = replace(response, repeat=repeat)
         if choice is not None and choice.set_cookie:

@@ -20,7 +20,7 @@ from edgeproxy.distribution.forwarded import forwards_cookies
 from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.distribution.model import Distribution
 from edgeproxy.edge.miss_forms import AnswerForm, MissForm, Walk, miss_form, passing
-from edgeproxy.edge.passage import Services
+from edgeproxy.edge.passage import Begun, Services
 from edgeproxy.edge.sent_bodies import Sent
 from edgeproxy.exchange.delivery import complete, end_unanswered
 from edgeproxy.exchange.model import Exchange, Step
@@ -133,6 +133,7 @@ class PlainMiss:
 
     cache_key: Final = b""
     is_plain: Final = False
+    run: Final = None
 
     __slots__ = (
         "_answered",
@@ -205,7 +206,8 @@ class PlainMiss:
     async def ordinary(self, request: Request) -> Response:
         """The answer by the whole story."""
         self._asked = request
-        return await self.location.tell(self.form.distribution, request, miss=self)
+        begun = Begun(self.opened(), asked=self.transfer)
+        return await self.location.tell(self.form.distribution, request, begun=begun)
 
     def abandon(self) -> None:
         """The viewer has left before there was an answer to fill in."""
@@ -324,7 +326,7 @@ class PlainMiss:
         """The record as the ordinary way begins it."""
         clock = self.form.services.clock
         exchange = Exchange(self.id, "distribution", self.name, self.request, self.started, clock)
-        exchange.begin_at(self.begun)
+        exchange.backdate(self.begun)
         return exchange
 
     def _recorded(self) -> Exchange:

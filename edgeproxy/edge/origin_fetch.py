@@ -16,7 +16,8 @@ async def fetch(
     """The answer of ``origin``, asked by ``request``. Raises :class:`OriginFailure`."""
     exchange = passage.exchange
     with exchange.step("origin", before=request) as step:
-        begun = None if exchange.origin_id else passage.begun  # Only the first one asked has been.
+        # Only the first one that is asked has been asked before.
+        begun = None if exchange.origin_id or passage.begun is None else passage.begun.asked
         exchange.origin_id, exchange.origin_domain_name = origin.id, origin.domain_name
         try:
             origins = passage.services.origins

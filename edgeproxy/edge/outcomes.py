@@ -11,7 +11,9 @@ from edgeproxy.exchange.model import Exchange
 from edgeproxy.http.messages import Request, Response
 
 if TYPE_CHECKING:
+    from edgeproxy.edge.cloudfront_hook import Ran
     from edgeproxy.runtimes.cloudfront_js.origin import OriginChange
+    from edgeproxy.runtimes.invocation import Returned
 
 __all__ = [
     "FUNCTION_FAILURES",
@@ -84,12 +86,14 @@ class Proceed:
     """Go on with ``request``.
 
     ``origin`` is the one an origin-request function left in its event, ``origin_change`` what a
-    CloudFront Function asked for with the helpers of its ``cf`` module.
+    CloudFront Function asked for with the helpers of its ``cf`` module. ``result`` is what the
+    function returned, of which alone this follows.
     """
 
     request: Request
     origin: Origin | None = None
     origin_change: "OriginChange | None" = None
+    result: "Returned | Ran | None" = None
 
 
 @dataclass(frozen=True, slots=True)

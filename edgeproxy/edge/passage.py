@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from edgeproxy.cache.fetched import Layer, Outcome
 from edgeproxy.cache.key import CacheKey
@@ -18,7 +18,11 @@ from edgeproxy.http.messages import Request, Response
 from edgeproxy.origins.client import OriginClient
 from edgeproxy.origins.transfer import Transfer
 
-__all__ = ["Passage", "Services", "StoredAs", "Verdict"]
+if TYPE_CHECKING:
+    from edgeproxy.edge.cloudfront_hook import Ran
+    from edgeproxy.runtimes.invocation import InvocationResult, Returned
+
+__all__ = ["Begun", "Passage", "Services", "StoredAs", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,18 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """What has happened of a request before its story is told."""
+
+    exchange: Exchange
+    """Its record, which has begun when the request did."""
+    asked: Transfer | None = None
+    """The origin has been asked."""
+    result: "InvocationResult | Ran | None" = None
+    """What the function at the viewer request has come to."""
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A request inside a distribution."""
 
@@ -44,15 +60,18 @@ class Passage:
     services: Services
     exchange: Exchange
     https_port: int = HTTPS_PORT
-    begun: Transfer | None = None
-    """The origin was asked before the story began."""
+    begun: Begun | None = None
 
 
 class StoredAs(NamedTuple):
-    """The key of an object, and the behavior by whose settings it was made."""
+    """The key of an object, and the behavior by whose settings it was made.
+
+    ``result`` is that of the function at the viewer request, if there is one.
+    """
 
     key: CacheKey
     behavior: Behavior
+    result: "Returned | Ran | None" = None
 
 
 @dataclass(frozen=True, slots=True)

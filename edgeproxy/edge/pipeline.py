@@ -57,7 +57,11 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
     if isinstance(admission, Refused):
         return await _refuse(passage, scene, request, admission)
 
-    outcome = await passage.services.hooks.viewer_request(scene, request)
+    hooks = passage.services.hooks
+    if passage.begun is None or passage.begun.result is None:
+        outcome = await hooks.viewer_request(scene, request)
+    else:
+        outcome = hooks.invoked(scene, request, passage.begun.result)
     match outcome:
         case Answered():
             verdict = Verdict(outcome.response, outcome.result_type, reason=outcome.why)
@@ -84,6 +88,8 @@ async def viewer_facing(passage: Passage, request: Request) -> Verdict:
         return await _error(passage, scene, request, verdict)
 
     verdict = policy_headers.put_on(passage, scene, request, verdict)
+    if outcome.result is not None and verdict.stored_as is not None:
+        verdict = replace(verdict, stored_as=verdict.stored_as._replace(result=outcome.result))
     if verdict.response.status == 101:
         return verdict  # The connection leaves HTTP: no response function runs (CDN-WS-09, U).
     changed = await passage.services.hooks.viewer_response(scene, request, verdict.response)

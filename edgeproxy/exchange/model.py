@@ -5,10 +5,10 @@ metrics, console, inspector and tests only read it. Messages are immutable, so "
 "after" are references, not copies.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from edgeproxy.http.messages import Reached, Request, Response
 
@@ -76,9 +76,11 @@ class LogLine(Protocol):
     def message(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionRun:
-    """One run of a function inside an exchange; durations in milliseconds, memory in MB."""
+class FunctionRun(NamedTuple):
+    """One run of a function inside an exchange; durations in milliseconds, memory in MB.
+
+    A tuple, since every run makes one.
+    """
 
     name: str
     event_type: str
@@ -89,7 +91,7 @@ class FunctionRun:
     init_ms: float | None = None
     memory_mb: int = 0
     request_id: str = ""
-    log: tuple[LogLine, ...] = ()
+    log: Sequence[LogLine] = ()
     findings: tuple[Finding, ...] = ()
     error_document: object = None
     """What the runtime reported: ``{"errorType", "errorMessage", …}``, or None."""
@@ -172,6 +174,10 @@ class Exchange:
     def __post_init__(self) -> None:
         self._begun = self.stopwatch.monotonic()
 
+    def backdate(self, begun: float) -> None:
+        """The request began at that moment of the stopwatch's monotonic time."""
+        self._begun = begun
+
     def step(
         self, name: str, before: Request | Response | None = None
     ) -> AbstractContextManager[Step]:
@@ -179,10 +185,6 @@ class Exchange:
         step = Step(name, self.elapsed(), before=before)
         self.steps.append(step)
         return _Timing(self, step)
-
-    def begin_at(self, began: float) -> None:
-        """It began earlier than it was written: at that time of the stopwatch."""
-        self._begun = began
 
     def why(self) -> str:
         """What the steps decided, in one line; first the code that an access log has for it."""
@@ -265,6 +267,11 @@ class RepeatedHit(Protocol):
     @property
     def port(self) -> int:
         """The viewer's."""
+        ...
+
+    @property
+    def run(self) -> FunctionRun | None:
+        """The run of the function at its viewer request, if there is one."""
         ...
 
     @property

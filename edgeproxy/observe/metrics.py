@@ -200,20 +200,15 @@ class Metrics:
         self._minutes: dict[int, _Tally] = {}
         self._before: _Tally = defaultdict(Statistics)
         """What was counted in minutes that are not kept any more."""
+        self._running: dict[str, list[Statistics]] = {}
+        """Of each function in ``_running_in``: what :func:`concurrency` names, in its order."""
+        self._running_in: _Tally | None = None
 
     def ended(self, exchange: Exchange) -> None:
         tally = self._tally(exchange.started)
         runs = exchange.functions
         for run in runs:
-            if run.kind == "lambda":
-                alike = LambdaRuns(run.name, run.qualifier, run.version, run.error)
-                tally[alike].add_measured(run.duration_ms)
-            else:
-                distribution_id = self._distribution_id(exchange.name)
-                measured = run.utilisation is not None
-                tally[_CloudFrontRuns(run.name, distribution_id, run.error, measured)].add(
-                    run.utilisation or 0
-                )
+            self._count_run(tally, exchange.name, run)
         if exchange.door == "distribution":
             self._count_request(tally, exchange, runs)
         elif exchange.door == "function-url":
@@ -221,17 +216,34 @@ class Metrics:
         elif exchange.door == "alb":
             tally[_alb_requests(exchange)].add(exchange.bytes_received + exchange.bytes_sent)
 
+    def _count_run(self, tally: _Tally, logical_id: str, run: FunctionRun) -> None:
+        if run.kind == "lambda":
+            alike = LambdaRuns(run.name, run.qualifier, run.version, run.error)
+            tally[alike].add_measured(run.duration_ms)
+        else:
+            distribution_id = self._distribution_id(logical_id)
+            measured = run.utilisation is not None
+            tally[_CloudFrontRuns(run.name, distribution_id, run.error, measured)].add(
+                run.utilisation or 0
+            )
+
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
-        alike: defaultdict[tuple[str, int, int, bool], list[int]] = defaultdict(list)
+        alike: defaultdict[tuple[str, int, int, bool, bool], list[int]] = defaultdict(list)
         missed: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
         for hit in hits:
-            minute, missed_s = int(hit.started) // 60, hit.missed_s
-            alike[hit.name, hit.status, minute, missed_s is None].append(hit.bytes_sent)
+            minute, missed_s, run = int(hit.started) // 60, hit.missed_s, hit.run
+            with_lambda = run is not None and run.kind == "lambda"
+            kind = hit.name, hit.status, minute, missed_s is None, with_lambda
+            alike[kind].append(hit.bytes_sent)
             if missed_s is not None:
                 missed[hit.name, minute].append(missed_s * 1000)
-        for (name, status, minute, is_hit), sizes in alike.items():
+            if run is not None:
+                self._count_run(self._tally(hit.started), hit.name, run)
+        for (name, status, minute, is_hit, with_lambda), sizes in alike.items():
             distribution_id = self._distribution_id(name)
-            requests = _Requests(distribution_id, "BytesDownloaded", status, is_hit, "", False)
+            requests = _Requests(
+                distribution_id, "BytesDownloaded", status, is_hit, "", with_lambda
+            )
             self._tally(minute * 60)[requests].add_all(sizes)
         for (name, minute), waits in missed.items():
             self._tally(minute * 60)[_latency(self._distribution_id(name))].add_all(waits)
@@ -239,8 +251,20 @@ class Metrics:
     def entered(self, name: str, qualifier: str, in_flight: InFlight, time_s: float) -> None:
         """An invocation begins; ``in_flight`` counts it, too (LI-253)."""
         tally = self._tally(time_s)
-        for metric, value in concurrency(name, qualifier, in_flight):
-            tally[metric].add(value)
+        if in_flight.provisioned is not None:
+            for metric, value in concurrency(name, qualifier, in_flight):
+                tally[metric].add(value)
+            return
+        if tally is not self._running_in:
+            self._running, self._running_in = {}, tally
+        running = self._running.get(name)
+        if running is None:
+            measured = concurrency(name, qualifier, in_flight)
+            running = self._running[name] = [tally[metric] for metric, _ in measured]
+        running[0].add(in_flight.function)
+        running[1].add(in_flight.account)
+        running[2].add(in_flight.unreserved)
+        running[3].add(in_flight.claimed)
 
     def counted(
         self, metric: str, function: str, qualifier: str, value: float, time_s: float

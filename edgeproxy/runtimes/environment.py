@@ -27,7 +27,8 @@ from edgeproxy.runtimes.invocation import (
     InitFailed,
     Invocation,
     InvocationResult,
-    LogRecord,
+    LogEntry,
+    LogLines,
     TimedOut,
 )
 from edgeproxy.runtimes.logs import InvocationLog
@@ -64,7 +65,7 @@ class Environment:
         self,
         spec: FunctionSpec,
         surroundings: Surroundings,
-        sink: Callable[[LogRecord], None],
+        sink: Callable[[LogEntry], None],
         freed: Callable[["Environment", InvocationResult], None],
         lost: Callable[["Environment"], None] = lambda environment: None,
     ) -> None:
@@ -86,7 +87,7 @@ class Environment:
         self._limit = Deadline(None, self._time_is_up)
         self._log = self._new_log()
         self._init_ms: float | None = None
-        self._earlier: tuple[LogRecord, ...] = ()
+        self._earlier: list[LogEntry] = []
         self.idle_since = self._clock.monotonic()
 
     @property
@@ -109,6 +110,12 @@ class Environment:
 
     def begin(self, invocation: Invocation) -> "asyncio.Future[InvocationResult]":
         """Run one event. Cancelling the future does not end the function."""
+        ended: asyncio.Future[InvocationResult] = self._loop.create_future()
+        self.run(invocation, partial(_settle, ended))
+        return ended
+
+    def run(self, invocation: Invocation, then: Callable[[InvocationResult], None]) -> None:
+        """Run one event and call ``then`` with its result."""
         clock = self._clock
         debugged = self.spec.debug_port is not None
         timeout_s = _LONGEST_S if debugged else self.spec.timeout_s
@@ -117,7 +124,7 @@ class Environment:
         self._limit.start(None if debugged else timeout_s)
         run = self._run = Run(
             invocation,
-            self._loop.create_future(),
+            then,
             clock.monotonic(),
             timeout_s,
             # The function compares its deadline with real time.
@@ -126,14 +133,13 @@ class Environment:
         )
         self._log.flush()
         # Shown with this result: init, or the late end of what the function did not wait for.
-        self._earlier = self._log.records()
+        self._earlier = self._log.entries
         self._log = self._new_log(invocation.request_id)
         self._log.tell(Started(invocation.request_id, invocation.trace_id))
         if self.warm:
             self._send(run)
         else:
             self._launch(Start(run.started, "invoke"))
-        return run.result
 
     async def close(self) -> None:
         """End the process and remove its temporary files. A running invocation fails."""
@@ -263,18 +269,20 @@ class Environment:
         self.idle_since = now
         result = answer.ending(**facts)
         self._freed(self, result)
-        if not run.result.done():
+        if not run.told:
             # Whatever happened since the runtime has answered: the caller gets the answer.
             given = run.answer
-            run.result.set_result(given.ending(**facts) if given is not None else result)
+            run.told = True
+            run.then(given.ending(**facts) if given is not None else result)
 
     def _answer_early(self, run: Run) -> None:
         """Do not keep the caller waiting while work goes on; END and REPORT come later."""
-        if run.answer is None or run.result.done():
+        if run.answer is None or run.told:
             return
         self._sandbox.drain()
         duration_ms = (self._clock.monotonic() - run.started) * 1000
-        run.result.set_result(run.answer.ending(**self._facts(run, duration_ms, self._memory_mb)))
+        run.told = True
+        run.then(run.answer.ending(**self._facts(run, duration_ms, self._memory_mb)))
 
     def _facts(self, run: Run, duration_ms: float, memory_mb: int) -> dict[str, Any]:
         """What every result tells."""
@@ -283,7 +291,7 @@ class Environment:
             "duration_ms": duration_ms,
             "init_ms": self._init_ms,
             "memory_mb": memory_mb,
-            "log": self._earlier + self._log.records(),
+            "log": LogLines((*self._earlier, *self._log.entries)),
             "version": self.spec.version,
             "trace_id": run.invocation.trace_id,
         }
@@ -431,3 +439,8 @@ class Environment:
     def _deadlines(self) -> list[Deadline]:
         found = [phase.deadline for phase in (self._init, self._run) if phase is not None]
         return [deadline for deadline in found if deadline is not None]
+
+
+def _settle(ended: "asyncio.Future[InvocationResult]", result: InvocationResult) -> None:
+    if not ended.done():
+        ended.set_result(result)

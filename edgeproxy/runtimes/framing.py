@@ -83,6 +83,10 @@ class FrameReader:
     def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
         """The frames that ``data`` completes. Raises :class:`BrokenFrame`."""
         buffer = self._buffer
+        if not buffer and len(data) >= 5 and int.from_bytes(data[:4], "big") == len(data) - 4:
+            whole = _KINDS.get(data[4])
+            if whole is not None and len(data) <= LARGEST_RESULT + 5:
+                return [(whole, data[5:])]
         buffer += data
         frames = []
         while len(buffer) >= 5:

@@ -1,9 +1,9 @@
 """One invocation of a function and the closed set of ways it can end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, overload
 
 from edgeproxy.runtimes.log_settings import LogSettings
 
@@ -13,6 +13,8 @@ __all__ = [
     "InitFailed",
     "Invocation",
     "InvocationResult",
+    "LogEntry",
+    "LogLines",
     "LogRecord",
     "ResponseFlow",
     "ResponseSink",
@@ -123,6 +125,60 @@ class LogRecord(NamedTuple):
     log_stream: str = ""
     """The stream of a log group that it is in: one for each execution environment."""
 
+    def lines(self) -> "tuple[LogRecord, ...]":
+        return (self,)
+
+    @property
+    def size(self) -> int:
+        return len(self.message)
+
+
+class LogEntry(Protocol):
+    """Lines of a log; how many characters they have is known before they are read."""
+
+    @property
+    def size(self) -> int: ...
+
+    def lines(self) -> tuple[LogRecord, ...]: ...
+
+
+class LogLines(Sequence[LogRecord]):
+    """The lines of some entries, written out at the first look."""
+
+    __slots__ = ("_entries", "_lines")
+
+    def __init__(self, entries: Iterable[LogEntry]) -> None:
+        self._entries = tuple(entries)
+        self._lines: tuple[LogRecord, ...] | None = None
+
+    def _all(self) -> tuple[LogRecord, ...]:
+        if self._lines is None:
+            self._lines = tuple([line for entry in self._entries for line in entry.lines()])
+        return self._lines
+
+    @property
+    def size(self) -> int:
+        """Characters, as of the entries."""
+        return sum([entry.size for entry in self._entries])
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, index: int) -> LogRecord: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[LogRecord, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> LogRecord | tuple[LogRecord, ...]:
+        return self._all()[index]
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == (other._all() if isinstance(other, LogLines) else other)
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
@@ -133,7 +189,7 @@ class _Ended:
     init_ms: float | None = None
     """Only when this invocation was the first of its environment (a cold start)."""
     memory_mb: int = 0
-    log: tuple[LogRecord, ...] = ()
+    log: Sequence[LogRecord] = ()
     version: str = ""
     """The version that ran."""
     trace_id: str = ""

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from edgeproxy.runtimes.invocation import LogRecord
+from edgeproxy.runtimes.invocation import LogEntry, LogRecord
 
 __all__ = ["LINES_KEPT", "LogGroups", "NewestLines"]
 
@@ -22,25 +22,28 @@ class NewestLines:
     """Lines in the order of arrival; the oldest make room."""
 
     def __init__(self) -> None:
-        self._lines: deque[LogRecord] = deque(maxlen=LINES_KEPT)
+        self._lines: deque[LogEntry] = deque(maxlen=LINES_KEPT)
         self._unseen = 0
 
-    def add(self, line: LogRecord) -> None:
+    def add(self, line: LogEntry) -> None:
         self._lines.append(line)
-        self._unseen += len(line.message)
+        self._unseen += line.size
         if self._unseen > _CHARACTERS_UNSEEN:
             self._make_room()
 
     def _make_room(self) -> None:
         self._unseen = 0
-        size = sum(len(line.message) for line in self._lines)
+        size = sum(line.size for line in self._lines)
         while size > _CHARACTERS_KEPT:
-            size -= len(self._lines.popleft().message)
+            size -= self._lines.popleft().size
 
     def newest(self, limit: int) -> list[LogRecord]:
         """The newest ``limit`` lines, oldest first."""
         self._make_room()
-        return list(self._lines)[-limit:] if limit > 0 else []
+        if limit <= 0:
+            return []
+        entries = list(self._lines)[-limit:]
+        return [line for entry in entries for line in entry.lines()][-min(limit, LINES_KEPT) :]
 
 
 class LogGroups:
@@ -48,15 +51,17 @@ class LogGroups:
 
     def __init__(self) -> None:
         self._groups: dict[str, NewestLines] = {}
-        self.on_written: Callable[[str, LogRecord], None] = lambda group, line: None
+        self.on_written: Callable[[str, LogRecord], None] | None = None
         """Is told each line and its group."""
 
-    def write(self, group: str, line: LogRecord) -> None:
+    def write(self, group: str, line: LogEntry) -> None:
         lines = self._groups.get(group)
         if lines is None:
             lines = self._groups[group] = NewestLines()
         lines.add(line)
-        self.on_written(group, line)
+        if self.on_written is not None:
+            for each in line.lines():
+                self.on_written(group, each)
 
     def names(self) -> list[str]:
         """The names of all groups, sorted."""

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Final
 
 from edgeproxy.clock import Clock
-from edgeproxy.runtimes.invocation import FunctionSpec, LogRecord
-from edgeproxy.runtimes.platform_events import PlatformEvent, lines_of
+from edgeproxy.runtimes.invocation import FunctionSpec, LogEntry, LogLines, LogRecord
+from edgeproxy.runtimes.log_settings import LogFormat
+from edgeproxy.runtimes.platform_events import Ended, PlatformEvent, Started, lines_of
 
-__all__ = ["LARGEST_LOG", "InvocationLog"]
+__all__ = ["LARGEST_LOG", "InvocationLog", "PlatformLines"]
 
 LARGEST_LOG: Final = 256 * 1024
 """Bytes of output kept for one invocation; also the longest line (LR-264)."""
@@ -20,20 +21,52 @@ _LAST: Final = 4096
 _STREAMS: Final = ("stdout", "stderr")
 
 
+class PlatformLines:
+    """What tells of one event, written out when somebody reads it: most is never read."""
+
+    __slots__ = ("_event", "_lines", "_log_stream", "_spec", "request_id", "time_s")
+
+    size = 300
+    """Characters, or thereabouts."""
+
+    def __init__(
+        self,
+        event: Started | Ended,
+        spec: FunctionSpec,
+        time_s: float,
+        request_id: str,
+        log_stream: str,
+    ) -> None:
+        self._event = event
+        self._spec = spec
+        self._log_stream = log_stream
+        self._lines: tuple[LogRecord, ...] | None = None
+        self.time_s = time_s
+        self.request_id = request_id
+
+    def lines(self) -> tuple[LogRecord, ...]:
+        if self._lines is None:
+            self._lines = tuple(
+                LogRecord(self.time_s, self.request_id, "platform", text, self._log_stream)
+                for text in lines_of(self._event, self._spec, self.time_s)
+            )
+        return self._lines
+
+
 class InvocationLog:
     """The lines of one invocation, or of one init, in order. ``sink`` sees each at once."""
 
     # Every invocation has two, and most of them hold no more than what the platform tells.
     __slots__ = (
-        "_clock", "_ends", "_log_stream", "_pending", "_records", "_request_id", "_room", "_sink",
-        "_spec",
+        "_clock", "_ends", "_entries", "_log_stream", "_pending", "_request_id", "_room", "_sink",
+        "_spec", "wrote",
     )  # fmt: skip
 
     def __init__(
         self,
         spec: FunctionSpec,
         clock: Clock,
-        sink: Callable[[LogRecord], None],
+        sink: Callable[[LogEntry], None],
         log_stream: str,
         request_id: str = "",
     ) -> None:
@@ -42,10 +75,12 @@ class InvocationLog:
         self._sink = sink
         self._log_stream = log_stream
         self._request_id = request_id
-        self._records: list[LogRecord] = []
+        self._entries: list[LogEntry] = []
         self._pending: dict[str, bytes] = {}
         self._ends: dict[str, bytes] = {}
         self._room = LARGEST_LOG
+        self.wrote = False
+        """There is more than what the platform tells of every invocation."""
 
     def feed(self, stream: str, data: bytes) -> None:
         """Take output of the function as it comes, in pieces of any size."""
@@ -80,7 +115,14 @@ class InvocationLog:
     def tell(self, event: PlatformEvent) -> None:
         """Add what the function's log has of a platform event, in the function's log format."""
         now = self._clock.now()
-        if texts := lines_of(event, self._spec, now):
+        if self._spec.log.format is LogFormat.TEXT and isinstance(event, Started | Ended):
+            if self._pending or self._ends:
+                self.flush()
+                now = self._clock.now()
+            entry = PlatformLines(event, self._spec, now, self._request_id, self._log_stream)
+            self._entries.append(entry)
+            self._sink(entry)
+        elif texts := lines_of(event, self._spec, now):
             if self._pending or self._ends:
                 self.flush()
                 now = self._clock.now()
@@ -97,7 +139,8 @@ class InvocationLog:
 
     def _add(self, stream: str, message: str, time_s: float) -> None:
         line = LogRecord(time_s, self._request_id, stream, message, self._log_stream)
-        self._records.append(line)
+        self.wrote = True
+        self._entries.append(line)
         self._sink(line)
 
     def flush(self) -> None:
@@ -111,6 +154,11 @@ class InvocationLog:
                 for line in lines[len(end) == _LAST :]:  # a full end cuts its first line
                     self._line(stream, line)
 
-    def records(self) -> tuple[LogRecord, ...]:
+    def records(self) -> LogLines:
         """All lines so far."""
-        return tuple(self._records)
+        return LogLines(self._entries)
+
+    @property
+    def entries(self) -> list[LogEntry]:
+        """The same, some of which have yet to be written out."""
+        return self._entries

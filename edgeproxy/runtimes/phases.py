@@ -61,11 +61,13 @@ class Run:
     """The invocation at hand."""
 
     invocation: Invocation
-    result: "asyncio.Future[InvocationResult]"
+    then: Callable[[InvocationResult], None]
+    """Is told how it has ended."""
     started: float
     timeout_s: float
     deadline_ms: int
     deadline: Deadline
+    told: bool = False
     answer: Answer | None = None
     """What the runtime has answered, while it or an extension goes on working (LR-216)."""
     answered: float | None = None

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from edgeproxy.runtimes.environment import Environment
-from edgeproxy.runtimes.invocation import FunctionSpec, InvocationResult, LogRecord
+from edgeproxy.runtimes.invocation import FunctionSpec, InvocationResult, LogEntry
 from edgeproxy.runtimes.pool import STARTING_AT_ONCE
 from edgeproxy.runtimes.sandbox import Surroundings
 from edgeproxy.tasks import Tasks
@@ -55,7 +55,7 @@ class ProvisionedPool:
         spec: FunctionSpec,
         surroundings: Surroundings,
         tasks: Tasks,
-        sink: Callable[[LogRecord], None],
+        sink: Callable[[LogEntry], None],
         ended: Callable[[InvocationResult], None],
         changed: Callable[[], None],
     ) -> None:

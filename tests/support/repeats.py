@@ -7,20 +7,27 @@ that were prepared for.
 import dataclasses
 import io
 import re
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, cast
 from weakref import WeakKeyDictionary
 
 from edgeproxy.distribution.logs import LogFormat
+from edgeproxy.distribution.matching import match_behavior
 from edgeproxy.edge import location
+from edgeproxy.edge.cloudfront_hook import Ran
+from edgeproxy.edge.hooked_repeats import HookedRepeat
 from edgeproxy.edge.misses import PlainMiss
-from edgeproxy.edge.repeats import RepeatableHits, RepeatedAnswer
-from edgeproxy.exchange.model import Exchange, HitRecorder, RepeatedHit
+from edgeproxy.edge.outcomes import Scene, generated_headers
+from edgeproxy.edge.repeats import RepeatableHits
+from edgeproxy.edge.stored_hits import RepeatedAnswer, StoredHits
+from edgeproxy.exchange.model import Exchange, FunctionRun, HitRecorder, RepeatedHit
 from edgeproxy.http.body import BytesBody
-from edgeproxy.http.messages import Delivered, Request, Response
+from edgeproxy.http.messages import Asked, Delivered, Request, Response
 from edgeproxy.observe.console import Console
 from edgeproxy.observe.hit_lines import HitLines
 from edgeproxy.observe.log_fields import REALTIME_VALUES, STANDARD_VALUES, LogSource
 from edgeproxy.observe.log_formats import Layout
+from edgeproxy.runtimes.invocation import LogRecord, Returned
 from edgeproxy.server.writing import frame
 
 __all__ = [
@@ -57,9 +64,50 @@ _AGE = re.compile(rb"\r\nAge: (\d+)")
 def checked_twice(exchange: Exchange, response: Response, recorder: HitRecorder) -> Response:
     """In place of ``record_delivery``: the same, and compares what ``response.repeat`` says."""
     response = _ordinary(exchange, response, recorder)
-    if isinstance(response.repeat, RepeatableHits):
-        _compare(exchange, response, _joined(response.repeat, exchange.request))
+    match response.repeat:
+        case RepeatableHits() as repeat:
+            hits = _joined(repeat, exchange.request)
+            _compare(exchange, response, hits, hits.answer)
+        case HookedRepeat() as hooked:
+            _compare_hooked(exchange, response, hooked)
+        case _:
+            pass
     return response
+
+
+def _compare_hooked(exchange: Exchange, response: Response, hooked: HookedRepeat) -> None:
+    said, hits = list(hooked.answers.items())[-1]
+    result = _result(exchange.functions[0], said, hits.learned)
+    clock = hits.services.clock
+
+    def again(asked: Asked) -> RepeatedAnswer | None:
+        return hits.after(result, asked, "", clock.now(), clock.monotonic())
+
+    _compare(exchange, response, hits, again)
+    _compare_events(exchange, hooked)
+
+
+def _result(run: FunctionRun, said: bytes, learned: Returned | Ran) -> Returned | Ran:
+    """That of a function that ran, and ``said`` that."""
+    if isinstance(learned, Ran):
+        return dataclasses.replace(learned, duration_ms=run.duration_ms)
+    facts = run.duration_ms, run.init_ms, run.memory_mb, cast(Sequence[LogRecord], run.log)
+    return Returned(run.request_id, *facts, run.version, run.trace_id, said)
+
+
+def _compare_events(exchange: Exchange, hooked: HookedRepeat) -> None:
+    """What the function got, and what it would get."""
+    request, hooks = exchange.request, hooked.services.hooks
+    asked = _Asked(request)
+    behavior = match_behavior(hooked.distribution, request.path)
+    generated = generated_headers(behavior, request)
+    scene = Scene(exchange, hooked.distribution, behavior, generated)
+    if exchange.functions[0].kind == "lambda":
+        ours = hooked.lambda_event(asked, exchange.id)
+        assert ours == hooks.lambda_event(scene, request)
+    else:
+        event = hooked.cloudfront_event(asked, exchange.id)
+        assert event == hooks.cloudfront_event(scene, request)
 
 
 def checked_miss(miss: PlainMiss, delivered: Delivered) -> None:
@@ -94,10 +142,15 @@ def _joined(repeat: RepeatableHits, request: Request) -> RepeatableHits:
     return joined
 
 
-def _compare(exchange: Exchange, response: Response, repeat: RepeatableHits) -> None:
+def _compare(
+    exchange: Exchange,
+    response: Response,
+    repeat: StoredHits,
+    again: Callable[[Asked], RepeatedAnswer | None],
+) -> None:
     chance = repeat.services.chance._random
     drawn = chance.getstate()
-    answer = repeat.answer(_Asked(exchange.request))
+    answer = again(_Asked(exchange.request))
     chance.setstate(drawn)
     if answer is None:
         return  # It has just expired, lies in no memory, or is sent in many parts.
@@ -114,9 +167,10 @@ def _compare(exchange: Exchange, response: Response, repeat: RepeatableHits) -> 
     assert bytes(answer.body) == response.body.data
     hit = _delivered(repeat, answer)
     assert _told(hit.exchange) == _told(exchange)
-    assert _logged(hit.summary) == _logged(hit.exchange)
-    for _ in range(2):
-        assert _written(hit) == _written_whole(hit.exchange)
+    for _ in range(2):  # The second is made of the first.
+        assert _logged(hit.summary) == _logged(hit.exchange)
+        if hit.is_plain:
+            assert _written(hit) == _written_whole(hit.exchange)
     told_twice.append(exchange.id)
 
 
@@ -124,12 +178,15 @@ def _undated(head: bytes) -> bytes:
     return re.sub(rb"(\r\nDate: [^\r]*:)\d\d GMT", rb"\1", head)
 
 
-def _delivered(repeat: RepeatableHits, answer: RepeatedAnswer) -> RepeatedHit:
+def _delivered(repeat: StoredHits, answer: RepeatedAnswer) -> RepeatedHit:
     recorder = _Kept()
     services = repeat.services
     repeat.services = dataclasses.replace(services, recorder=recorder)
     answer.delivered(1)
     repeat.services = services
+    if recorder.exchange is not None:
+        assert recorder.exchange is answer.exchange
+        return answer
     return recorder.hit
 
 
@@ -165,8 +222,11 @@ def _printed() -> list[str]:
 class _Kept:
     hit: RepeatedHit
 
+    exchange: Exchange | None = None
+
     def ended(self, exchange: Exchange) -> None:
-        raise AssertionError("it is a repeated hit")
+        """The function has written much."""
+        self.exchange = exchange
 
     def repeated(self, hit: RepeatedHit) -> None:
         self.hit = hit
@@ -190,7 +250,9 @@ def _told(exchange: Exchange) -> dict[str, object]:
         assert decision is not None
         facts = {name: value for name, value in decision.facts.items() if name != "age_s"}
         why = re.sub(r"fresh for \d+ s", "fresh", decision.why)
-        steps.append((step.name, decision.kind, why, facts, step.before))
+        run = step.function
+        after = step.after if isinstance(step.after, Request) else None
+        steps.append((step.name, decision.kind, why, facts, step.before, after, run))
     return {**told, "steps": steps, "status": exchange.response.status}
 
 

@@ -60,7 +60,7 @@ def line(message: str, stream: str = "stdout") -> LogRecord:
 
 def run(**changes: Any) -> FunctionRun:
     """A run of the function ``auth``."""
-    return replace(FunctionRun("auth", "viewer-request", 1.5), **changes)
+    return FunctionRun("auth", "viewer-request", 1.5)._replace(**changes)
 
 
 def ran(**changes: Any) -> Step:

@@ -27,7 +27,7 @@ class Stage:
         self.environment = Environment(
             spec,
             surroundings,
-            lambda record: self.lines.append(record.message),
+            lambda entry: self.lines.extend(line.message for line in entry.lines()),
             lambda environment, result: self.freed.append(result),
         )
 

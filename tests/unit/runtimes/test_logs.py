@@ -12,7 +12,8 @@ SPEC = FunctionSpec("f", "python3.12", "app.handler", Path(), "arn:aws:lambda:f"
 
 def make_log() -> tuple[InvocationLog, list[LogRecord]]:
     seen: list[LogRecord] = []
-    return InvocationLog(SPEC, Clock(), seen.append, "stream", "id"), seen
+    log = InvocationLog(SPEC, Clock(), lambda entry: seen.extend(entry.lines()), "stream", "id")
+    return log, seen
 
 
 def texts(log: InvocationLog) -> list[tuple[str, str]]:

@@ -6,8 +6,10 @@ import pytest
 
 from edgeproxy.chance import Chance
 from edgeproxy.clock import Clock
+from edgeproxy.runtimes import pool
+from edgeproxy.runtimes.environment import Environment
 from edgeproxy.runtimes.invocation import FunctionSpec, Invocation, InvocationResult
-from edgeproxy.runtimes.pool import Pool
+from edgeproxy.runtimes.pool import STARTING_AT_ONCE, Pool
 from edgeproxy.runtimes.sandbox import Surroundings
 from edgeproxy.runtimes.warden import Warden
 from edgeproxy.tasks import Tasks
@@ -96,3 +98,61 @@ async def test_a_retired_pool_finishes_what_runs(stage: Stage) -> None:
     assert (await running).request_id == "one"
     await stage.pool.close()
     assert stage.pool.has_ended
+
+
+async def obtained(stage: Stage, count: int) -> list[Environment]:
+    """Environments for as many invocations that begin together; each then has one."""
+    got: list[Environment] = []
+    for _ in range(count):
+        stage.pool.obtain(lambda environment: got.extend([environment] if environment else []))
+    await until(lambda: len(got) == count)
+    return got
+
+
+async def ran(environments: list[Environment]) -> None:
+    for environment in environments:
+        await environment.begin(Invocation("one", b"1"))
+
+
+async def test_brief_invocations_take_one_environment_after_the_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_PAUSE_S", 3600)  # Who lets go is the test.
+    more = STARTING_AT_ONCE + 3
+    await ran(await obtained(stage, more))
+    assert stage.pool.counts() == (more, 0, 0)
+    stage.pool._least_ms = 0.1
+    got: list[Environment | None] = []
+    for _ in range(more):
+        stage.pool.obtain(got.append)
+    assert len(got) == STARTING_AT_ONCE
+    first = got[0]
+    assert first is not None
+    await first.begin(Invocation("two", b"2"))
+    assert got[STARTING_AT_ONCE] is first
+    monkeypatch.setattr(pool, "_LONGEST_PAUSE_S", 3600)
+    stage.pool._let_go()
+    assert len(got) == STARTING_AT_ONCE + 1
+    # Nobody is made to wait for what takes its time.
+    stage.pool._let_go()
+    assert len(set(got)) == more - 1
+
+
+async def test_long_invocations_wait_for_nobody(stage: Stage) -> None:
+    more = STARTING_AT_ONCE + 3
+    await ran(await obtained(stage, more))
+    stage.pool._least_ms = 1.1
+    got: list[Environment | None] = []
+    for _ in range(more):
+        stage.pool.obtain(got.append)
+    assert len(set(got)) == more
+
+
+async def test_who_waits_hears_of_the_end(stage: Stage) -> None:
+    await ran(await obtained(stage, STARTING_AT_ONCE + 1))
+    stage.pool._least_ms = 0.1
+    got: list[Environment | None] = []
+    for _ in range(STARTING_AT_ONCE + 1):
+        stage.pool.obtain(got.append)
+    await stage.pool.close()
+    assert got[STARTING_AT_ONCE:] == [None]
