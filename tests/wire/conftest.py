@@ -69,22 +69,34 @@ def connections(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if request.param == "plain":
         monkeypatch.setattr(inside_aiohttp, "CONNECTION_NAMES", ("_gone",))
     elif request.param == "http2":
-        pair = contexts(request.getfixturevalue("tls"))
+        pair = contexts(request.getfixturevalue("certificate"))
         monkeypatch.setattr(raw, "over_http2", [pair])
 
 
 @pytest.fixture(scope="session")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """A server's and a client's context that trust each other, for the name ``localhost``."""
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a certificate for the name ``localhost``, and its key."""
     folder: Path = tmp_path_factory.mktemp("tls")
     command = (
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
         "-subj /CN=localhost -addext subjectAltName=DNS:localhost -keyout key.pem -out cert.pem"
     )
     subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.fixture
+def both(certificate: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's and a client's context for HTTP/2."""
+    return contexts(certificate)
+
+
+@pytest.fixture(scope="session")
+def tls(certificate: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's and a client's context that trust each other."""
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return server, ssl.create_default_context(cafile=str(folder / "cert.pem"))
+    server.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    return server, ssl.create_default_context(cafile=str(certificate / "cert.pem"))
 
 
 def pytest_asyncio_loop_factories(

@@ -6,6 +6,7 @@ import struct
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -185,12 +186,12 @@ class Http2Viewer:
         return self.is_closed
 
 
-def contexts(
-    pair: tuple[ssl.SSLContext, ssl.SSLContext],
-) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """The two of :func:`tests.wire.conftest.tls` with HTTP/2 among what is offered."""
-    server, client = pair
+def contexts(certificate: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's and a client's that speak HTTP/2; nobody else has them."""
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    server.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
     server.set_alpn_protocols(["h2", "http/1.1"])
+    client = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
     client.set_alpn_protocols(["h2"])
     return server, client
 

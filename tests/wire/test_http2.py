@@ -21,19 +21,12 @@ from edgeproxy.http.body import BytesBody, StreamBody, read_at_most
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Delivered, Request, Response, Viewer
 from edgeproxy.server.limits import MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_URL_BYTES, Limits
-from tests.wire.http2 import HEAD, Reply, contexts, http2
+from tests.wire.http2 import HEAD, Reply, http2
 from tests.wire.raw import connect, door
 from tests.wire.test_http1 import Site, chunks
 from tests.wire.test_streaming import Ends, Source
 
 MEGABYTE = 1024 * 1024
-
-
-@pytest.fixture
-def both(
-    tls: tuple[ssl.SSLContext, ssl.SSLContext],
-) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    return contexts(tls)
 
 
 Pair = tuple[ssl.SSLContext, ssl.SSLContext]
@@ -401,8 +394,8 @@ async def test_there_is_no_cleartext_http_2() -> None:
     assert [request.version for request in site.asked] == ["1.1"]
 
 
-async def test_a_viewer_chooses_between_the_two(tls: Pair) -> None:
-    server, client = contexts(tls)
+async def test_a_viewer_chooses_between_the_two(both: Pair) -> None:
+    server, client = both
     client.set_alpn_protocols(["http/1.1"])
     site = Site()
     async with door(site, ssl_context=server) as listener, connect(listener, client) as viewer:

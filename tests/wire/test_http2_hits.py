@@ -12,16 +12,11 @@ from edgeproxy.http.body import BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Asked, Request, Response
 from edgeproxy.server.limits import Limits
-from tests.wire.http2 import HEAD, Http2Viewer, Reply, contexts, http2
+from tests.wire.http2 import HEAD, Http2Viewer, Reply, http2
 from tests.wire.raw import door
 from tests.wire.test_hits import Site
 
 Pair = tuple[ssl.SSLContext, ssl.SSLContext]
-
-
-@pytest.fixture
-def both(tls: tuple[ssl.SSLContext, ssl.SSLContext]) -> Pair:
-    return contexts(tls)
 
 
 async def known(viewer: Http2Viewer, site: Site, *lines: tuple[str, str]) -> None:

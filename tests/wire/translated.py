@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from edgeproxy.http.messages import reason_phrase
 from edgeproxy.server.listener import Listener
-from tests.wire.http2 import Http2Viewer, contexts, http2
+from tests.wire.http2 import Http2Viewer, http2
 from tests.wire.raw import Answer
 
 __all__ = ["Translated", "translated"]
@@ -95,5 +95,5 @@ async def translated(
     listener: Listener, pair: tuple[ssl.SSLContext, ssl.SSLContext]
 ) -> AsyncIterator[Translated]:
     """A viewer over HTTP/2 who is talked to as one over HTTP/1.1."""
-    async with http2(listener, contexts(pair)[1]) as viewer:
+    async with http2(listener, pair[1]) as viewer:
         yield Translated(viewer)
