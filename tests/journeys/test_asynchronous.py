@@ -76,7 +76,7 @@ def test_a_killed_proxy_loses_no_event_and_repeats_only_what_it_interrupted(
             urllib.request.urlopen(step, timeout=10).close()
             return len(_seen(tmp_path, "ended")) == EVENTS
 
-        until(all_ended, 60)
+        until(all_ended, 120)
         began = Counter(number for number, _ in _seen(tmp_path, "began"))
     # They had no result, so that a retry of them was due.
     assert began == {number: 1 + (number in interrupted) for number in range(EVENTS)}
