@@ -3,19 +3,29 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeGuard
 
 from edgeproxy.experiments.model import OF_VISITORS, Experiment, MarkKind
-from edgeproxy.experiments.recognition import Answer, Key, shown_at_origin, variant_in
+from edgeproxy.experiments.recognition import (
+    Answer,
+    Key,
+    Record,
+    shown_at_origin,
+    variant_in,
+)
 from edgeproxy.experiments.statistics import Durations
 from edgeproxy.experiments.visitors import Visitor
 
-__all__ = ["UNASSIGNED", "Example", "Seen", "Tally", "Totals"]
+__all__ = ["OTHERS", "UNASSIGNED", "Example", "Seen", "Tally", "Totals"]
 
 UNASSIGNED: Final = "(none)"
 """Stands for the variant of visitors of whom none could be seen."""
 
+OTHERS: Final = "(others)"
+"""Stands for undeclared variants that are too many to be named."""
+
 _EXAMPLES: Final = 10
+_UNDECLARED: Final = 5
 _MAX_OBJECTS: Final = 100_000
 """Of how many objects it is known for whom they were made."""
 
@@ -85,7 +95,7 @@ class Tally:
         self.errors = 0
         """Requests without an answer, or with a status of 500 and above."""
         self.unexpected: dict[str, int] = {}
-        """Visitors by a variant that is not declared."""
+        """Visitors by a variant that is not declared; those of many are counted together."""
         self.problems: dict[str, int] = {}
         """Requests without an answer or with an error status, by that and ``X-Cache``."""
         self.examples: list[Example] = []
@@ -113,33 +123,33 @@ class Tally:
             self.unassigned += 1
 
     def _note_origin(self, seen: Seen) -> None:
-        record, experiment = seen.answer.record, self._experiment
-        if record is None or not record["origin"] or not (key := record["cache_key"]):
+        record = seen.answer.record
+        if not _is_made_anew(record) or not (key := record["cache_key"]):
             return
-        if record["result_type"] == "RefreshHit":
-            return  # The object is as it was.
-        mark = experiment.exposure
-        if mark is None:
-            if experiment.assignment.kind not in OF_VISITORS:
-                return
-            variant = shown_at_origin(experiment.assignment, record)
-        else:
-            variant = variant_in(mark, seen.answer)
+        variant = self._shown(seen.answer, record)
         self._made_for.pop(key, None)
         if variant is not None:
             self._made_for[key] = variant
             if len(self._made_for) > _MAX_OBJECTS:
                 self._made_for.popitem(last=False)
 
+    def _shown(self, answer: Answer, record: Record) -> str | None:
+        """The variant that an answer of the origin was made for, as far as it can be seen."""
+        assignment, exposure = self._experiment.assignment, self._experiment.exposure
+        if exposure is None and assignment.kind in OF_VISITORS:
+            return shown_at_origin(assignment, record)
+        return variant_in(exposure or assignment, answer)
+
     def _count(self, seen: Seen) -> None:
         visitor, answer = seen.visitor, seen.answer
         made_for = self._exposure(answer)
         variant = variant_in(self._experiment.assignment, answer)
-        if variant is None and self._experiment.assignment.kind not in OF_VISITORS:
-            variant = made_for
+        if self._experiment.assignment.kind not in OF_VISITORS:
+            variant = made_for if variant is None else variant
+            if self._experiment.exposure is None:
+                made_for = None  # The same mark cannot tell both sides apart.
         if variant is not None and variant not in self._experiment.shares:
-            if visitor.seen is None:
-                self.unexpected[variant] = self.unexpected.get(variant, 0) + 1
+            self._undeclared(visitor, variant)
             variant = None
         if variant is None:
             self.late += seen.request == 0
@@ -157,7 +167,18 @@ class Tally:
         mark, record = self._experiment.exposure, answer.record
         if mark is not None and (shown := variant_in(mark, answer)) is not None:
             return shown
+        if _is_made_anew(record):
+            # Others of the round may have had the same object made since.
+            return self._shown(answer, record)
         return None if record is None else self._made_for.get(record["cache_key"] or "")
+
+    def _undeclared(self, visitor: Visitor, variant: str) -> None:
+        """Count a visitor on no declared side, once. Random values are no names to be kept."""
+        if visitor.seen is None and not visitor.undeclared:
+            visitor.undeclared = True
+            if variant not in self.unexpected and len(self.unexpected) >= _UNDECLARED:
+                variant = OTHERS
+            self.unexpected[variant] = self.unexpected.get(variant, 0) + 1
 
     def _switched(self, seen: Seen, variant: str) -> None:
         visitor, mark = seen.visitor, self._experiment.assignment
@@ -210,3 +231,8 @@ class Tally:
             totals.origin_requests += asked
             totals.errors += is_error
             totals.durations.add(seen.duration_ms)
+
+
+def _is_made_anew(record: Record | None) -> TypeGuard[Record]:
+    """Whether the origin answered this very request, and not that the object is as it was."""
+    return record is not None and bool(record["origin"]) and record["result_type"] != "RefreshHit"
