@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from edgeproxy.experiments.model import Experiment, MarkKind
-from edgeproxy.experiments.statistics import interval_of, share_test
+from edgeproxy.experiments.statistics import certainly_off, interval_of, share_test
 from edgeproxy.experiments.tally import Example, Tally, Totals
 from edgeproxy.experiments.traffic import Run
 
@@ -130,7 +130,9 @@ def _requirements(run: Run, report: dict[str, Any]) -> list[dict[str, Any]]:
 
     if must.share_alpha is not None:
         p_value = report["share_test"]["p_value"]
-        if p_value is None:
+        if certainly_off(tally.visitors, run.experiment.shares, must.share_alpha):
+            add("shares", False, "sample ratio mismatch: certain, whenever the run ends")
+        elif p_value is None:
             add("shares", False, f"{tally.assigned} visitors with a variant are too few to tell")
         else:
             fits = p_value >= must.share_alpha

@@ -220,8 +220,10 @@ class Tally:
             ("visit", visit, variant),
         )
         is_error = answer.status == 0 or answer.status >= 500
-        if is_error or answer.status >= 400:
+        to_https = x_cache.startswith("Redirect")
+        if is_error or answer.status >= 400 or to_https:
             problem = f"{answer.status} {x_cache}".rstrip() if answer.status else "no answer"
+            problem += " to HTTPS, which the edge serves with --https-port" if to_https else ""
             self.problems[problem] = self.problems.get(problem, 0) + 1
         self.errors += is_error
         own = self.by_variant.setdefault(variant, Totals())
