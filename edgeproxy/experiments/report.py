@@ -37,8 +37,10 @@ def report_of(run: Run, remedies: Iterable[str] = ()) -> dict[str, Any]:
             "visitors": tally.unassigned,
             "first_requests": tally.late,
             "undeclared": dict(tally.unexpected),
+            "other_cookies": sorted(tally.other_cookies)[:_SHOWN_PROBLEMS],
             "stored_cookies": tally.stored_cookies,
         },
+        "assignment": str(experiment.assignment),
         "switches": {"visitors": tally.switches, "examples": _examples(tally, "switch")},
         "leaks": {
             "responses": tally.leaked,

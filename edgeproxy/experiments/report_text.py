@@ -60,6 +60,9 @@ def _troubles(report: dict[str, Any]) -> Iterator[str]:
             f"  {without['first_requests']} visitors' first answers told no variant; "
             f"{without['visitors']} never had one"
         )
+    if without["visitors"]:
+        had = ", ".join(without["other_cookies"]) or "none"
+        yield f"    a variant is told by the {report['assignment']}; cookies that they had: {had}"
     for name, count in without["undeclared"].items():
         yield f"  {count} visitors were on an undeclared side {name!r}"
     if switches["visitors"]:

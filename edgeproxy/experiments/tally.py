@@ -88,6 +88,8 @@ class Tally:
         """By the variant a response was made for, and that of the visitor who got it."""
         self.switches = 0
         self.unassigned = 0
+        self.other_cookies: set[str] = set()
+        """Names of cookies that visitors without a side had; not all, if they are many."""
         self.stored_cookies = 0
         """Visitors whose side was stored with an object, as far as it was looked into."""
         self.late = 0
@@ -121,6 +123,8 @@ class Tally:
         """A visitor will not come again."""
         if visitor.variant is None:
             self.unassigned += 1
+            if len(self.other_cookies) < _UNDECLARED:
+                self.other_cookies |= visitor.jar.names
 
     def _note_origin(self, seen: Seen) -> None:
         record = seen.answer.record

@@ -41,6 +41,11 @@ class CookieJar:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], tuple[str, float | None]] = {}
 
+    @property
+    def names(self) -> set[str]:
+        """Those of all cookies, ended or not."""
+        return {name for name, _ in self._kept}
+
     def header(self, path: str, now: float) -> str:
         """The value of ``Cookie`` for a request of ``path``; longer paths' cookies come first."""
         fitting = sorted(
