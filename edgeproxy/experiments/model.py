@@ -91,7 +91,7 @@ class Requirements:
     max_stored_cookies: int | None = 0
     """Visitors that got the assignment's cookie from the cache: that of somebody else."""
     max_error_ratio: float | None = 0.0
-    """Responses with status 500 and above, and requests without one."""
+    """Responses with status 429, or 500 and above, and requests without one."""
     min_hit_ratio: float | None = None
     max_p95_ms: float | None = None
 

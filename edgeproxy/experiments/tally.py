@@ -24,6 +24,8 @@ UNASSIGNED: Final = "(none)"
 OTHERS: Final = "(others)"
 """Stands for undeclared variants that are too many to be named."""
 
+_NO_PAGE: Final = (0, 429)
+"""No answer, and that of a function URL whose function is throttled."""
 _EXAMPLES: Final = 10
 _UNDECLARED: Final = 5
 _MAX_OBJECTS: Final = 100_000
@@ -95,7 +97,7 @@ class Tally:
         self.late = 0
         """Visitors whose first answer did not tell their side."""
         self.errors = 0
-        """Requests without an answer, or with a status of 500 and above."""
+        """Requests without an answer, throttled ones, and those with a status from 500 on."""
         self.unexpected: dict[str, int] = {}
         """Visitors by a variant that is not declared; those of many are counted together."""
         self.problems: dict[str, int] = {}
@@ -223,10 +225,11 @@ class Tally:
             ("device", visitor.device, variant),
             ("visit", visit, variant),
         )
-        is_error = answer.status == 0 or answer.status >= 500
+        is_error = answer.status in _NO_PAGE or answer.status >= 500
         to_https = x_cache.startswith("Redirect")
         if is_error or answer.status >= 400 or to_https:
             problem = f"{answer.status} {x_cache}".rstrip() if answer.status else "no answer"
+            problem += " (throttled)" if answer.status == 429 else ""
             problem += " to HTTPS, which the edge serves with --https-port" if to_https else ""
             self.problems[problem] = self.problems.get(problem, 0) + 1
         self.errors += is_error

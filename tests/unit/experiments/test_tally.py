@@ -175,6 +175,26 @@ def test_without_a_mark_of_the_visitor_answers_tell_the_side(visitors: list[Visi
     assert tally.leaked == 0
 
 
+def test_throttled_requests_and_redirects_to_https_are_told(visitors: list[Visitor]) -> None:
+    tally = Tally(BY_COOKIE)
+    one, two, _ = visitors
+    redirected = seen(two, None, status=301, x_cache="Redirect from cloudfront")
+    tally.round([seen(one, None, status=429, x_cache=""), redirected])
+    assert tally.errors == 1
+    assert tally.problems == {
+        "429 (throttled)": 1,
+        "301 Redirect from cloudfront to HTTPS, which the edge serves with --https-port": 1,
+    }
+
+
+def test_cookies_of_visitors_without_a_side_are_named(visitors: list[Visitor]) -> None:
+    tally = Tally(BY_COOKIE)
+    for visitor in visitors:
+        visitor.jar.store(["AB=a"], "/", 0)
+        tally.left(visitor)
+    assert tally.other_cookies == {"AB"}
+
+
 def test_errors_and_hits_are_counted_by_variant_and_segment(visitors: list[Visitor]) -> None:
     tally = Tally(BY_COOKIE)
     one, two, _ = visitors
