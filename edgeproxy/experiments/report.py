@@ -190,13 +190,15 @@ def remedy_for(experiment: Experiment, example: Example, explained: dict[str, An
     where = f"behavior {behavior['path_pattern']}"
     policy = behavior["cache_policy"]
     parts = [part for part, _ in example.key or ()]
+    label = f"{'cookie' if mark.kind is MarkKind.COOKIE else 'header'} {mark.name}".lower()
+    is_keyed = label in [part.lower() for part in parts]
     if example.why != "from the cache":
+        dropped = "" if is_keyed else ", and functions before the cache must not drop it"
         return (
             f"{example.path}: the origin answered a visitor of {example.variant} with the side of "
-            f"{example.other}: what chooses the side there must read the {mark}"
+            f"{example.other}: what chooses the side there must read the {mark}{dropped}"
         )
-    label = f"{'cookie' if mark.kind is MarkKind.COOKIE else 'header'} {mark.name}".lower()
-    if label not in [part.lower() for part in parts]:
+    if not is_keyed:
         add = f"add it to the legacy cache settings of {where}"
         if policy is not None:
             add = f"add it to the cache policy {policy} of {where}"
