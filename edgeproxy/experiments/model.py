@@ -21,7 +21,7 @@ class MarkKind(StrEnum):
     """A header of the request as the cache is asked for it, after the viewer-request function."""
     RESPONSE_HEADER = "response_header"
     ORIGIN = "origin"
-    """The ID of the origin that made the response."""
+    """The ID or domain name of the origin that made the response."""
     FUNCTION_VERSION = "function_version"
     """The version of one function that ran."""
     PATH_PREFIX = "path_prefix"

@@ -219,3 +219,18 @@ def test_errors_and_hits_are_counted_by_variant_and_segment(visitors: list[Visit
     }
     assert tally.segments["visit", "returning", "b"].requests == 1
     assert tally.segments["country", one.country, "a"].requests >= 1
+
+
+def test_an_origin_that_a_function_changed_is_told_by_its_domain_name(
+    visitors: list[Visitor],
+) -> None:
+    mark = Mark(MarkKind.ORIGIN, "", {"a": "web", "b": "webb.example.com"})
+    tally = Tally(Experiment("x", mark, SHARES))
+    names = ["web.example.com", "webb.example.com", "webb.example.com"]
+    tally.round(
+        [
+            seen(visitor, None, record(name, "", "web", asked={"domain_name": name}))
+            for visitor, name in zip(visitors, names, strict=True)
+        ]
+    )
+    assert tally.visitors == {"a": 1, "b": 2}
