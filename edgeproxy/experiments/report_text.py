@@ -50,7 +50,8 @@ def _segments(report: dict[str, Any]) -> Iterator[str]:
             requests = sum(row["requests"] for row in each)
             hits = sum(row["requests"] * row["hit_ratio"] for row in each)
             parts.append(f"{value} {hits / requests:.0%}")
-        yield f"  hits by {segment:<8} {', '.join(parts)}"
+        if parts:
+            yield f"  hits by {segment:<8} {', '.join(parts)}"
 
 
 def _troubles(report: dict[str, Any]) -> Iterator[str]:
