@@ -337,3 +337,43 @@ def test_what_cannot_be_run_is_said(arguments: list[str], message: str, tmp_path
     assert done.returncode == 2
     assert re.search(message, done.stderr), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def checked(folder: Path, replaced: dict[str, str], exposure: str) -> int:
+    """The check of the sample with a CloudFront Function, changed, without a dry run."""
+    text = (SAMPLES / "cloudfront_function" / "template.yaml").read_text()
+    for old, new in replaced.items():
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "template.yaml").write_text(text)
+    (folder / "experiments.yaml").write_text(
+        f"experiments: {{x: {{assignment: {{cookie: ab}}, variants: [a, b]{exposure}}}}}"
+    )
+    return main(["check", "--no-dry-run", str(folder / "template.yaml")])
+
+
+def test_the_check_spares_who_chooses_among_named_sides_by_an_id(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    by_id = "event.context.requestId.charCodeAt(3) % 2"
+    assert checked(tmp_path, {"Math.random() < 0.5": by_id}, "") == 0
+    assert "EXP-" not in capsys.readouterr().out
+    new_id = "event.context.requestId.slice(0, 12)"
+    changes = {"Math.random() < 0.5 ? 'b' : 'a'": new_id, "known !== 'b'": "!known"}
+    assert checked(tmp_path, changes, "") == 0
+    assert "[EXP-03]" in capsys.readouterr().out
+
+
+def test_the_check_spares_a_forwarded_cookie_whose_side_is_in_the_path(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    policy = "          CachePolicyId: !Ref PerVariant\n"
+    all_viewer = "          OriginRequestPolicyId: 216adef6-5c7f-47e4-b989-5492eafa07d3\n"
+    changes = {
+        "{CookieBehavior: whitelist, Cookies: [ab]}": "{CookieBehavior: none}",
+        policy: policy + all_viewer,
+    }
+    assert checked(tmp_path, changes, ", exposure: {path_prefix: {a: /a/, b: /b/}}") == 0
+    assert "EXP-" not in capsys.readouterr().out
+    assert checked(tmp_path, changes, "") == 0
+    assert "[EXP-02]" in capsys.readouterr().out
