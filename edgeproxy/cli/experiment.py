@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -190,7 +191,12 @@ def run(options: argparse.Namespace) -> int:
     experiment = experiment_of(options.file, options.name)
     if options.dev_options and options.target is None:
         raise UsageError("--with is for the edge that --target starts")
-    report = asyncio.run(_report(options, experiment, options.target))
+    if options.target is not None and (options.control or options.endpoints_file):
+        raise UsageError("--control is for an edge that runs, and --target starts one")
+    for path in filter(None, (options.json, options.html, options.junit)):
+        if path.is_dir() or not path.parent.is_dir():
+            raise UsageError("cannot be written: it has no folder, or is one", place=Place(path))
+    report = _report(options, experiment, options.target)
     print("\n".join(map(visible, report_lines(report))))
     forms: tuple[tuple[Path | None, Callable[[dict[str, Any]], bytes]], ...] = (
         (options.json, lambda document: json.dumps(document, indent=2).encode() + b"\n"),
@@ -204,14 +210,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def diff(options: argparse.Namespace) -> int:
-    from edgeproxy.experiments.comparison import compared, comparison_lines
+    from edgeproxy.experiments.comparison import caveats, compared, comparison_lines
 
     if options.name is None:
         reports = [_read(Path(name)) for name in (options.first, options.second)]
     else:
         reports = [_of_revision(options, each) for each in (options.first, options.second)]
     differences = compared(*reports)
-    lines = comparison_lines(options.first, options.second, differences)
+    lines = [*comparison_lines(options.first, options.second, differences)]
+    for name, report in zip((options.first, options.second), reports, strict=True):
+        lines += caveats(name, report)
     print("\n".join(map(visible, lines)))
     return int(any(each.beyond_chance for each in differences))
 
@@ -224,7 +232,10 @@ def _of_revision(options: argparse.Namespace, revision: str) -> dict[str, Any]:
         raise UsageError("--run needs the file of a definition", remedy="--target template.yaml")
     experiment = experiment_of(options.file, options.name)
     with checked_out(Path(options.target), revision) as target:
-        return asyncio.run(_report(options, experiment, str(target)))
+        report = _report(options, experiment, str(target))
+    if report["partial"]:
+        raise UsageError(f"the run on {revision} is partial: {report['stopped']}")
+    return report
 
 
 def _plan(options: argparse.Namespace) -> "Plan":
@@ -258,14 +269,35 @@ def _read(path: Path) -> dict[str, Any]:
     return report
 
 
-async def _report(
+def _report(
     options: argparse.Namespace, experiment: "Experiment", target: str | None
+) -> dict[str, Any]:
+    tell = _ignore if options.quiet or not sys.stderr.isatty() else _progress
+    try:
+        return asyncio.run(_carried_out(options, experiment, target, tell))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None  # A signal came before the first request.
+    finally:
+        if tell is _progress:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+async def _carried_out(
+    options: argparse.Namespace,
+    experiment: "Experiment",
+    target: str | None,
+    tell: "Callable[[Run], None]",
 ) -> dict[str, Any]:
     from edgeproxy.experiments.carrying_out import carry_out
     from edgeproxy.experiments.own_edge import own_edge
 
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # As Ctrl-C does: the edge that was started ends with the run, and clocks go back.
+        if signal.getsignal(number) is signal.SIG_DFL:
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     plan = _plan(options)
-    tell = _ignore if options.quiet or not sys.stderr.isatty() else _progress
     if target is None:
         return await carry_out(experiment, plan, control_url(options), tell)
     async with own_edge(target, options.seed, options.dev_options) as control:
@@ -284,11 +316,8 @@ def _ignore(run: "Run") -> None:
 
 
 def _progress(run: "Run") -> None:
-    """One line that is written over again and again, gone at the end."""
+    """One line that is written over again and again."""
     done, planned = run.visitors, run.plan.visitors
-    if done >= planned:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-        return
     bar = ("#" * (30 * done // planned)).ljust(30, ".")
     troubles = f"{run.tally.leaked} leaks, {run.tally.switches} switches"
     print(f"\r\x1b[K[{bar}] {done}/{planned} visitors, {troubles}", end="", file=sys.stderr,

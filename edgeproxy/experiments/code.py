@@ -19,7 +19,8 @@ __all__ = ["Code", "code_of"]
 
 _DRAWS: Final = re.compile(
     r"\bMath\.random\b|\brandom(?:Bytes|UUID|Int)\b|\brandom\.\w+|\bgetrandbits\b|\buuid\d?\b"
-    r"|\bsecrets\.\w+|\bchoices?\(|\burandom\b"
+    r"|\bsecrets\.\w+|\bchoices?\(|\burandom\b|\bgetRandomValues\b"
+    r"|\bfrom (?:random|secrets|uuid) import\b"
 )
 _UNIQUE: Final = re.compile(
     r"\brandom(?:Bytes|UUID)\b|\buuid\d?\b|\bsecrets\.\w+|\burandom\b|\brequestId\b|\brequest_id\b"
@@ -44,6 +45,10 @@ class Code:
         """Whether a cookie or header of that name stands in it."""
         pattern = rf"(?<![\w-]){re.escape(word)}(?![\w-])"
         return re.search(pattern, self.text, re.IGNORECASE) is not None
+
+    def quotes(self, text: str) -> bool:
+        """Whether that text alone stands in quotes."""
+        return re.search(rf"""(["'`]){re.escape(text)}\1""", self.text) is not None
 
     @property
     def draws(self) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from edgeproxy.experiments.statistics import adjusted, differ
 
-__all__ = ["Difference", "compared", "comparison_lines"]
+__all__ = ["Difference", "caveats", "compared", "comparison_lines"]
 
 _ALPHA: Final = 0.01
 _TIMES: Final = ("p50_ms", "p95_ms")
@@ -47,6 +47,14 @@ def comparison_lines(first: str, second: str, differences: list[Difference]) -> 
         if each.p_value is not None:
             chance = "  p < 0.0001" if each.p_value < 0.0001 else f"  p = {each.p_value:.2g}"
         yield f"  {sign} {each.what:<34} {each.first:>10} -> {each.second:<10}{chance}".rstrip()
+
+
+def caveats(name: str, report: dict[str, Any]) -> Iterator[str]:
+    """What is to be known of a report before its figures are compared."""
+    made, planned = report["visitors"]["made"], report["visitors"]["planned"]
+    if made < planned:
+        kind = "partial" if report["partial"] else "stopped early"
+        yield f"  {name} is {kind}: it rests on {made} of {planned} visitors"
 
 
 def _ratios(first: dict[str, Any], second: dict[str, Any]) -> Iterator[tuple[str, str, str, float]]:
@@ -94,8 +102,10 @@ def _times(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Difference
 
 
 def _only_in_one(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Difference]:
-    for variant in first["variants"].keys() ^ second["variants"].keys():
+    for variant in {**first["variants"], **second["variants"]}:
         here = variant in first["variants"]
+        if here and variant in second["variants"]:
+            continue
         yield Difference(f"variant {variant}", "there" if here else "",
                          "" if here else "there", None, True)  # fmt: skip
 

@@ -1,10 +1,11 @@
 """Reads experiments from ``experiments.yaml`` (or JSON, or the ``experiments`` of a TOML file)."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from math import fsum
+from math import fsum, isfinite
 from pathlib import Path
 from typing import Final, cast
 
@@ -17,6 +18,7 @@ __all__ = ["DEFAULT_FILE", "experiment_of", "read_experiments"]
 DEFAULT_FILE: Final = "experiments.yaml"
 _KEYS: Final = ("door", "assignment", "exposure", "variants", "paths", "must_hold")
 _NAMED: Final = (MarkKind.COOKIE, MarkKind.REQUEST_HEADER, MarkKind.RESPONSE_HEADER)
+_IN_HTTP: Final = (*_NAMED, MarkKind.SENT_HEADER)
 _WITH_VALUES: Final = (MarkKind.SENT_HEADER, MarkKind.FUNCTION_VERSION)
 _BY_TEXTS: Final = (MarkKind.ORIGIN, MarkKind.PATH_PREFIX, MarkKind.BODY)
 _RATIOS: Final = ("share_alpha", "share_within", "max_error_ratio", "min_hit_ratio")
@@ -62,13 +64,16 @@ def _experiment(name: str, section: "_Section") -> Experiment:
                 f"a {exposure.kind} is the visitor's: it does not tell whom a response was for",
                 "response_header, request_header, origin, function_version, path_prefix or body",
             )
+    paths = section.texts("paths", ["/"])
+    if not paths:
+        raise section.wrong("paths", "visitors need a path to go to")
     return Experiment(
         name,
         assignment,
         shares,
         exposure,
         section.text("door", ""),
-        tuple(_path(section, path) for path in section.texts("paths", ["/"])),
+        tuple(_path(section, path) for path in paths),
         _requirements(section),
         section.place(),
     )
@@ -87,10 +92,10 @@ def _shares(section: "_Section") -> dict[str, float]:
         shares = {name: table.number(name) for name in table.table}
         total = fsum(shares.values())
         whole = 100 if total > 2 else 1
-        if shares and abs(total - whole) > whole / 1000:
+        if shares and abs(total - whole) > whole / 500:  # A third may be written as 33.3.
             raise section.wrong(
                 "variants",
-                f"the shares add up to {total:g}, not to 100",
+                f"the shares add up to {total:g}, not to {whole}",
                 "in percent, such as {a: 50, b: 50}",
             )
         for name, share in shares.items():
@@ -112,8 +117,8 @@ def _mark(section: "_Section", variants: Mapping[str, float]) -> Mark:
         )
     kind = MarkKind(next(iter(section.table)))
     given = section.table[kind]
-    if kind in _NAMED and isinstance(given, str) and given:
-        return Mark(kind, given)
+    if kind in _NAMED and isinstance(given, str):
+        return Mark(kind, _name(section, kind, given))
     if kind in _BY_TEXTS:
         return Mark(kind, "", _texts(section.section(kind), variants))
     inner = section.section(kind)
@@ -121,7 +126,17 @@ def _mark(section: "_Section", variants: Mapping[str, float]) -> Mark:
     texts: dict[str, str] = {}
     if "values" in inner.table or kind in _WITH_VALUES:
         texts = _texts(inner.section("values"), variants)
-    return Mark(kind, inner.text("name"), texts)
+    for variant, text in texts.items():
+        if kind is MarkKind.SENT_HEADER and not (text.isascii() and (text + "x").isprintable()):
+            raise inner.section("values").wrong(variant, f"{text!r} cannot be sent in a header")
+    name = inner.text("name")
+    return Mark(kind, name if kind not in _IN_HTTP else _name(inner, "name", name), texts)
+
+
+def _name(section: "_Section", key: str, name: str) -> str:
+    if re.fullmatch("[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) is None:
+        raise section.wrong(key, f"{name!r} is not the name of a cookie or header")
+    return name
 
 
 def _texts(section: "_Section", variants: Mapping[str, float]) -> dict[str, str]:
@@ -135,7 +150,7 @@ def _texts(section: "_Section", variants: Mapping[str, float]) -> dict[str, str]
 
 
 def _path(section: "_Section", path: str) -> str:
-    if not path.startswith("/") or not path.isascii() or any(c <= " " for c in path):
+    if not path.startswith("/") or not path.isascii() or any(c <= " " or c == "#" for c in path):
         raise section.wrong("paths", f"{path!r} is not a path such as /shop?page=2")
     return path
 
@@ -225,7 +240,7 @@ class _Section:
 
     def number(self, key: str) -> float:
         value = self._get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
             raise self.wrong(key, "must be a number")
         return value
 

@@ -95,7 +95,12 @@ class _BehaviorLint:
         mark, behavior = self._mark, self._behavior
         if self._is_keyed:
             for _, code in self._codes:
-                if code.names(mark.name) and code.makes_unique_values:
+                values = (mark.texts.get(each, each) for each in self._experiment.shares)
+                if (
+                    code.names(mark.name)
+                    and code.makes_unique_values
+                    and not all(map(code.quotes, values))  # It chooses among them.
+                ):
                     yield warning(
                         "EXP-03", self._experiment,
                         f"the {mark} is in the cache key of {self._where}, and {code.name} makes "
@@ -104,7 +109,7 @@ class _BehaviorLint:
                     )  # fmt: skip
             return
         part: Part = "cookies" if mark.kind is MarkKind.COOKIE else "headers"
-        taken = taken_by(behavior, part, mark.name)
+        taken = taken_by(behavior, part, mark.name) and not self._is_in_path
         readers = [
             code.name for event, code in self._codes
             if event in _AT_ORIGIN and code.names(mark.name)
@@ -124,6 +129,15 @@ class _BehaviorLint:
         if self._mark.kind is MarkKind.COOKIE:
             return name in plan.key_cookies
         return name.lower() in plan.key_headers
+
+    @property
+    def _is_in_path(self) -> bool:
+        """Whether a function at viewer-request puts the side into the path, which is in the key."""
+        exposure = self._experiment.exposure
+        return exposure is not None and exposure.kind is MarkKind.PATH_PREFIX and any(
+            event is EventType.VIEWER_REQUEST and code.names(self._mark.name)
+            for event, code in self._codes
+        )  # fmt: skip
 
     def _function(self, event: EventType, code: Code) -> Iterator[CheckFinding]:
         mark = self._mark

@@ -1,6 +1,6 @@
 """What an experiment is: its variants, the marks they are recognised by, and what must hold."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -21,7 +21,7 @@ class MarkKind(StrEnum):
     """A header of the request as the cache is asked for it, after the viewer-request function."""
     RESPONSE_HEADER = "response_header"
     ORIGIN = "origin"
-    """The ID of the origin that made the response."""
+    """The ID or domain name of the origin that made the response."""
     FUNCTION_VERSION = "function_version"
     """The version of one function that ran."""
     PATH_PREFIX = "path_prefix"
@@ -58,18 +58,20 @@ class Mark:
         """The variant that the text ``found`` stands for, None when it stands for none."""
         match self.kind:
             case MarkKind.BODY:
-                return next(
-                    (variant for variant, text in self.texts.items() if text in found), None
-                )
+                return self._longest(text for text in self.texts.values() if text in found)
             case MarkKind.PATH_PREFIX:
-                fitting = [v for v, text in self.texts.items() if found.startswith(text)]
-                return max(fitting, key=lambda variant: len(self.texts[variant]), default=None)
+                return self._longest(t for t in self.texts.values() if found.startswith(t))
             case _ if self.texts:
                 return next(
                     (variant for variant, text in self.texts.items() if text == found), None
                 )
             case _:
                 return found or None
+
+    def _longest(self, found: Iterable[str]) -> str | None:
+        """The variant of the longest text: one may be within another."""
+        texts = sorted(found, key=len)
+        return next((v for v, text in self.texts.items() if texts and text == texts[-1]), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class Requirements:
     max_stored_cookies: int | None = 0
     """Visitors that got the assignment's cookie from the cache: that of somebody else."""
     max_error_ratio: float | None = 0.0
-    """Responses with status 500 and above, and requests without one."""
+    """Responses with status 429, or 500 and above, and requests without one."""
     min_hit_ratio: float | None = None
     max_p95_ms: float | None = None
 

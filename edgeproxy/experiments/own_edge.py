@@ -38,6 +38,7 @@ async def own_edge(target: str, seed: int, options: Sequence[str]) -> AsyncItera
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C in the terminal is for the run, which ends the edge.
         )  # fmt: skip
         printing = tasks.start(_printed(process), "console of the edge")
         try:

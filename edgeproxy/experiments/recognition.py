@@ -53,7 +53,9 @@ def needs_steps(experiment: Experiment, record: Record) -> bool:
     if MarkKind.REQUEST_HEADER in marks:
         return True
     by_origin = experiment.exposure is None and experiment.assignment.kind in OF_VISITORS
-    return bool(record["origin"]) and (by_origin or MarkKind.PATH_PREFIX in marks)
+    return bool(record["origin"]) and (
+        by_origin or not marks.isdisjoint((MarkKind.ORIGIN, MarkKind.PATH_PREFIX))
+    )
 
 
 def variant_in(mark: Mark, answer: Answer) -> str | None:
@@ -75,10 +77,13 @@ def _recorded(mark: Mark, record: Record) -> str:
         case MarkKind.REQUEST_HEADER:
             return _header(_asked(record), mark.name)
         case MarkKind.ORIGIN:
-            return record["origin"] or ""
+            asked = record.get("asked") or {}
+            domain_name = str(asked.get("domain_name", ""))
+            # A function may send a request to another domain name than that of the origin's ID.
+            return domain_name if domain_name in mark.texts.values() else record["origin"] or ""
         case MarkKind.PATH_PREFIX:
-            asked: list[str] = [step["before"]["uri"] for step in _steps(record, "origin")]
-            return asked[-1] if asked else ""
+            paths: list[str] = [step["before"]["uri"] for step in _steps(record, "origin")]
+            return paths[-1] if paths else ""
         case _:
             versions: list[str | None] = [
                 run["version"] for run in record["functions"] if run["name"] == mark.name

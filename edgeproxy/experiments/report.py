@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from edgeproxy.experiments.model import Experiment, MarkKind
-from edgeproxy.experiments.statistics import interval_of, share_test
+from edgeproxy.experiments.statistics import certainly_off, interval_of, share_test
 from edgeproxy.experiments.tally import Example, Tally, Totals
 from edgeproxy.experiments.traffic import Run
 
@@ -37,8 +37,10 @@ def report_of(run: Run, remedies: Iterable[str] = ()) -> dict[str, Any]:
             "visitors": tally.unassigned,
             "first_requests": tally.late,
             "undeclared": dict(tally.unexpected),
+            "other_cookies": sorted(tally.other_cookies)[:_SHOWN_PROBLEMS],
             "stored_cookies": tally.stored_cookies,
         },
+        "assignment": str(experiment.assignment),
         "switches": {"visitors": tally.switches, "examples": _examples(tally, "switch")},
         "leaks": {
             "responses": tally.leaked,
@@ -130,7 +132,9 @@ def _requirements(run: Run, report: dict[str, Any]) -> list[dict[str, Any]]:
 
     if must.share_alpha is not None:
         p_value = report["share_test"]["p_value"]
-        if p_value is None:
+        if certainly_off(tally.visitors, run.experiment.shares, must.share_alpha):
+            add("shares", False, "sample ratio mismatch: certain, whenever the run ends")
+        elif p_value is None:
             add("shares", False, f"{tally.assigned} visitors with a variant are too few to tell")
         else:
             fits = p_value >= must.share_alpha
@@ -186,13 +190,15 @@ def remedy_for(experiment: Experiment, example: Example, explained: dict[str, An
     where = f"behavior {behavior['path_pattern']}"
     policy = behavior["cache_policy"]
     parts = [part for part, _ in example.key or ()]
+    label = f"{'cookie' if mark.kind is MarkKind.COOKIE else 'header'} {mark.name}".lower()
+    is_keyed = label in [part.lower() for part in parts]
     if example.why != "from the cache":
+        dropped = "" if is_keyed else ", and functions before the cache must not drop it"
         return (
             f"{example.path}: the origin answered a visitor of {example.variant} with the side of "
-            f"{example.other}: what chooses the side there must read the {mark}"
+            f"{example.other}: what chooses the side there must read the {mark}{dropped}"
         )
-    label = f"{'cookie' if mark.kind is MarkKind.COOKIE else 'header'} {mark.name}".lower()
-    if label not in [part.lower() for part in parts]:
+    if not is_keyed:
         add = f"add it to the legacy cache settings of {where}"
         if policy is not None:
             add = f"add it to the cache policy {policy} of {where}"

@@ -16,8 +16,11 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2r
 .quiet { color: var(--quiet); } .holds { color: #059669; } .broken { color: #dc2626; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: .2rem .75rem .2rem 0; border-bottom: 1px solid var(--line); }
-th:first-child, td:first-child { text-align: left; } td.text { text-align: left; }
-.wide { overflow-x: auto; } svg { max-width: 100%; height: auto; font: 12px system-ui; }
+td { white-space: nowrap; } th:first-child, td:first-child, .said * { text-align: left; }
+.said td { white-space: normal; overflow-wrap: break-word; }
+.said td:first-child { min-width: 4rem; }
+.wide, figure { overflow-x: auto; } figure { margin: 1rem 0; }
+svg { width: 100%; min-width: 23rem; height: auto; font: 14px system-ui; }
 svg text { fill: currentColor; } .axis { stroke: var(--line); }
 """
 
@@ -42,7 +45,7 @@ def page_of(report: dict[str, Any]) -> str:
         f"{report['requests']} requests in {report['duration_s']:.1f} s at {escape(report['url'])}"
         f", seed {report['seed']}</p>\n{partial}"
         f"{_requirements(report)}{_shares(report)}{_timeline(report)}{_leaks(report)}"
-        f"{_switches(report)}{_segments(report)}</body></html>\n"
+        f"{_switches(report)}{_problems(report)}{_segments(report)}</body></html>\n"
     )
 
 
@@ -56,7 +59,7 @@ def _requirements(report: dict[str, Any]) -> str:
         )
         for each in report["requirements"]
     )
-    return "<h2>What must hold</h2>" + _table(("", "requirement", "because"), rows)
+    return "<h2>What must hold</h2>" + _said(("", "requirement", "because"), rows)
 
 
 def _shares(report: dict[str, Any]) -> str:
@@ -72,13 +75,17 @@ def _shares(report: dict[str, Any]) -> str:
         y, colour = 17 + 34 * number, _COLOURS[number % len(_COLOURS)]
         share = each["share"] or 0
         marks.append(
-            f'<text x="112" y="{y + 4}" text-anchor="end">{escape(name)}</text>'
+            f'<text x="112" y="{y + 4}" text-anchor="end">{_short(name)}</text>'
             f'<line x1="{x(each["share_low"]):.1f}" x2="{x(each["share_high"]):.1f}" y1="{y}" '
             f'y2="{y}" stroke="{colour}" stroke-width="6" stroke-opacity=".4"/>'
             f'<circle cx="{x(share):.1f}" cy="{y}" r="5" fill="{colour}"/>'
             f'<line x1="{x(each["expected_share"]):.1f}" x2="{x(each["expected_share"]):.1f}" '
             f'y1="{y - 11}" y2="{y + 11}" stroke="currentColor" stroke-dasharray="3 2"/>'
         )
+    marks += [
+        f'<text x="{x(share):.1f}" y="{height - 6}" text-anchor="middle">{share:.0%}</text>'
+        for share in (0.0, top)
+    ]
     p_value = report["share_test"]["p_value"]
     tested = (
         "too few visitors to test" if p_value is None else f"chi-square test: p = {p_value:.3g}"
@@ -146,9 +153,9 @@ def _lines(title: str, counts: Sequence[int], series: dict[str, list[float]]) ->
         marks.append(
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
             f'<rect x="{_WIDTH - 80}" y="{12 + 18 * number}" width="10" height="10" '
-            f'fill="{colour}"/><text x="{_WIDTH - 64}" y="{21 + 18 * number}">{escape(name)}</text>'
+            f'fill="{colour}"/><text x="{_WIDTH - 64}" y="{21 + 18 * number}">{_short(name)}</text>'
         )
-    return _svg(_HEIGHT, title, marks)
+    return _svg(max(_HEIGHT, 18 * len(series) + 12), title, marks)
 
 
 def _leaks(report: dict[str, Any]) -> str:
@@ -177,8 +184,8 @@ def _leaks(report: dict[str, Any]) -> str:
     heads = ("path", "visitor", "request", "sides", "how", "cache key")
     return (
         "<h2>Leaks: made for one side, served to another</h2>"
-        + _table(("made for → got by", "responses"), rows)
-        + _table(heads, examples)
+        + _said(("made for → got by", "responses"), rows)
+        + _said(heads, examples)
         + (f"<ul>{remedies}</ul>" if remedies else "")
     )
 
@@ -197,9 +204,22 @@ def _switches(report: dict[str, Any]) -> str:
         )
         for each in switches["examples"]
     )
-    return f"<h2>{switches['visitors']} visitors changed sides</h2>" + _table(
+    return f"<h2>{switches['visitors']} visitors changed sides</h2>" + _said(
         ("path", "visitor", "request", "sides", "why"), rows
     )
+
+
+def _problems(report: dict[str, Any]) -> str:
+    """Answers that were no pages, and visitors on no side."""
+    without = report["without_variant"]
+    rows = [(escape(problem), str(count)) for problem, count in report["problems"].items()]
+    if without["visitors"]:
+        rows.append(("visitors who never had a variant", str(without["visitors"])))
+    rows += [
+        (f"visitors on the undeclared side {escape(name)}", str(count))
+        for name, count in without["undeclared"].items()
+    ]
+    return "<h2>Problems</h2>" + _said(("", "count"), rows) if rows else ""
 
 
 def _segments(report: dict[str, Any]) -> str:
@@ -218,6 +238,16 @@ def _segments(report: dict[str, Any]) -> str:
     heads = ("segment", "variant", "requests", "hits", "origin requests", "errors",
              "p50 ms", "p95 ms", "p99 ms")  # fmt: skip
     return "<h2>Segments</h2>" + _table(heads, rows)
+
+
+def _said(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of texts more than of numbers."""
+    return _table(heads, rows).replace("<table>", '<table class="said">', 1)
+
+
+def _short(name: str) -> str:
+    """As much of a variant's name as a plot has room for."""
+    return escape(name if len(name) <= 8 else name[:7] + "…")
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -50,7 +50,8 @@ def _segments(report: dict[str, Any]) -> Iterator[str]:
             requests = sum(row["requests"] for row in each)
             hits = sum(row["requests"] * row["hit_ratio"] for row in each)
             parts.append(f"{value} {hits / requests:.0%}")
-        yield f"  hits by {segment:<8} {', '.join(parts)}"
+        if parts:
+            yield f"  hits by {segment:<8} {', '.join(parts)}"
 
 
 def _troubles(report: dict[str, Any]) -> Iterator[str]:
@@ -60,6 +61,9 @@ def _troubles(report: dict[str, Any]) -> Iterator[str]:
             f"  {without['first_requests']} visitors' first answers told no variant; "
             f"{without['visitors']} never had one"
         )
+    if without["visitors"]:
+        had = ", ".join(without["other_cookies"]) or "none"
+        yield f"    a variant is told by the {report['assignment']}; cookies that they had: {had}"
     for name, count in without["undeclared"].items():
         yield f"  {count} visitors were on an undeclared side {name!r}"
     if switches["visitors"]:

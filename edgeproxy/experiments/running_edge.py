@@ -37,17 +37,21 @@ class RunningEdge:
         self._offset_s = 0.0
 
     async def door(self, logical_id: str) -> str:
-        """The URL of a distribution, function URL or load balancer; of the only one for ``""``."""
+        """The URL of a distribution, function URL or load balancer; of the only one for ``""``.
+
+        It is that of HTTPS where the edge serves it.
+        """
         endpoints = await self._call("GET", "/api/endpoints")
         doors: dict[str, str] = {}
         for name, distribution in endpoints["distributions"].items():
-            doors[name] = distribution["url"]
+            if distribution["url"]:  # A staging distribution has none.
+                doors[name] = distribution["https_url"] or distribution["url"]
+        if not logical_id and len(doors) == 1:
+            logical_id = next(iter(doors))
         for name, url in endpoints["function_urls"].items():
-            doors[name] = url["url"]
+            doors[name] = url["https_url"] or url["url"]
         for name, balancer in endpoints["load_balancers"].items():
             doors[name] = balancer["listeners"][0]["url"]
-        if not logical_id and len(doors) > 1 and len(endpoints["distributions"]) == 1:
-            logical_id = next(iter(endpoints["distributions"]))
         found = doors.get(logical_id) if logical_id else next(iter(doors.values()), None)
         if found is None or (not logical_id and len(doors) > 1):
             raise UsageError(
@@ -75,8 +79,14 @@ class RunningEdge:
             _ = await self.advance(self._offset_s)
 
     async def exchange(self, exchange_id: str) -> Document:
-        """The record of a request with its steps."""
-        return await self._call("GET", f"/api/exchanges/{quote(exchange_id, safe='')}")
+        """The record of a request with its steps. Raises ``EdgeLost`` when it is not kept."""
+        try:
+            return await self._call("GET", f"/api/exchanges/{quote(exchange_id, safe='')}")
+        except UsageError as error:
+            raise EdgeLost(
+                f"the edge does not keep the records that the experiment needs ({error}): start it "
+                "with a higher --history"
+            ) from error
 
     async def newest(self, limit: int) -> list[Document]:
         """The records of the newest requests, with their steps."""

@@ -19,6 +19,7 @@ __all__ = [
     "Interval",
     "ShareTest",
     "adjusted",
+    "certainly_off",
     "differ",
     "evidence_against",
     "interval_of",
@@ -88,6 +89,11 @@ def evidence_against(counts: Mapping[str, int], shares: Mapping[str, float]) -> 
         prior, count = _CONCENTRATION * share, counts.get(variant, 0)
         evidence += float(log_gamma(prior + count) - log_gamma(prior)) - count * math.log(share)
     return evidence
+
+
+def certainly_off(counts: Mapping[str, int], shares: Mapping[str, float], alpha: float) -> bool:
+    """Whether the evidence tells, so far, that the shares are not the expected ones."""
+    return alpha > 0 and evidence_against(counts, shares) > -math.log(alpha)
 
 
 def interval_of(count: int, total: int) -> Interval:

@@ -3,19 +3,31 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeGuard
 
 from edgeproxy.experiments.model import OF_VISITORS, Experiment, MarkKind
-from edgeproxy.experiments.recognition import Answer, Key, shown_at_origin, variant_in
+from edgeproxy.experiments.recognition import (
+    Answer,
+    Key,
+    Record,
+    shown_at_origin,
+    variant_in,
+)
 from edgeproxy.experiments.statistics import Durations
 from edgeproxy.experiments.visitors import Visitor
 
-__all__ = ["UNASSIGNED", "Example", "Seen", "Tally", "Totals"]
+__all__ = ["OTHERS", "UNASSIGNED", "Example", "Seen", "Tally", "Totals"]
 
 UNASSIGNED: Final = "(none)"
 """Stands for the variant of visitors of whom none could be seen."""
 
+OTHERS: Final = "(others)"
+"""Stands for undeclared variants that are too many to be named."""
+
+_NO_PAGE: Final = (0, 429)
+"""No answer, and that of a function URL whose function is throttled."""
 _EXAMPLES: Final = 10
+_UNDECLARED: Final = 5
 _MAX_OBJECTS: Final = 100_000
 """Of how many objects it is known for whom they were made."""
 
@@ -78,14 +90,16 @@ class Tally:
         """By the variant a response was made for, and that of the visitor who got it."""
         self.switches = 0
         self.unassigned = 0
+        self.other_cookies: set[str] = set()
+        """Names of cookies that visitors without a side had; not all, if they are many."""
         self.stored_cookies = 0
         """Visitors whose side was stored with an object, as far as it was looked into."""
         self.late = 0
         """Visitors whose first answer did not tell their side."""
         self.errors = 0
-        """Requests without an answer, or with a status of 500 and above."""
+        """Requests without an answer, throttled ones, and those with a status from 500 on."""
         self.unexpected: dict[str, int] = {}
-        """Visitors by a variant that is not declared."""
+        """Visitors by a variant that is not declared; those of many are counted together."""
         self.problems: dict[str, int] = {}
         """Requests without an answer or with an error status, by that and ``X-Cache``."""
         self.examples: list[Example] = []
@@ -111,35 +125,37 @@ class Tally:
         """A visitor will not come again."""
         if visitor.variant is None:
             self.unassigned += 1
+            if len(self.other_cookies) < _UNDECLARED:
+                self.other_cookies |= visitor.jar.names
 
     def _note_origin(self, seen: Seen) -> None:
-        record, experiment = seen.answer.record, self._experiment
-        if record is None or not record["origin"] or not (key := record["cache_key"]):
+        record = seen.answer.record
+        if not _is_made_anew(record) or not (key := record["cache_key"]):
             return
-        if record["result_type"] == "RefreshHit":
-            return  # The object is as it was.
-        mark = experiment.exposure
-        if mark is None:
-            if experiment.assignment.kind not in OF_VISITORS:
-                return
-            variant = shown_at_origin(experiment.assignment, record)
-        else:
-            variant = variant_in(mark, seen.answer)
+        variant = self._shown(seen.answer, record)
         self._made_for.pop(key, None)
         if variant is not None:
             self._made_for[key] = variant
             if len(self._made_for) > _MAX_OBJECTS:
                 self._made_for.popitem(last=False)
 
+    def _shown(self, answer: Answer, record: Record) -> str | None:
+        """The variant that an answer of the origin was made for, as far as it can be seen."""
+        assignment, exposure = self._experiment.assignment, self._experiment.exposure
+        if exposure is None and assignment.kind in OF_VISITORS:
+            return shown_at_origin(assignment, record)
+        return variant_in(exposure or assignment, answer)
+
     def _count(self, seen: Seen) -> None:
         visitor, answer = seen.visitor, seen.answer
         made_for = self._exposure(answer)
         variant = variant_in(self._experiment.assignment, answer)
-        if variant is None and self._experiment.assignment.kind not in OF_VISITORS:
-            variant = made_for
+        if self._experiment.assignment.kind not in OF_VISITORS:
+            variant = made_for if variant is None else variant
+            if self._experiment.exposure is None:
+                made_for = None  # The same mark cannot tell both sides apart.
         if variant is not None and variant not in self._experiment.shares:
-            if visitor.seen is None:
-                self.unexpected[variant] = self.unexpected.get(variant, 0) + 1
+            self._undeclared(visitor, variant)
             variant = None
         if variant is None:
             self.late += seen.request == 0
@@ -157,7 +173,18 @@ class Tally:
         mark, record = self._experiment.exposure, answer.record
         if mark is not None and (shown := variant_in(mark, answer)) is not None:
             return shown
+        if _is_made_anew(record):
+            # Others of the round may have had the same object made since.
+            return self._shown(answer, record)
         return None if record is None else self._made_for.get(record["cache_key"] or "")
+
+    def _undeclared(self, visitor: Visitor, variant: str) -> None:
+        """Count a visitor on no declared side, once. Random values are no names to be kept."""
+        if visitor.seen is None and not visitor.undeclared:
+            visitor.undeclared = True
+            if variant not in self.unexpected and len(self.unexpected) >= _UNDECLARED:
+                variant = OTHERS
+            self.unexpected[variant] = self.unexpected.get(variant, 0) + 1
 
     def _switched(self, seen: Seen, variant: str) -> None:
         visitor, mark = seen.visitor, self._experiment.assignment
@@ -198,9 +225,12 @@ class Tally:
             ("device", visitor.device, variant),
             ("visit", visit, variant),
         )
-        is_error = answer.status == 0 or answer.status >= 500
-        if is_error or answer.status >= 400:
+        is_error = answer.status in _NO_PAGE or answer.status >= 500
+        to_https = x_cache.startswith("Redirect")
+        if is_error or answer.status >= 400 or to_https:
             problem = f"{answer.status} {x_cache}".rstrip() if answer.status else "no answer"
+            problem += " (throttled)" if answer.status == 429 else ""
+            problem += " to HTTPS, which the edge serves with --https-port" if to_https else ""
             self.problems[problem] = self.problems.get(problem, 0) + 1
         self.errors += is_error
         own = self.by_variant.setdefault(variant, Totals())
@@ -210,3 +240,8 @@ class Tally:
             totals.origin_requests += asked
             totals.errors += is_error
             totals.durations.add(seen.duration_ms)
+
+
+def _is_made_anew(record: Record | None) -> TypeGuard[Record]:
+    """Whether the origin answered this very request, and not that the object is as it was."""
+    return record is not None and bool(record["origin"]) and record["result_type"] != "RefreshHit"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import islice
-from math import ceil, log
+from math import ceil
 from typing import Final
 
 import aiohttp
@@ -26,7 +26,7 @@ from edgeproxy.experiments.recognition import (
     needs_steps,
 )
 from edgeproxy.experiments.running_edge import EdgeLost, Records, RunningEdge
-from edgeproxy.experiments.statistics import evidence_against
+from edgeproxy.experiments.statistics import certainly_off
 from edgeproxy.experiments.tally import Seen, Tally
 from edgeproxy.experiments.visitors import Visitor, population
 from edgeproxy.tasks import Tasks
@@ -136,7 +136,7 @@ class _Traffic:
 
     @classmethod
     async def over(cls, stack: AsyncExitStack, run: Run, control: str, tasks: Tasks) -> "_Traffic":
-        connector = aiohttp.TCPConnector(limit=0)
+        connector = aiohttp.TCPConnector(limit=0, ssl=False)  # The edge's certificate is its own.
         session = await stack.enter_async_context(
             aiohttp.ClientSession(
                 connector=connector,
@@ -309,8 +309,8 @@ def _certain(run: Run) -> str:
         return "more visitors are without a variant than may be"
     if must.max_stored_cookies is not None and tally.stored_cookies > must.max_stored_cookies:
         return "visitors get cookies that are stored with objects"
-    if must.share_alpha:
-        evidence = evidence_against(tally.visitors, run.experiment.shares)
-        if evidence > -log(must.share_alpha):
-            return "the shares are certainly not the expected ones"
+    if must.share_alpha is not None and certainly_off(
+        tally.visitors, run.experiment.shares, must.share_alpha
+    ):
+        return "the shares are certainly not the expected ones"
     return ""

@@ -1,5 +1,6 @@
 """Synthetic visitors: who they are, when they come, and the cookies that they keep."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -39,6 +40,11 @@ class CookieJar:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], tuple[str, float | None]] = {}
+
+    @property
+    def names(self) -> set[str]:
+        """Those of all cookies, ended or not."""
+        return {name for name, _ in self._kept}
 
     def header(self, path: str, now: float) -> str:
         """The value of ``Cookie`` for a request of ``path``; longer paths' cookies come first."""
@@ -86,7 +92,7 @@ def _covers(where: str, path: str) -> bool:
 def _end(given: Mapping[str, str], now: float) -> float | None:
     """When a cookie ends, in seconds since the epoch; None at the end of the session."""
     age = given.get("max-age", "")
-    if age.lstrip("-").isdigit():
+    if re.fullmatch("-?[0-9]{1,15}", age):
         return now + int(age) if int(age) > 0 else 0.0
     if "expires" in given:
         try:
@@ -113,6 +119,8 @@ class Visitor:
     seen: str | None = None
     """The side on which they were seen last."""
     switched: bool = False
+    undeclared: bool = False
+    """Whether they were on a side that is not declared."""
 
     @property
     def local_headers(self) -> tuple[tuple[str, str], ...]:

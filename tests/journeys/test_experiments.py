@@ -1,8 +1,10 @@
 """The sample experiments as their users run them: each holds, and its broken twin is found out."""
 
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from edgeproxy.cli import main
+from tests.support.asynchronous import until
 from tests.support.command import dev, run
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,7 +44,7 @@ def origins() -> Iterator[dict[str, str]]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        command = [sys.executable, ROOT / "origins" / "variants.py", "--port", str(port), *options]
+        command = [sys.executable, f"{ROOT}/origins/variants.py", "--port", str(port), *options]
         processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         urls[name] = f"http://127.0.0.1:{port}"
     for process in processes:
@@ -263,9 +266,62 @@ def test_a_run_whose_edge_ends_is_partial_and_says_on_how_many_it_rests(
     assert re.search(r"PARTIAL: .*; the report rests on \d+ visitors", printed), printed
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_partial_and_leaves_no_edge_behind(
+    number: signal.Signals, origins: dict[str, str], tmp_path: Path
+) -> None:
+    sample, log = SAMPLES / "cloudfront_function", tmp_path / "access.log"
+    command = [
+        sys.executable, "-m", "edgeproxy", "experiment", "run", sample.name,
+        "--file", str(sample / "experiments.yaml"), "--target", str(sample / "template.yaml"),
+        "--visitors", "100000", "--with", f"--origin Web={origins['Web']} --access-log {log}",
+    ]  # fmt: skip
+    # All of a terminal's processes get Ctrl-C: those of one group.
+    runner = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=0)
+    until(lambda: log.exists() and "GET" in log.read_text(), 60)
+    (edge,) = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(runner.pid)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    os.killpg(runner.pid, number)
+    printed, _ = runner.communicate(timeout=60)
+    assert runner.returncode == 1
+    assert re.search(r"PARTIAL: it was interrupted; the report rests on \d+ visitors", printed)
+    assert not Path("/proc", edge).exists()
+
+
+def test_visitors_come_over_https_where_it_is_served(
+    origins: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    sample, target = SAMPLES / "cloudfront_function", tmp_path / "template.yaml"
+    text = (sample / "template.yaml").read_text()
+    target.write_text(text.replace("Policy: allow-all", "Policy: redirect-to-https"))
+    arguments = ["experiment", "run", sample.name, "--file", str(sample / "experiments.yaml")]
+    arguments += ["--target", str(target), "--visitors", "20", "--requests", "2", "--with"]
+    assert main([*arguments, f"--origin Web={origins['Web']}"]) == 1
+    assert "40 requests ended with 301 Redirect" in capsys.readouterr().out
+    assert main([*arguments, f"--origin Web={origins['Web']} --https-port 0"]) == 0
+    assert "at https://" in capsys.readouterr().out
+
+
+def test_an_edge_that_keeps_too_few_records_is_told(
+    origins: dict[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "experiments.yaml"
+    file.write_text("experiments: {x: {assignment: {request_header: X-Ab}, variants: [a, b]}}")
+    status = main(
+        ["experiment", "run", "x", "--file", str(file), "--visitors", "5", "--requests", "2",
+         "--target", str(SAMPLES / "cloudfront_function" / "template.yaml"),
+         "--with", f"--origin Web={origins['Web']} --history 0"]
+    )  # fmt: skip
+    assert status == 1
+    assert "start it with a higher --history" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--target", "x.yaml", "--control", "http://a"], "--control is for an edge that runs"),
+        (["--json", "nowhere/report.json"], "nowhere/report.json: cannot be written"),
         (["--target", "nothing.yaml"], "the edge does not start: .*nothing.yaml"),
         (["--control", "http://127.0.0.1:9"], "no running edge answers at http://127.0.0.1:9"),
         (["--with=--strict"], "--with is for the edge that --target starts"),
@@ -281,3 +337,43 @@ def test_what_cannot_be_run_is_said(arguments: list[str], message: str, tmp_path
     assert done.returncode == 2
     assert re.search(message, done.stderr), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def checked(folder: Path, replaced: dict[str, str], exposure: str) -> int:
+    """The check of the sample with a CloudFront Function, changed, without a dry run."""
+    text = (SAMPLES / "cloudfront_function" / "template.yaml").read_text()
+    for old, new in replaced.items():
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "template.yaml").write_text(text)
+    (folder / "experiments.yaml").write_text(
+        f"experiments: {{x: {{assignment: {{cookie: ab}}, variants: [a, b]{exposure}}}}}"
+    )
+    return main(["check", "--no-dry-run", str(folder / "template.yaml")])
+
+
+def test_the_check_spares_who_chooses_among_named_sides_by_an_id(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    by_id = "event.context.requestId.charCodeAt(3) % 2"
+    assert checked(tmp_path, {"Math.random() < 0.5": by_id}, "") == 0
+    assert "EXP-" not in capsys.readouterr().out
+    new_id = "event.context.requestId.slice(0, 12)"
+    changes = {"Math.random() < 0.5 ? 'b' : 'a'": new_id, "known !== 'b'": "!known"}
+    assert checked(tmp_path, changes, "") == 0
+    assert "[EXP-03]" in capsys.readouterr().out
+
+
+def test_the_check_spares_a_forwarded_cookie_whose_side_is_in_the_path(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    policy = "          CachePolicyId: !Ref PerVariant\n"
+    all_viewer = "          OriginRequestPolicyId: 216adef6-5c7f-47e4-b989-5492eafa07d3\n"
+    changes = {
+        "{CookieBehavior: whitelist, Cookies: [ab]}": "{CookieBehavior: none}",
+        policy: policy + all_viewer,
+    }
+    assert checked(tmp_path, changes, ", exposure: {path_prefix: {a: /a/, b: /b/}}") == 0
+    assert "EXP-" not in capsys.readouterr().out
+    assert checked(tmp_path, changes, "") == 0
+    assert "[EXP-02]" in capsys.readouterr().out

@@ -47,6 +47,29 @@ def test_a_short_declaration_has_defaults(file: Path) -> None:
     assert experiment.exposure is None
 
 
+def test_a_header_that_cannot_be_sent_is_refused(file: Path) -> None:
+    start = "experiments: {x: {variants: [a, b], assignment: {sent_header: "
+    file.write_text(start + '{name: X, values: {a: "", b: "1\\n2"}}}}}')
+    with pytest.raises(DefinitionError, match=r"values\.b: .* cannot be sent in a header"):
+        read_experiments(file)
+    file.write_text(start + "{name: 'X Y', values: {a: '', b: '1'}}}}}")
+    with pytest.raises(DefinitionError, match=r"sent_header\.name: 'X Y' is not the name"):
+        read_experiments(file)
+
+
+def test_thirds_need_no_more_than_a_digit_behind_the_point(file: Path) -> None:
+    file.write_text(
+        "experiments: {x: {variants: {a: 33.3, b: 33.3, c: 33.3}, assignment: {cookie: ab}}}"
+    )
+    assert experiment_of(file, "x").shares == pytest.approx({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
+
+
+def test_the_longer_of_two_texts_tells_the_side() -> None:
+    for kind in (MarkKind.BODY, MarkKind.PATH_PREFIX):
+        mark = Mark(kind, "", {"a": "/buy", "b": "/buy/now"})
+        assert [mark.variant_of(text) for text in ("/buy", "/buy/now!", "/")] == ["a", "b", None]
+
+
 def test_toml_and_json_do_as_well(tmp_path: Path) -> None:
     toml = tmp_path / "edgeproxy.toml"
     toml.write_text(
@@ -88,6 +111,13 @@ def test_marks(file: Path, given: str, mark: Mark) -> None:
         ("variants: [a, a]", "names a variant twice"),
         ("variants: [a, b]\n    assigment: {}", r":4 .*unknown key 'assigment' .*assignment"),
         ("variants: [a, b]\n    paths: [cart]", "'cart' is not a path"),
+        ("variants: {a: .nan, b: 100}", r"x\.variants\.a: must be a number"),
+        ("variants: {a: 0.5, b: 0.4}", "add up to 0.9, not to 1 "),
+        ("variants: [a, b]\n    must_hold: {max_leaks: .inf}", "must be a number"),
+        ("variants: [a, b]\n    paths: []", "visitors need a path"),
+        ("variants: [a, b]\n    paths: ['/a#b']", "'/a#b' is not a path"),
+        ("variants: [a, b]\n    exposure: {response_header: 'X Side'}", "'X Side' is not the name"),
+        ("variants: [a, b]\n    exposure: {response_header: ''}", "'' is not the name"),
         ("variants: [a, b]\n    paths: /", "must be a list of texts"),
         ("variants: [a, b]\n    must_hold: {max_leaks: many}", r"max_leaks: must be a number"),
         ("variants: [a, b]\n    must_hold: {max_leak: 1}", "did you mean max_leaks"),

@@ -6,7 +6,7 @@ import pytest
 
 from edgeproxy.experiments.model import Experiment, Mark, MarkKind
 from edgeproxy.experiments.recognition import Answer
-from edgeproxy.experiments.tally import Seen, Tally
+from edgeproxy.experiments.tally import OTHERS, Seen, Tally
 from edgeproxy.experiments.visitors import Visitor, population
 
 SHARES = {"a": 0.5, "b": 0.5}
@@ -130,6 +130,36 @@ def test_a_body_of_the_other_side_is_a_leak_wherever_it_comes_from(
     assert [each.why for each in tally.examples] == ["from the cache", "fresh from the origin"]
 
 
+def test_what_is_not_cached_is_for_whom_asked_although_all_have_one_key(
+    visitors: list[Visitor],
+) -> None:
+    tally = Tally(BY_COOKIE)
+    tally.round(
+        [
+            seen(visitor, side, record("key", f"ab={side}", "web"), x_cache="Miss from cloudfront")
+            for visitor, side in zip(visitors, "aba", strict=True)
+        ]
+    )
+    assert tally.leaked == 0
+
+
+def test_a_side_told_by_the_origin_is_that_of_cached_answers_too(visitors: list[Visitor]) -> None:
+    tally = Tally(Experiment("x", Mark(MarkKind.ORIGIN, "", {"a": "web", "b": "webb"}), SHARES))
+    one, two, three = visitors
+    tally.round([seen(one, None, record("key", "", "webb")), seen(two, None, record("key"))])
+    tally.round([seen(three, None, record("another"))])
+    assert tally.visitors == {"a": 0, "b": 2}
+    assert tally.leaked == 0
+
+
+def test_random_values_are_no_names_and_a_visitor_of_them_counts_once() -> None:
+    tally = Tally(BY_COOKIE)
+    for visitor in population(100, 1):
+        tally.round([seen(visitor, f"id-{visitor.number}")])
+        tally.round([seen(visitor, f"other-{visitor.number}", request=1)])
+    assert tally.unexpected == {**{f"id-{number}": 1 for number in range(5)}, OTHERS: 95}
+
+
 def test_without_a_mark_of_the_visitor_answers_tell_the_side(visitors: list[Visitor]) -> None:
     mark = Mark(MarkKind.FUNCTION_VERSION, "shop", {"a": "1", "b": "2"})
     tally = Tally(Experiment("x", mark, SHARES))
@@ -143,6 +173,26 @@ def test_without_a_mark_of_the_visitor_answers_tell_the_side(visitors: list[Visi
     assert tally.visitors == {"a": 1, "b": 1}
     assert tally.switches == 1
     assert tally.leaked == 0
+
+
+def test_throttled_requests_and_redirects_to_https_are_told(visitors: list[Visitor]) -> None:
+    tally = Tally(BY_COOKIE)
+    one, two, _ = visitors
+    redirected = seen(two, None, status=301, x_cache="Redirect from cloudfront")
+    tally.round([seen(one, None, status=429, x_cache=""), redirected])
+    assert tally.errors == 1
+    assert tally.problems == {
+        "429 (throttled)": 1,
+        "301 Redirect from cloudfront to HTTPS, which the edge serves with --https-port": 1,
+    }
+
+
+def test_cookies_of_visitors_without_a_side_are_named(visitors: list[Visitor]) -> None:
+    tally = Tally(BY_COOKIE)
+    for visitor in visitors:
+        visitor.jar.store(["AB=a"], "/", 0)
+        tally.left(visitor)
+    assert tally.other_cookies == {"AB"}
 
 
 def test_errors_and_hits_are_counted_by_variant_and_segment(visitors: list[Visitor]) -> None:
@@ -169,3 +219,18 @@ def test_errors_and_hits_are_counted_by_variant_and_segment(visitors: list[Visit
     }
     assert tally.segments["visit", "returning", "b"].requests == 1
     assert tally.segments["country", one.country, "a"].requests >= 1
+
+
+def test_an_origin_that_a_function_changed_is_told_by_its_domain_name(
+    visitors: list[Visitor],
+) -> None:
+    mark = Mark(MarkKind.ORIGIN, "", {"a": "web", "b": "webb.example.com"})
+    tally = Tally(Experiment("x", mark, SHARES))
+    names = ["web.example.com", "webb.example.com", "webb.example.com"]
+    tally.round(
+        [
+            seen(visitor, None, record(name, "", "web", asked={"domain_name": name}))
+            for visitor, name in zip(visitors, names, strict=True)
+        ]
+    )
+    assert tally.visitors == {"a": 1, "b": 2}

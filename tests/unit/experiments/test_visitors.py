@@ -56,5 +56,7 @@ def test_cookies_belong_to_paths() -> None:
 
 def test_lines_that_are_no_cookies_are_dropped() -> None:
     jar = CookieJar()
-    jar.store(["", "nothing", "=value", "ok=1; Max-Age=soon; Expires=later"], "/", NOW)
-    assert jar.header("/", NOW) == "ok=1"
+    jar.store(
+        ["", "nothing", "=value", "ok=1; Max-Age=soon; Expires=later", "b=2; Max-Age=--1"], "/", NOW
+    )
+    assert jar.header("/", NOW) == "b=2; ok=1"
