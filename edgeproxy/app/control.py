@@ -50,6 +50,7 @@ class ControlListener:
     def __init__(self, program: Program, observed: Observed, target: str | None = None) -> None:
         self._program = program
         self.target = target
+        self.is_ready = False
         settings = program.settings
         names = (settings.control_host, *settings.control_name)
         application = control_application(self, observed, names)

@@ -167,6 +167,7 @@ class Running:
             if self.program.overlay is not None:
                 self.program.overlay.inspector = self.control.url
             await self.program.apply(self._with_endpoints(loaded))
+            self.control.is_ready = True
             if settings.endpoints_file is not None:
                 file = EndpointsFile(settings.endpoints_file)
                 stack.callback(file.remove)

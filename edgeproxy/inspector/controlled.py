@@ -38,6 +38,11 @@ class Controlled(Protocol):
     """The part of the running program that the control listener may ask or tell."""
 
     @property
+    def is_ready(self) -> bool:
+        """Whether every listener accepts and has what it serves behind it."""
+        ...
+
+    @property
     def clock(self) -> Clock: ...
 
     @property

@@ -32,6 +32,8 @@ class EdgeCalls:
         ]
 
     async def _healthz(self, request: web.Request) -> web.Response:
+        if not self._controlled.is_ready:
+            raise Problem(503, "NotReady", "the edge is starting")
         return answered({"status": "ok"})
 
     async def _endpoints(self, request: web.Request) -> web.Response:

@@ -75,7 +75,8 @@ class Charts:
         point.requests += count
         point.hits += sum(hit.missed_s is None for hit in hits)
         last = hits[-1]
-        point.sample((count, last.duration_s, None, last.missed_s))
+        function_s = None if last.run is None else last.run.duration_ms / 1000
+        point.sample((count, last.duration_s, function_s, last.missed_s))
 
     def newest(self, minutes: int) -> tuple[list[Point], float]:
         """The steps of the last minutes, oldest first, and how many seconds ago the last began.

@@ -42,6 +42,12 @@ def call(site: Site, method: str, path: str, document: object = None, **headers:
     return response.status, response.json()
 
 
+def test_an_edge_that_starts_is_not_healthy_yet(site: Site):
+    site.running.control.is_ready = False
+    status, document = call(site, "GET", "/healthz")
+    assert (status, document["error"]["code"]) == (503, "NotReady")
+
+
 def test_health_and_endpoints(site: Site):
     assert call(site, "GET", "/healthz")[0] == 200
     status, document = call(site, "GET", "/api/endpoints")
