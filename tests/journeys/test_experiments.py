@@ -45,7 +45,8 @@ def origins() -> Iterator[dict[str, str]]:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         command = [sys.executable, f"{ROOT}/origins/variants.py", "--port", str(port), *options]
-        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        environ = {**os.environ, "PYTHONUNBUFFERED": "1"}  # Its first line is waited for.
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ))
         urls[name] = f"http://127.0.0.1:{port}"
     for process in processes:
         assert process.stdout is not None

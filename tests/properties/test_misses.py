@@ -162,7 +162,11 @@ class Viewer:
             )
         self._socket.sendall(f"{first}{local}{asked.lines}\r\n".encode())
         with self._socket.makefile("rb") as file:
-            head = b"".join(iter(file.readline, b"\r\n"))
+            lines = [file.readline()]
+            while lines[-1] not in (b"\r\n", b""):
+                lines.append(file.readline())
+            assert lines.pop(), "the connection was closed"
+            head = b"".join(lines)
             length = re.search(rb"\r\nContent-Length: (\d+)", head, re.IGNORECASE)
             if asked.method == "HEAD" or head[9:12] == b"304":
                 body = b""

@@ -117,14 +117,14 @@ def checked_miss(miss: PlainMiss, delivered: Delivered) -> None:
     assert record.response is not None
     summary = miss.summary
     assert summary.response is not None
-    written = _written(summary.response), _written(record.response)
+    written = _framed(summary.response), _framed(record.response)
     logged, recorded = _logged(summary), _logged(record)
     told = [(logged[name], recorded[name]) for name in logged]
     differences.extend(pair for pair in (written, *told) if pair[0] != pair[1])
     prepared.append(miss.id)
 
 
-def _written(response: Response) -> bytes:
+def _framed(response: Response) -> bytes:
     return frame(response, method="GET", version="1.1", keep_alive=True).head
 
 
