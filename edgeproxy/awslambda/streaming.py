@@ -149,8 +149,8 @@ class _Chunks:
             while self._held:
                 chunk = self._held.popleft()
                 passed += len(chunk)
-                if passed > _AT_ONCE_BYTES:
-                    due_s = max(due_s, loop.time()) + len(chunk) / _BYTES_PER_S
+                if (beyond := passed - _AT_ONCE_BYTES) > 0:
+                    due_s = max(due_s, loop.time()) + min(beyond, len(chunk)) / _BYTES_PER_S
                     await asyncio.sleep(due_s - loop.time())
                 self._held_bytes -= len(chunk)
                 if self._held_bytes < _HELD_BYTES // 2 and self._flow is not None:

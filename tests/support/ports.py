@@ -1,8 +1,8 @@
 """Ports for servers that must be told theirs, and ports where nobody listens.
 
 They lie below those that a system gives to whoever asks for any port (Linux from 32768, others from
-49152), and each process has a hundred of its own: so nobody gets one by chance between the choice
-and the use.
+49152), and processes that start one after the other have a hundred each: so nobody is likely to get
+one between the choice and the use.
 """
 
 import itertools
