@@ -1,0 +1,18 @@
+"""What the rules mean that functions can break: a sentence a rule, from ``meanings.toml``."""
+
+import functools
+import tomllib
+from importlib import resources
+
+__all__ = ["meaning_of"]
+
+
+def meaning_of(rule: str) -> str | None:
+    """What a rule that a function can break says, None for any other rule."""
+    return _meanings().get(rule)
+
+
+@functools.cache
+def _meanings() -> dict[str, str]:
+    file = resources.files("edgeproxy.inspector") / "meanings.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
