@@ -1,6 +1,5 @@
 """Whose line it was, out of what the runtimes report."""
 
-
 import pytest
 
 from edgeproxy.exchange.blame import place_of, remedy_of
