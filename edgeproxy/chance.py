@@ -25,7 +25,8 @@ class Chance:
 
     def uuid(self) -> str:
         """A version 4 UUID in its usual text form."""
-        digits, variant = self.hex(30), "89ab"[self._random.getrandbits(2)]
+        drawn = self._random.getrandbits(122)
+        digits, variant = f"{drawn >> 2:030x}", "89ab"[drawn & 3]
         return (
             f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-{variant}{digits[15:18]}-{digits[18:]}"
         )

@@ -143,6 +143,7 @@ class Concurrency:
         self._account_limit = account_limit
         self._request_rate = request_rate
         self._scaling_rate = scaling_rate
+        self._has_rates = request_rate is not None or scaling_rate is not None
         self._monotonic = monotonic
         self._functions: defaultdict[str, _Function] = defaultdict(_Function)
         self._rate = _Rate()
@@ -171,7 +172,7 @@ class Concurrency:
 
     def enter(self, name: str) -> Refusal | None:
         """Count one more invocation on demand; or the reason why it must not run (LI-125)."""
-        function, now = self._functions[name], self._monotonic()
+        function = self._functions[name]
         if function.reserved is not None:
             most = function.reserved
             is_full = function.on_demand >= most - sum(function.available.values())
@@ -182,6 +183,7 @@ class Concurrency:
             rate, full, too_fast = self._rate, _ACCOUNT_FULL, _ACCOUNT_RATE
         if is_full:
             return Refusal(full)
+        now = self._monotonic() if self._has_rates else 0.0
         if self._request_rate is not None and not rate.admits(most * self._request_rate, now):
             return Refusal(too_fast, 1)
         if self._scaling_rate is not None:

@@ -30,9 +30,11 @@ class Tracing:
         """
         if not received:  # as most callers
             sampled = "1" if active and self._samples() else "0"
-            return f"Root={self._new_root()};Parent={self._chance.hex(16)};Sampled={sampled}"
+            drawn = self._chance.hex(40)
+            root = _root(self._clock.now(), drawn[:24])
+            return f"Root={root};Parent={drawn[24:]};Sampled={sampled}"
         fields = dict(map(_field, filter(str.strip, received.split(";"))))
-        root = fields.pop("Root", "") or self._new_root()
+        root = fields.pop("Root", "") or _root(self._clock.now(), self._chance.hex(24))
         sampled = fields.pop("Sampled", "")
         if sampled not in ("0", "1"):
             sampled = "1" if active and self._samples() else "0"
@@ -40,15 +42,16 @@ class Tracing:
         ours = f"Root={root};Parent={self._chance.hex(16)};Sampled={sampled}"
         return ";".join([ours, *[f"{name}={value}" for name, value in fields.items()]])
 
-    def _new_root(self) -> str:
-        return f"1-{int(self._clock.now()):08x}-{self._chance.hex(24)}"
-
     def _samples(self) -> bool:
         second = int(self._clock.now())
         if second != self._last_second:
             self._last_second = second
             return True
         return self._chance.fraction() < _SAMPLED
+
+
+def _root(now: float, drawn: str) -> str:
+    return f"1-{int(now):08x}-{drawn}"
 
 
 def _field(text: str) -> tuple[str, str]:

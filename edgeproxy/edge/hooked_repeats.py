@@ -37,6 +37,7 @@ from edgeproxy.runtimes.invocation import (
 
 if TYPE_CHECKING:
     from edgeproxy.edge.cloudfront_hook import Ran
+    from edgeproxy.edge.lambda_hook import Begin
     from edgeproxy.edge.location import EdgeLocation
 
 __all__ = ["HookedHits", "HookedRepeat", "hooked_repeat_of"]
@@ -78,6 +79,7 @@ class HookedRepeat(Rerun):
     """Of requests with one and the same head."""
 
     __slots__ = (
+        "_begin",
         "_behavior",
         "_event",
         "_like",
@@ -105,6 +107,7 @@ class HookedRepeat(Rerun):
         self._like: tuple[Scene, Request] | None = None
         self._parts: list[bytes] = []
         """The event of a Lambda function before and after the request's ID."""
+        self._begin: Begin | None = None
         self._event: dict[str, Any] | None = None
         """That of a CloudFront Function."""
         self.answers: dict[bytes, HookedHits] = {}
@@ -137,8 +140,10 @@ class HookedRepeat(Rerun):
         hooks = self.services.hooks
         in_hand = InHand(self, asked)
         if self.association.kind is EdgeFunctionKind.LAMBDA:
+            if self._begin is None:
+                self._begin = hooks.beginning(self.association)
             event = self.lambda_event(asked, in_hand.id)
-            return in_hand if hooks.begin(self.association, event, in_hand.ended) else None
+            return in_hand if self._begin(event, in_hand.ended) else None
         scene, request = self._about(asked)
         in_hand.ended(hooks.run(scene, request, self.cloudfront_event(asked, in_hand.id)))
         return in_hand

@@ -4,7 +4,6 @@ Each hook runs the function that the behavior associates with its event, if ther
 says what follows. A function error ends the request: no later event runs (LE-ERR-09).
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -29,7 +28,7 @@ from edgeproxy.http.messages import Request, Response
 
 if TYPE_CHECKING:
     from edgeproxy.edge.cloudfront_hook import CloudFrontFunctions, CloudFrontHook, Ran
-    from edgeproxy.edge.lambda_hook import Invoker, LambdaHook
+    from edgeproxy.edge.lambda_hook import Begin, Invoker, LambdaHook
     from edgeproxy.runtimes.invocation import InvocationResult
 
 __all__ = ["Hooks"]
@@ -103,15 +102,9 @@ class Hooks:
                     outcome = self._cloudfront.on_request(scene, step, association, request)
             return _concluded(step, outcome)
 
-    def begin(
-        self,
-        association: FunctionAssociation,
-        payload: bytes,
-        then: "Callable[[InvocationResult | None], None]",
-    ) -> bool:
-        """Run a Lambda function of a viewer event with ``payload``, if nothing has to be waited
-        for, and call ``then`` with its result. False: nothing has happened."""
-        return self._lambda.begin(association, payload, then)
+    def beginning(self, association: FunctionAssociation) -> "Begin":
+        """What runs a Lambda function of a viewer event."""
+        return self._lambda.beginning(association)
 
     def run(self, scene: Scene, request: Request, event: dict[str, Any]) -> "Ran":
         """Run the CloudFront Function of the viewer request with ``event``."""

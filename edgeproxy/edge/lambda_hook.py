@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final, Protocol, assert_never
+from functools import partial
+from typing import Final, Protocol, TypeAlias, assert_never
 
 from edgeproxy.awslambda.records import function_run, why_failed
 from edgeproxy.awslambda.routing import FunctionNotFound
@@ -35,7 +36,11 @@ from edgeproxy.runtimes.invocation import (
     TimedOut,
 )
 
-__all__ = ["Invoker", "LambdaHook", "replica_region"]
+__all__ = ["Begin", "Invoker", "LambdaHook", "replica_region"]
+
+Begin: TypeAlias = Callable[[bytes, Callable[[InvocationResult | None], None]], bool]
+"""Runs a function with a payload, if nothing has to be waited for, and calls back with its result;
+False: nothing has happened."""
 
 BODY_LIMIT: Final = {
     EventType.VIEWER_REQUEST: MAX_VIEWER_REQUEST_BODY_SHOWN_BYTES,
@@ -120,18 +125,11 @@ class LambdaHook:
         """What the function of a viewer request gets, if it gets no body."""
         return lambda_edge.encode_event(association.event_type, _context(scene), request)
 
-    def begin(
-        self,
-        association: FunctionAssociation,
-        payload: bytes,
-        then: Callable[[InvocationResult | None], None],
-    ) -> bool:
-        """Run the function of a viewer event, if nothing has to be waited for; False: nothing
-        has happened."""
-        return self._lambdas.begin(
+    def beginning(self, association: FunctionAssociation) -> Begin:
+        """What runs the function of a viewer event."""
+        return partial(
+            self._lambdas.begin,
             association.function,
-            payload,
-            then,
             qualifier=association.qualifier,
             timeout_s=MAX_EDGE_FUNCTION_S,
             replica_region=_VIEWER_REGION,

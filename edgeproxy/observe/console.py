@@ -20,8 +20,9 @@ from typing import Final, TextIO
 
 from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.exchange.blame import place_of, remedy_of, troubles
-from edgeproxy.exchange.model import Exchange, Finding, FunctionRun, RepeatedHit
+from edgeproxy.exchange.model import Exchange, Finding, FunctionRun, LogLine, RepeatedHit
 from edgeproxy.exchange.text import carried, visible
+from edgeproxy.runtimes.invocation import LogLines
 
 __all__ = ["Console", "Paint"]
 
@@ -195,9 +196,7 @@ class Console:
         return self._paint.bad(text) if run.error else self._paint.dim(text)
 
     def _log(self, run: FunctionRun) -> Iterable[str]:
-        for line in run.log:
-            if line.stream == "platform" and not self._verbose:
-                continue
+        for line in run.log if self._verbose else _written(run.log):
             # Lambda indents the lines of a Python traceback with these blanks.
             for text in line.message.replace("\xa0", " ").splitlines() or [""]:
                 yield self._below(f"{run.name}: {text}")
@@ -269,6 +268,13 @@ class Console:
 @lru_cache(1)  # Of many requests in a second.
 def _time_of_day(second: int) -> str:
     return datetime.fromtimestamp(second).strftime("%H:%M:%S")
+
+
+def _written(log: Sequence[LogLine]) -> Iterable[LogLine]:
+    """The lines that are not the platform's, which would be written out in vain."""
+    if isinstance(log, LogLines):
+        return log.written()
+    return (line for line in log if line.stream != "platform")
 
 
 def _shortened(text: str, width: int) -> str:

@@ -10,9 +10,9 @@ from edgeproxy.exchange.model import Exchange, Recorder, RepeatedHit
 __all__ = ["Hub", "ReadsRepeatedHits"]
 
 
-_PAUSE_S: Final = 0.01
+PAUSE_S: Final = 0.01
 """How long a repeated hit may wait for others, and..."""
-_MOST: Final = 64
+MOST_WAITING: Final = 64
 """...for how many of them."""
 
 
@@ -54,8 +54,8 @@ class Hub:
     def repeated(self, hit: RepeatedHit) -> None:
         self._waiting.append(hit)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_PAUSE_S, self._ring)
-        if len(self._waiting) >= _MOST:
+            self._timer = asyncio.get_running_loop().call_later(PAUSE_S, self._ring)
+        if len(self._waiting) >= MOST_WAITING:
             self.catch_up()
 
     def _ring(self) -> None:

@@ -29,6 +29,8 @@ from edgeproxy.observe.statistics import Statistics
 __all__ = ["MINUTES_KEPT", "Metric", "Metrics"]
 
 MINUTES_KEPT: Final = 180
+_MOST_BEGUN: Final = 64
+"""How many invocations may have begun without being counted."""
 
 _CLOUDFRONT: Final = "AWS/CloudFront"
 _ALB: Final = "AWS/ApplicationELB"
@@ -200,9 +202,8 @@ class Metrics:
         self._minutes: dict[int, _Tally] = {}
         self._before: _Tally = defaultdict(Statistics)
         """What was counted in minutes that are not kept any more."""
-        self._running: dict[str, list[Statistics]] = {}
-        """Of each function in ``_running_in``: what :func:`concurrency` names, in its order."""
-        self._running_in: _Tally | None = None
+        self._begun: dict[tuple[str, int], list[InFlight]] = {}
+        """Of each function and minute, what has yet to be counted."""
 
     def ended(self, exchange: Exchange) -> None:
         tally = self._tally(exchange.started)
@@ -250,21 +251,28 @@ class Metrics:
 
     def entered(self, name: str, qualifier: str, in_flight: InFlight, time_s: float) -> None:
         """An invocation begins; ``in_flight`` counts it, too (LI-253)."""
-        tally = self._tally(time_s)
         if in_flight.provisioned is not None:
             for metric, value in concurrency(name, qualifier, in_flight):
-                tally[metric].add(value)
+                self._tally(time_s)[metric].add(value)
             return
-        if tally is not self._running_in:
-            self._running, self._running_in = {}, tally
-        running = self._running.get(name)
-        if running is None:
-            measured = concurrency(name, qualifier, in_flight)
-            running = self._running[name] = [tally[metric] for metric, _ in measured]
-        running[0].add(in_flight.function)
-        running[1].add(in_flight.account)
-        running[2].add(in_flight.unreserved)
-        running[3].add(in_flight.claimed)
+        alike = name, int(time_s) // 60
+        begun = self._begun.get(alike)
+        if begun is None:
+            begun = self._begun[alike] = []
+        begun.append(in_flight)
+        if len(begun) >= _MOST_BEGUN:
+            self._count_begun()
+
+    def _count_begun(self) -> None:
+        """Count the invocations that have begun since this was last done: some at a time, since a
+        single one costs most of what many do."""
+        everything, self._begun = self._begun, {}
+        for (name, minute), begun in everything.items():
+            tally = self._tally(minute * 60)
+            columns: list[Sequence[float]] = list(zip(*(each[:4] for each in begun), strict=True))
+            named = concurrency(name, "", begun[0])
+            for (metric, _), values in zip(named, columns, strict=True):
+                tally[metric].add_all(values)
 
     def counted(
         self, metric: str, function: str, qualifier: str, value: float, time_s: float
@@ -331,6 +339,7 @@ class Metrics:
         return self._minutes[minute]
 
     def _totals(self) -> dict[Name, Statistics]:
+        self._count_begun()
         total: _Tally = defaultdict(Statistics)
         for tally in (self._before, *self._minutes.values()):
             _merge(tally, total)

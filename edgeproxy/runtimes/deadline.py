@@ -30,7 +30,8 @@ class Deadline:
         """Begin anew."""
         self._due: float | None = None
         self._left_s = limit_s
-        self.resume()
+        if limit_s is not None:
+            self._go_on(limit_s)
 
     def suspend(self) -> None:
         """Stop the time until :meth:`resume`."""
@@ -41,9 +42,12 @@ class Deadline:
     def resume(self) -> None:
         """Let the time go on."""
         if self._due is None and self._left_s is not None:
-            self._due = self._loop.time() + self._left_s
-            if self._timer is None or self._timer.when() > self._due:
-                self._set_timer(self._due)
+            self._go_on(self._left_s)
+
+    def _go_on(self, left_s: float) -> None:
+        due = self._due = self._loop.time() + left_s
+        if self._timer is None or self._timer.when() > due:
+            self._set_timer(due)
 
     def cancel(self) -> None:
         """Forget about it until :meth:`start`."""

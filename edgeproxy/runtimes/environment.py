@@ -78,14 +78,13 @@ class Environment:
         self._loop = asyncio.get_running_loop()
         day = self._clock.utc().strftime("%Y/%m/%d")
         self._log_stream = f"{day}/[{spec.version}]{self._chance.hex(32)}"
-        self._new_log = partial(InvocationLog, spec, self._clock, sink, self._log_stream)
         self._sandbox = Sandbox(spec, surroundings, self._log_stream, self)
         self._prompt = Prompting(surroundings.terminal, self._sandbox.lend, self._deadlines)
         self._ready = False
         self._init: Start | None = None
         self._run: Run | None = None
         self._limit = Deadline(None, self._time_is_up)
-        self._log = self._new_log()
+        self._log = InvocationLog(spec, self._clock, sink, self._log_stream)
         self._init_ms: float | None = None
         self._earlier: list[LogEntry] = []
         self.idle_since = self._clock.monotonic()
@@ -116,12 +115,14 @@ class Environment:
 
     def run(self, invocation: Invocation, then: Callable[[InvocationResult], None]) -> None:
         """Run one event and call ``then`` with its result."""
-        clock = self._clock
-        debugged = self.spec.debug_port is not None
-        timeout_s = _LONGEST_S if debugged else self.spec.timeout_s
-        if invocation.timeout_s is not None and not debugged:
-            timeout_s = min(timeout_s, invocation.timeout_s)
-        self._limit.start(None if debugged else timeout_s)
+        clock, spec = self._clock, self.spec
+        if spec.debug_port is not None:
+            timeout_s = _LONGEST_S
+        else:
+            timeout_s = spec.timeout_s
+            if invocation.timeout_s is not None:
+                timeout_s = min(timeout_s, invocation.timeout_s)
+            self._limit.start(timeout_s)
         run = self._run = Run(
             invocation,
             then,
@@ -131,10 +132,8 @@ class Environment:
             int((clock.now() - clock.offset_s + timeout_s) * 1000),
             self._limit,
         )
-        self._log.flush()
         # Shown with this result: init, or the late end of what the function did not wait for.
-        self._earlier = self._log.entries
-        self._log = self._new_log(invocation.request_id)
+        self._earlier = self._log.renew(invocation.request_id)
         self._log.tell(Started(invocation.request_id, invocation.trace_id))
         if self.warm:
             self._send(run)
@@ -264,7 +263,7 @@ class Environment:
         facts = self._facts(run, duration_ms, memory_mb)
         self._init_ms = None
         # What the function writes between two invocations belongs to the one before.
-        self._log = self._new_log(request_id)
+        self._log.renew(request_id)
         self._run = None
         self.idle_since = now
         result = answer.ending(**facts)
@@ -298,7 +297,7 @@ class Environment:
 
     @property
     def _memory_mb(self) -> int:
-        return min(self._sandbox.peak_mb, self.spec.memory_mb)  # AWS gives no more
+        return min(self._sandbox.memory.peak_mb, self.spec.memory_mb)  # AWS gives no more
 
     # What the worker does
 

@@ -79,6 +79,7 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self._last = b""
 
     def feed(self, data: bytes) -> list[tuple[Kind, bytes]]:
         """The frames that ``data`` completes. Raises :class:`BrokenFrame`."""
@@ -86,7 +87,12 @@ class FrameReader:
         if not buffer and len(data) >= 5 and int.from_bytes(data[:4], "big") == len(data) - 4:
             whole = _KINDS.get(data[4])
             if whole is not None and len(data) <= LARGEST_RESULT + 5:
-                return [(whole, data[5:])]
+                body = data[5:]
+                if body == self._last:
+                    body = self._last  # Results are kept for a while, and many are the same.
+                else:
+                    self._last = body
+                return [(whole, body)]
         buffer += data
         frames = []
         while len(buffer) >= 5:

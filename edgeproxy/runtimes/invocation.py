@@ -1,6 +1,6 @@
 """One invocation of a function and the closed set of ways it can end."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias, overload
@@ -139,6 +139,11 @@ class LogEntry(Protocol):
     @property
     def size(self) -> int: ...
 
+    @property
+    def stream(self) -> str:
+        """That of all its lines."""
+        ...
+
     def lines(self) -> tuple[LogRecord, ...]: ...
 
 
@@ -160,6 +165,12 @@ class LogLines(Sequence[LogRecord]):
     def size(self) -> int:
         """Characters, as of the entries."""
         return sum([entry.size for entry in self._entries])
+
+    def written(self) -> Iterator[LogRecord]:
+        """Those that are not the platform's."""
+        for entry in self._entries:
+            if entry.stream != "platform":
+                yield from entry.lines()
 
     def __len__(self) -> int:
         return len(self._all())

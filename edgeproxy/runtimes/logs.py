@@ -5,7 +5,7 @@ and a line says so. Nothing a function writes can fill the memory or block the f
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from edgeproxy.clock import Clock
 from edgeproxy.runtimes.invocation import FunctionSpec, LogEntry, LogLines, LogRecord
@@ -19,47 +19,41 @@ LARGEST_LOG: Final = 256 * 1024
 _LAST: Final = 4096
 """Bytes kept of the end of each stream, which callers may have asked for (LI-042)."""
 _STREAMS: Final = ("stdout", "stderr")
+_OF_EVERY_INVOCATION: Final = (Started, Ended)
 
 
-class PlatformLines:
+class _Told(NamedTuple):
+    """A tuple, since every invocation makes two."""
+
+    event: Started | Ended
+    spec: FunctionSpec
+    time_s: float
+    request_id: str
+    log_stream: str
+
+
+class PlatformLines(_Told):
     """What tells of one event, written out when somebody reads it: most is never read."""
 
-    __slots__ = ("_event", "_lines", "_log_stream", "_spec", "request_id", "time_s")
+    __slots__ = ()
 
+    stream = "platform"
     size = 300
     """Characters, or thereabouts."""
 
-    def __init__(
-        self,
-        event: Started | Ended,
-        spec: FunctionSpec,
-        time_s: float,
-        request_id: str,
-        log_stream: str,
-    ) -> None:
-        self._event = event
-        self._spec = spec
-        self._log_stream = log_stream
-        self._lines: tuple[LogRecord, ...] | None = None
-        self.time_s = time_s
-        self.request_id = request_id
-
     def lines(self) -> tuple[LogRecord, ...]:
-        if self._lines is None:
-            self._lines = tuple(
-                LogRecord(self.time_s, self.request_id, "platform", text, self._log_stream)
-                for text in lines_of(self._event, self._spec, self.time_s)
-            )
-        return self._lines
+        return tuple(
+            LogRecord(self.time_s, self.request_id, "platform", text, self.log_stream)
+            for text in lines_of(self.event, self.spec, self.time_s)
+        )
 
 
 class InvocationLog:
     """The lines of one invocation, or of one init, in order. ``sink`` sees each at once."""
 
-    # Every invocation has two, and most of them hold no more than what the platform tells.
     __slots__ = (
-        "_clock", "_ends", "_entries", "_log_stream", "_pending", "_request_id", "_room", "_sink",
-        "_spec", "wrote",
+        "_as_text", "_clock", "_ends", "_entries", "_log_stream", "_pending", "_request_id",
+        "_room", "_sink", "_spec",
     )  # fmt: skip
 
     def __init__(
@@ -79,8 +73,15 @@ class InvocationLog:
         self._pending: dict[str, bytes] = {}
         self._ends: dict[str, bytes] = {}
         self._room = LARGEST_LOG
-        self.wrote = False
-        """There is more than what the platform tells of every invocation."""
+        self._as_text = spec.log.format is LogFormat.TEXT
+
+    def renew(self, request_id: str) -> list[LogEntry]:
+        """Go on with the lines of another invocation; those that there were."""
+        self.flush()
+        entries, self._entries = self._entries, []
+        self._request_id = request_id
+        self._room = LARGEST_LOG
+        return entries
 
     def feed(self, stream: str, data: bytes) -> None:
         """Take output of the function as it comes, in pieces of any size."""
@@ -115,7 +116,7 @@ class InvocationLog:
     def tell(self, event: PlatformEvent) -> None:
         """Add what the function's log has of a platform event, in the function's log format."""
         now = self._clock.now()
-        if self._spec.log.format is LogFormat.TEXT and isinstance(event, Started | Ended):
+        if self._as_text and isinstance(event, _OF_EVERY_INVOCATION):
             if self._pending or self._ends:
                 self.flush()
                 now = self._clock.now()
@@ -139,12 +140,13 @@ class InvocationLog:
 
     def _add(self, stream: str, message: str, time_s: float) -> None:
         line = LogRecord(time_s, self._request_id, stream, message, self._log_stream)
-        self.wrote = True
         self._entries.append(line)
         self._sink(line)
 
     def flush(self) -> None:
         """End the lines that the function left open."""
+        if not (self._pending or self._ends):
+            return  # as after most invocations
         for stream in _STREAMS if self._pending else ():
             if rest := self._pending.pop(stream, b""):
                 self._line(stream, rest)

@@ -53,13 +53,10 @@ class MemoryWatch:
         self._limit_mb = max(memory_mb, _INTERPRETER_MB + _LEAST_ROOM_MB)
         self._peak = 0
         self._looks = 0
+        self.peak_mb = 0
+        """The most that was seen, in whole megabytes."""
         self.excess = ""
         """What was too much when they last might not go on, in words."""
-
-    @property
-    def peak_mb(self) -> int:
-        """The most that was seen, in whole megabytes."""
-        return -(-self._peak // _MEGABYTE)
 
     def look(self, *leaders: int) -> bool:
         """Take a sample of what several workers use together; whether they may go on."""
@@ -71,6 +68,7 @@ class MemoryWatch:
                 resident += usage.resident
                 processes += usage.processes
         self._peak = max(self._peak, resident)
+        self.peak_mb = -(-self._peak // _MEGABYTE)
         if processes > _MOST_PROCESSES:
             self.excess = (
                 f"{processes} processes and threads, over Lambda's limit of {_MOST_PROCESSES}"

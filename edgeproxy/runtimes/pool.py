@@ -88,6 +88,8 @@ class Pool:
         self._held: deque[tuple[float, Callable[[Environment | None], None]]] = deque()
         """Since when somebody waits for one of the environments at work."""
         self._timer: asyncio.TimerHandle | None = None
+        self._rings = 0.0
+        """When the timer is to ring."""
         self._moves = False
         """An invocation has ended since the timer was set."""
         self._least_ms = math.inf
@@ -121,7 +123,7 @@ class Pool:
         if self._holds_back():
             self._held.append((self._loop.time(), then))
             if self._timer is None:
-                self._timer = self._loop.call_later(_PAUSE_S, self._let_go)
+                self._set_timer()
         elif (environment := self._take()) is not None:
             self._note_burst(environment)
             then(environment)
@@ -165,9 +167,12 @@ class Pool:
 
     def _let_go(self) -> None:
         """Nobody is to wait for what takes its time."""
-        self._timer = None
-        oldest = self._loop.time() - _LONGEST_PAUSE_S if self._moves else math.inf
+        now = self._loop.time()
+        # Who rings late had no time to see whether any has become free.
+        moves = self._moves or now - self._rings > _PAUSE_S
+        oldest = now - _LONGEST_PAUSE_S if moves else math.inf
         self._moves = False
+        self._timer = None
         while self._held and self._held[0][0] <= oldest:
             _, then = self._held.popleft()
             if (environment := self._take()) is not None:
@@ -175,7 +180,11 @@ class Pool:
             else:
                 self._wait(then)
         if self._held:
-            self._timer = self._loop.call_later(_PAUSE_S, self._let_go)
+            self._set_timer()
+
+    def _set_timer(self) -> None:
+        self._rings = self._loop.time() + _PAUSE_S
+        self._timer = self._loop.call_at(self._rings, self._let_go)
 
     async def load(self) -> InitFailed | None:
         """Start an environment unless one is starting; how its init failed, if it did."""

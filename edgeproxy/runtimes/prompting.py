@@ -24,11 +24,13 @@ class Prompting:
         self._terminal = terminal
         self._to_process = lend
         self._deadlines = deadlines
+        self._is_open = False
 
     def opens(self) -> None:
         """The code stops and asks for the terminal."""
         for deadline in self._deadlines():
             deadline.suspend()
+        self._is_open = True
         self._terminal.ask(self, self._lend)
 
     def _lend(self, descriptor: int | None) -> None:
@@ -45,4 +47,6 @@ class Prompting:
 
     def end(self) -> None:
         """A prompt that was left open is over."""
-        self._terminal.give_back(self)
+        if self._is_open:
+            self._is_open = False
+            self._terminal.give_back(self)

@@ -88,18 +88,13 @@ class Sandbox:
         self._beside: list[Worker] = []
         self._runtime_idle = False
         self._ending: set[asyncio.Future[None]] = set()
-        self._memory = MemoryWatch(spec.memory_mb)
+        self.memory = MemoryWatch(spec.memory_mb)
         self._watching: asyncio.TimerHandle | None = None
 
     @property
     def running(self) -> bool:
         """Whether there is a process."""
         return self._worker is not None and not self._worker.ended.done()
-
-    @property
-    def peak_mb(self) -> int:
-        """The most memory that was seen, in whole megabytes."""
-        return self._memory.peak_mb
 
     async def open(self) -> None:
         """Get ready for processes that call an API."""
@@ -231,7 +226,7 @@ class Sandbox:
     def look(self) -> None:
         """Take a sample of the memory now."""
         if self._worker is not None:
-            self._memory.look(*self._pids(self._worker))
+            self.memory.look(*self._pids(self._worker))
 
     def _pids(self, worker: Worker) -> list[int]:
         """Of all that count for the memory: extensions take theirs from the function's."""
@@ -294,10 +289,10 @@ class Sandbox:
             return
         self.watch()
         worker.poll()
-        if not self._memory.look(*self._pids(worker)):
+        if not self.memory.look(*self._pids(worker)):
             self.drain()
             self.abandon()
-            self._owner.memory_exceeded(self._memory.excess)
+            self._owner.memory_exceeded(self.memory.excess)
 
 
 class _Beside:

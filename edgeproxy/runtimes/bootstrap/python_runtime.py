@@ -60,17 +60,18 @@ vars(urllib)["__getattr__"] = _urllib_attribute
 # Control channel
 
 
-def receive() -> tuple[str, bytearray]:
-    """The next invocation: its lines and its event. Ends the process when its parent is gone."""
-    data = bytearray()
-    end = 8
-    while len(data) < end:
-        more = os.read(CHANNEL, 65536)
-        if not more:
-            os._exit(0)
-        data += more
-        if len(data) >= 8:
-            end = 4 + int.from_bytes(data[:4], "big")
+def read() -> bytes:
+    """What has come; ends the process when its parent is gone."""
+    return os.read(CHANNEL, 65536) or os._exit(0)
+
+
+def receive() -> tuple[str, bytes | bytearray]:
+    """The next invocation: its lines and its event."""
+    data: bytes | bytearray = read()
+    if len(data) < 8 or len(data) != 4 + int.from_bytes(data[:4], "big"):
+        data = bytearray(data)
+        while len(data) < 8 or len(data) < 4 + int.from_bytes(data[:4], "big"):
+            data += read()
     meta_end = 8 + int.from_bytes(data[4:8], "big")
     return data[8:meta_end].decode(), data[meta_end:]
 
@@ -80,9 +81,12 @@ def send(kind: bytes, body: bytes) -> None:
         os._exit(0)  # a child that the function forked came back: its parent answers
     if len(body) > LARGEST_RESULT:
         kind, body = b"L", b"%d" % len(body)
-    view = memoryview((len(body) + 1).to_bytes(4, "big") + kind + body)
-    while view:
-        view = view[os.write(CHANNEL, view) :]
+    frame: bytes | memoryview = b"%b%b%b" % ((len(body) + 1).to_bytes(4, "big"), kind, body)
+    written = os.write(CHANNEL, frame)
+    if written < len(frame):
+        frame = memoryview(frame)[written:]
+        while frame:
+            frame = frame[os.write(CHANNEL, frame) :]
 
 
 # Errors
@@ -160,6 +164,33 @@ class ClientContext(Shown):
         self.client = Client(values["client"]) if values.get("client") else None
 
 
+class Named:
+    """The variables that a context tells, which the function may have changed. ``os.environ``
+    decodes them each time; here they are decoded when they are others than the last time."""
+
+    names = (
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+    )
+    encoded = tuple(map(os.fsencode, names))
+    last_encoded: Sequence[bytes | None] = ()
+    last: Sequence[str | None] = ()
+
+    @staticmethod
+    def values() -> Sequence[str | None]:
+        environ: Any = os.environ
+        if not hasattr(environ, "_data"):  # the function has put something else there
+            return [environ.get(name) for name in Named.names]
+        encoded = tuple(map(environ._data.get, Named.encoded))
+        if encoded != Named.last_encoded:
+            Named.last = [environ.get(name) for name in Named.names]
+            Named.last_encoded = encoded
+        return Named.last
+
+
 class LambdaContext(Shown):
     def __init__(
         self,
@@ -169,13 +200,13 @@ class LambdaContext(Shown):
         tenant_id: str,
         client_context: dict[str, Any] | None,
     ) -> None:
-        environ = os.environ
+        group, stream, name, memory, version = Named.values()
         self.aws_request_id = request_id
-        self.log_group_name = environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
-        self.log_stream_name = environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
-        self.function_name = environ.get("AWS_LAMBDA_FUNCTION_NAME")
-        self.memory_limit_in_mb = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
-        self.function_version = environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.log_group_name = group
+        self.log_stream_name = stream
+        self.function_name = name
+        self.memory_limit_in_mb = memory
+        self.function_version = version
         self.invoked_function_arn = arn
         self.client_context = None
         self.identity = CognitoIdentity()
@@ -321,7 +352,7 @@ def load(handler: str) -> Any:
 def answer(
     handler: Any,
     meta: str,
-    payload: bytearray,
+    payload: bytes | bytearray,
     loads: Callable[[str], Any],
     dumps: Callable[[Any], str],
 ) -> tuple[bytes, bytes]:

@@ -65,9 +65,9 @@ async def test_repeated_hits_are_told_together_and_in_order() -> None:
 async def test_repeated_hits_do_not_wait_for_long_or_for_many() -> None:
     hub, reader = Hub(), BatchReader()
     hub.add(reader)
-    for number in range(hub_module._MOST + 1):
+    for number in range(hub_module.MOST_WAITING + 1):
         hub.repeated(again(number))
-    assert [len(batch) for batch in reader.heard] == [hub_module._MOST]
+    assert [len(batch) for batch in reader.heard] == [hub_module.MOST_WAITING]
     reader.told.clear()
     await asyncio.wait_for(reader.told.wait(), 20)
-    assert reader.heard[1:] == [[f"hit-{hub_module._MOST}"]]
+    assert reader.heard[1:] == [[f"hit-{hub_module.MOST_WAITING}"]]

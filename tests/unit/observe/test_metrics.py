@@ -186,6 +186,19 @@ def test_concurrency() -> None:
     }
 
 
+@pytest.mark.rule("LI-253")
+def test_concurrency_of_many_invocations() -> None:
+    metrics = Metrics(str)
+    for number in range(200):
+        metrics.entered("auth", "", InFlight(number, 1, 1, 1), 60 * (number // 150))
+    (running,) = (
+        m for m in metrics.all() if (m.name, m.dimensions) == ("ConcurrentExecutions", AUTH)
+    )
+    assert (running.total.count, running.total.min, running.total.max) == (200, 0, 199)
+    assert running.total.sum == sum(range(200))
+    assert {minute: each.count for minute, each in running.minutes.items()} == {0: 150, 60: 50}
+
+
 @pytest.mark.rule("LI-130", "LI-250", "LI-251", "LI-253")
 def test_provisioned_concurrency() -> None:
     metrics = Metrics(str)

@@ -31,6 +31,15 @@ def test_frames_may_come_in_any_pieces(step: int) -> None:
     assert found == [(Kind.READY, b"3.12"), (Kind.RESULT, b"{}"), (Kind.ERROR, b"")]
 
 
+def test_what_is_said_again_is_kept_once() -> None:
+    reader = FrameReader()
+    (_, first), (_, other), (_, again), (_, same) = (
+        reader.feed(frame(b"R", body))[0] for body in (b"said", b"other", b"said", b"said")
+    )
+    assert [first, other, again, same] == [b"said", b"other", b"said", b"said"]
+    assert same is again
+
+
 @pytest.mark.parametrize(
     "data",
     [

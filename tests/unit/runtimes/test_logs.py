@@ -72,3 +72,23 @@ def test_events_of_the_platform_are_told() -> None:
         ("stdout", "no end"),
         ("platform", "START RequestId: id Version: $LATEST"),
     ]
+
+
+def test_a_log_goes_on_with_another_invocation() -> None:
+    log, seen = make_log()
+    log.tell(Started("id"))
+    log.feed("stdout", b"x" * (LARGEST_LOG + 1))
+    log.feed("stdout", b"late")
+    before = log.renew("other")
+    assert len(before) == 4  # START, what has room, the word on it, and the end.
+    log.feed("stdout", b"new\n")
+    assert texts(log) == [("stdout", "new")]
+    assert seen[-1].request_id == "other"
+
+
+def test_what_the_function_wrote_is_told_from_what_the_platform_did() -> None:
+    log, _ = make_log()
+    log.tell(Started("id"))
+    log.feed("stderr", b"written\n")
+    log.platform("more")
+    assert [line.message for line in log.records().written()] == ["written"]

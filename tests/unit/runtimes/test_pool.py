@@ -138,6 +138,24 @@ async def test_brief_invocations_take_one_environment_after_the_other(
     assert len(set(got)) == more - 1
 
 
+async def test_who_had_no_time_to_look_lets_nobody_go(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_PAUSE_S", 3600)  # Who lets go is the test.
+    monkeypatch.setattr(pool, "_LONGEST_PAUSE_S", 3600)
+    more = STARTING_AT_ONCE + 1
+    await ran(await obtained(stage, more))
+    stage.pool._least_ms = 0.1
+    got: list[Environment | None] = []
+    for _ in range(more):
+        stage.pool.obtain(got.append)
+    stage.pool._rings -= 3 * 3600  # As if the event loop had been busy when it should ring.
+    stage.pool._let_go()
+    assert len(got) == STARTING_AT_ONCE
+    stage.pool._let_go()  # It was on time.
+    assert len(got) == more
+
+
 async def test_long_invocations_wait_for_nobody(stage: Stage) -> None:
     more = STARTING_AT_ONCE + 3
     await ran(await obtained(stage, more))

@@ -45,7 +45,7 @@ async def test_a_process_comes_and_goes_and_its_folder_goes_last(tmp_path: Path)
         await owner.ready.wait()
         sandbox.look()
         assert sandbox.running
-        assert sandbox.peak_mb > 0
+        assert sandbox.memory.peak_mb > 0
         assert len(list(scratch.iterdir())) == 1
         sandbox.abandon()
         assert not sandbox.running
