@@ -143,7 +143,11 @@ class HookedRepeat(Rerun):
             if self._begin is None:
                 self._begin = hooks.beginning(self.association)
             event = self.lambda_event(asked, in_hand.id)
-            return in_hand if self._begin(event, in_hand.ended) else None
+            self.location.in_hand += 1
+            if self._begin(event, in_hand.ran):
+                return in_hand
+            self.location.in_hand -= 1
+            return None
         scene, request = self._about(asked)
         in_hand.ended(hooks.run(scene, request, self.cloudfront_event(asked, in_hand.id)))
         return in_hand
@@ -205,7 +209,7 @@ class HookedHits(StoredHits):
 
     def ended(self, hit: RepeatedAnswer) -> None:
         if _is_quiet(hit.result):
-            self.services.recorder.repeated(hit)
+            self.services.recorder.repeated(hit, alone=not self._location.in_hand)
         else:
             self.services.recorder.ended(hit.exchange)
 
@@ -269,6 +273,11 @@ class InHand:
         self._has_ended = False
         self._result: InvocationResult | Ran | None = None
         self._arrived: Callable[[Repeated | None], None] | None = None
+
+    def ran(self, result: "InvocationResult | None") -> None:
+        """As :meth:`ended`, of a function that has taken its time."""
+        self._hooked.location.in_hand -= 1
+        self.ended(result)
 
     def ended(self, result: "InvocationResult | Ran | None") -> None:
         """The function has come to this; None when it could not run."""

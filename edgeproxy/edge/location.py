@@ -34,6 +34,8 @@ class EdgeLocation:
         self.distribution = distribution
         self.https_port = HTTPS_PORT
         self.heads = PreparedHeads()
+        self.in_hand = 0
+        """Hits whose functions run."""
         self._services = services
         self._misses = PlainMisses(self, services)
 

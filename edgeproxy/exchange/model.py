@@ -302,6 +302,7 @@ class Recorder(Protocol):
 class HitRecorder(Recorder, Protocol):
     """A recorder that also takes hits whose records have yet to be made."""
 
-    def repeated(self, hit: RepeatedHit) -> None:
-        """The last byte was sent, or the viewer left."""
+    def repeated(self, hit: RepeatedHit, *, alone: bool = True) -> None:
+        """The last byte was sent, or the viewer left; if not ``alone``, others are to follow at
+        once whose readers may be told of them together."""
         ...

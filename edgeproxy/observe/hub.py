@@ -10,9 +10,9 @@ from edgeproxy.exchange.model import Exchange, Recorder, RepeatedHit
 __all__ = ["Hub", "ReadsRepeatedHits"]
 
 
-PAUSE_S: Final = 0.01
-"""How long a repeated hit may wait for others, and..."""
-MOST_WAITING: Final = 64
+_PAUSE_S: Final = 0.01
+"""How long a repeated hit may wait for others that are to follow, and..."""
+_MOST: Final = 64
 """...for how many of them."""
 
 
@@ -28,14 +28,16 @@ class ReadsRepeatedHits(Recorder, Protocol):
 class Hub:
     """A recorder made of readers, told in order of arrival.
 
-    Repeated hits are passed on together: to be told of one by one would cost more than to answer
-    them. Who looks at what readers have to say calls :meth:`catch_up` before.
+    Repeated hits are passed on together, as soon as the event loop has gone round; those that come
+    one by one, with more of them on their way, wait a little: to tell of each would cost about as
+    much as its answer. Who looks at what readers have to say calls :meth:`catch_up` before.
     """
 
     def __init__(self) -> None:
         self._readers: list[Recorder] = []
         self._told_of_hits: list[Callable[[Sequence[RepeatedHit]], None]] = []
         self._waiting: list[RepeatedHit] = []
+        self._is_due = False
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, reader: Recorder) -> None:
@@ -51,12 +53,20 @@ class Hub:
         for reader in self._readers:
             reader.ended(exchange)
 
-    def repeated(self, hit: RepeatedHit) -> None:
+    def repeated(self, hit: RepeatedHit, *, alone: bool = True) -> None:
         self._waiting.append(hit)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(PAUSE_S, self._ring)
-        if len(self._waiting) >= MOST_WAITING:
+        if alone:
+            if not self._is_due:
+                self._is_due = True
+                asyncio.get_running_loop().call_soon(self._come_round)
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_PAUSE_S, self._ring)
+        if len(self._waiting) >= _MOST:
             self.catch_up()
+
+    def _come_round(self) -> None:
+        self._is_due = False
+        self.catch_up()
 
     def _ring(self) -> None:
         self._timer = None

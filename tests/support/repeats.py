@@ -228,7 +228,7 @@ class _Kept:
         """The function has written much."""
         self.exchange = exchange
 
-    def repeated(self, hit: RepeatedHit) -> None:
+    def repeated(self, hit: RepeatedHit, *, alone: bool = True) -> None:
         self.hit = hit
 
 

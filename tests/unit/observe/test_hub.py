@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from edgeproxy.exchange.model import Exchange, RepeatedHit
 from edgeproxy.observe import hub as hub_module
 from edgeproxy.observe.hub import Hub
@@ -48,26 +50,41 @@ def again(number: int) -> Any:
     return Again(exchange(id=f"hit-{number}"))
 
 
-async def test_repeated_hits_are_told_together_and_in_order() -> None:
+async def test_those_that_follow_each_other_are_told_together_and_in_order() -> None:
     hub, reader = Hub(), BatchReader()
     hub.add(reader)
     for number in range(3):
-        hub.repeated(again(number))
+        hub.repeated(again(number), alone=False)
     assert reader.heard == []
     hub.ended(exchange(id="other"))
     assert reader.heard == [["hit-0", "hit-1", "hit-2"], ["other"]]
-    hub.repeated(again(3))
+    hub.repeated(again(3), alone=False)
     hub.catch_up()
     hub.catch_up()
     assert reader.heard[2:] == [["hit-3"]]
 
 
-async def test_repeated_hits_do_not_wait_for_long_or_for_many() -> None:
+async def test_they_do_not_wait_for_long_or_for_many() -> None:
     hub, reader = Hub(), BatchReader()
     hub.add(reader)
-    for number in range(hub_module.MOST_WAITING + 1):
-        hub.repeated(again(number))
-    assert [len(batch) for batch in reader.heard] == [hub_module.MOST_WAITING]
+    for number in range(hub_module._MOST + 1):
+        hub.repeated(again(number), alone=False)
+    assert [len(batch) for batch in reader.heard] == [hub_module._MOST]
     reader.told.clear()
     await asyncio.wait_for(reader.told.wait(), 20)
-    assert reader.heard[1:] == [[f"hit-{hub_module.MOST_WAITING}"]]
+    assert reader.heard[1:] == [[f"hit-{hub_module._MOST}"]]
+
+
+async def test_others_wait_until_the_loop_has_gone_round(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hub_module, "_PAUSE_S", 3600)
+    hub, reader = Hub(), BatchReader()
+    hub.add(reader)
+    hub.repeated(again(0), alone=False)
+    await asyncio.sleep(0)
+    assert reader.heard == []
+    hub.repeated(again(1))
+    hub.repeated(again(2))
+    await asyncio.sleep(0)
+    assert reader.heard == [["hit-0", "hit-1", "hit-2"]]
