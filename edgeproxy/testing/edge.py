@@ -212,7 +212,7 @@ class Site:
         An exchange is recorded when its last byte is out, which may be after the test has it.
         Access logs have them too then.
         """
-        found = self._edge.call(self.running.history.wait_for(count))
+        found = self._edge.call(self.running.recorded(count))
         self._edge.call(self.running.flush_logs())
         return found
 
