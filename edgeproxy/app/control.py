@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from edgeproxy.app.experiment_calls import ExperimentCalls
 from edgeproxy.app.local_apis import kms_keys, local_apis
 from edgeproxy.app.program import Program
 from edgeproxy.awslambda.account import LambdaAccount
@@ -35,6 +36,7 @@ from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
     from edgeproxy.app.function_tests import FunctionTests
+    from edgeproxy.app.watched_experiments import WatchedExperiments
     from edgeproxy.awslambda.event_store import QueuedEvent
     from edgeproxy.loadbalancing.model import LoadBalancer
 
@@ -54,6 +56,9 @@ class ControlListener:
         settings = program.settings
         names = (settings.control_host, *settings.control_name)
         application = control_application(self, observed, names)
+        self._history = observed.history
+        application.router.add_routes(ExperimentCalls(lambda: self._experiments).routes())
+        program.personas.forced = lambda *side: self._experiments.forced(*side)
         # Calls of an API must not shift what a seed gives to viewers' requests.
         self._request_id = Chance(settings.seed).uuid
         for prefix, make in {
@@ -170,6 +175,12 @@ class ControlListener:
         from edgeproxy.app.function_tests import FunctionTests
 
         return FunctionTests(self._program)
+
+    @cached_property
+    def _experiments(self) -> "WatchedExperiments":
+        from edgeproxy.app.watched_experiments import WatchedExperiments
+
+        return WatchedExperiments(self, self._history)
 
     @property
     def authority(self) -> Path | None:

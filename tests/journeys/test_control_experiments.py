@@ -1,0 +1,155 @@
+"""Experiments as the control listener's API shows them while people browse."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from edgeproxy.testing import Edge, Site
+from tests.support.control import call
+from tests.support.experiments import SAMPLES, come, variants
+from tests.support.origin import Origin
+
+NAME = "cloudfront_function"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for file in ("broken.yaml", "template.yaml", "experiments.yaml"):
+        shutil.copy(SAMPLES / NAME / file, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def sites(edge: Edge, origin: Origin, folder: Path) -> dict[str, Site]:
+    """The sample and its broken twin."""
+    origin.answer = variants
+    return {
+        name: edge.serve(folder / f"{name}.yaml", origins={"Web": origin.url})
+        for name in ("template", "broken")
+    }
+
+
+def of(site: Site, name: str = NAME) -> Any:
+    status, document = call(site, "GET", f"/api/experiments/{name}")
+    assert status == 200, document
+    return document
+
+
+def shares(document: Any) -> list[tuple[str, int, float | None]]:
+    return [(each["name"], each["visitors"], each["share"]) for each in document["variants"]]
+
+
+def as_viewer(site: Site, name: str, url: str = "") -> dict[str, str]:
+    port = urlsplit(url or site.url).port
+    return {"Host": f"{name}.viewer.localhost:{port}"}
+
+
+@pytest.mark.parametrize(("name", "leaks"), [("template", 0), ("broken", 2)])
+def test_shares_paths_and_leaks(sites: dict[str, Site], name: str, leaks: int) -> None:
+    site = sites[name]
+    come(site, "aaab")  # before anybody looks
+    document = of(site)
+    assert shares(document) == [("a", 3, 0.75), ("b", 1, 0.25)]
+    assert document["variants"][0]["share_low"] < 0.75 < document["variants"][0]["share_high"]
+    come(site, "aaab")
+    document = of(site)
+    assert (document["visitors"], document["assigned"], document["requests"]) == (4, 4, 8)
+    assert [each["hits"] for each in document["variants"]] == [5, 2 if leaks else 1]
+    newest = document["newest_visitors"][0]
+    assert (newest["visitor"], newest["variant"]) == ("192.0.1.3", "b")
+    assert [each["path"] for each in newest["stations"]] == ["/", "/"]
+    assert [each["made_for"] for each in newest["stations"]] == ["a" if leaks else None] * 2
+    assert document["leaks"] == len(document["newest_leaks"]) == leaks
+    assert document["gaps"] == 0
+
+
+def test_a_leak_is_told_with_its_key_and_what_mends_it(sites: dict[str, Site]) -> None:
+    site = sites["broken"]
+    come(site, "ab")
+    (leak,) = of(site)["newest_leaks"]
+    assert (leak["made_for"], leak["variant"], leak["why"]) == ("a", "b", "from the cache")
+    assert {"part": "path", "value": "/"} in leak["key"]
+    assert "add it to the cache policy per-variant" in leak["remedy"]
+    assert leak["exchange"] == site.exchanges(2)[0].id
+    status, listed = call(site, "GET", "/api/experiments")
+    assert (status, listed["problem"]) == (200, None)
+    (summary,) = listed["experiments"]
+    assert (summary["leaks"], "newest_leaks" in summary) == (1, False)
+
+
+def test_a_declaration_is_read_anew_and_a_broken_one_is_told(
+    sites: dict[str, Site], folder: Path
+) -> None:
+    site, file = sites["template"], folder / "experiments.yaml"
+    come(site, "ab")
+    assert of(site)["visitors"] == 2
+    file.write_text("experiments: {x: {assignment: {cooky: ab}, variants: [a, b]}}")
+    listed = call(site, "GET", "/api/experiments")[1]
+    assert "experiments.yaml:1" in listed["problem"]
+    assert [each["name"] for each in listed["experiments"]] == [NAME]
+    file.write_text("experiments: {x: {assignment: {body: {a: V, b: W}}, variants: [a, b]}}")
+    assert call(site, "GET", f"/api/experiments/{NAME}")[0] == 404
+    document = of(site, "x")
+    assert shares(document) == [("a", 2, 1.0), ("b", 0, 0.0)]
+    assert "the body comes with the answer" in document["why_not_forced"]
+    file.write_text("experiments: {x: {assignment: {cookie: ab}, variants: [a, b], door: Away}}")
+    assert "no door 'Away'" in of(site, "x")["problem"]
+    file.unlink()
+    assert call(site, "GET", "/api/experiments")[1]["experiments"] == []
+
+
+def test_a_viewer_is_put_on_a_side_and_counts_for_no_share(
+    sites: dict[str, Site], origin: Origin
+) -> None:
+    site = sites["template"]
+    side = {"experiment": NAME, "variant": "b"}
+    status, made = call(site, "POST", "/api/viewers", {"name": "b", "variant": side})
+    assert (status, made["variant"]) == (201, side)
+    headers = {**as_viewer(site, "b"), "Cookie": "ab=a; x=1"}
+    assert "Variant b" in site.get("/", headers=headers).text
+    assert origin.got[-1].header("Cookie") == "ab=b"
+    come(site, "aab")
+    document = of(site)
+    assert shares(document) == [("a", 2, 2 / 3), ("b", 1, 1 / 3)]
+    forced = [each for each in document["newest_visitors"] if each["forced"]]
+    assert [(each["visitor"], each["variant"]) for each in forced] == [("b", "b")]
+    # The object that it had made is that of all on its side.
+    assert document["variants"][1]["hits"] == 1
+    call(site, "DELETE", "/api/viewers/b")
+    assert "Variant a" in site.get("/", headers=headers).text
+    for wrong in ({"experiment": NAME}, {"experiment": NAME, "variant": "c"}, "b",
+                  {"experiment": "none", "variant": "b"}):  # fmt: skip
+        document = {"name": "b", "variant": wrong}
+        assert call(site, "POST", "/api/viewers", document)[0] == 400
+
+
+def test_a_viewer_gets_the_version_that_an_alias_seldom_draws(edge: Edge) -> None:
+    site = edge.serve(SAMPLES / "weighted_alias" / "template.yaml")
+    url = site.endpoints["function_urls"]["ShopUrl"]["url"]
+    for name, version in (("new", "2"), ("old", "1")):
+        side = {"experiment": "weighted_alias", "variant": name}
+        assert call(site, "POST", "/api/viewers", {"name": name, "variant": side})[0] == 201
+        for _ in range(3):
+            answer = site.get("/", headers=as_viewer(site, name, url), url=url)
+            assert answer.text == f"version {version}"
+    document = of(site, "weighted_alias")
+    assert document["visitors"] == 0
+    assert [each["variant"] for each in document["newest_visitors"]] == ["old", "new"]
+
+
+def test_a_viewer_sends_the_header_of_its_side(edge: Edge, origin: Origin, tmp_path: Path) -> None:
+    origin.answer = variants
+    file = tmp_path / "experiments.yaml"
+    mark = '{sent_header: {name: X-Beta, values: {old: "", new: "on"}}}'
+    file.write_text(f"experiments: {{x: {{assignment: {mark}, variants: [old, new]}}}}")
+    shutil.copy(SAMPLES / NAME / "broken.yaml", tmp_path)
+    site = edge.serve(tmp_path / "broken.yaml", origins={"Web": origin.url})
+    for name, sent, seen in (("new", None, "on"), ("old", "on", None)):
+        side = {"experiment": "x", "variant": name}
+        assert call(site, "POST", "/api/viewers", {"name": name, "variant": side})[0] == 201
+        headers = as_viewer(site, name) | ({"X-Beta": sent} if sent else {})
+        site.get(f"/{name}", headers=headers)
+        assert origin.got[-1].header("X-Beta") == seen
