@@ -57,7 +57,8 @@ class ControlListener:
         names = (settings.control_host, *settings.control_name)
         application = control_application(self, observed, names)
         self._history = observed.history
-        application.router.add_routes(ExperimentCalls(lambda: self._experiments).routes())
+        experiments = ExperimentCalls(lambda: self._experiments, program.personas)
+        application.router.add_routes(experiments.routes())
         program.personas.forced = lambda *side: self._experiments.forced(*side)
         # Calls of an API must not shift what a seed gives to viewers' requests.
         self._request_id = Chance(settings.seed).uuid

@@ -24,6 +24,7 @@ from edgeproxy.experiments.watching import Leak, Watch
 from edgeproxy.http.forced import Forced
 from edgeproxy.inspector.controlled import Controlled
 from edgeproxy.inspector.documents import iso
+from edgeproxy.inspector.personas import Persona
 from edgeproxy.observe.history import History
 
 __all__ = ["WatchedExperiments"]
@@ -123,7 +124,8 @@ class WatchedExperiments:
             persona = self._controlled.personas.get(name)
             side = None if persona is None else persona.side
             is_on = side is not None and side.experiment == experiment.name
-            variant["viewer"] = {"name": name, "is_there": is_on}
+            url_of = Persona(name).url(url)
+            variant["viewer"] = {"name": name, "url": url_of, "is_there": is_on}
         return document
 
     async def detail(self, experiment: Experiment) -> dict[str, Any]:

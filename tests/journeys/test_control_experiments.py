@@ -153,3 +153,64 @@ def test_a_viewer_sends_the_header_of_its_side(edge: Edge, origin: Origin, tmp_p
         headers = as_viewer(site, name) | ({"X-Beta": sent} if sent else {})
         site.get(f"/{name}", headers=headers)
         assert origin.got[-1].header("X-Beta") == seen
+
+
+def test_the_sides_of_a_url_are_compared(
+    sites: dict[str, Site], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # where no browser is
+    compare = f"/api/experiments/{NAME}/compare"
+    site = sites["template"]
+    status, document = call(site, "POST", compare, {"url": "/shop?page=2"})
+    assert status == 200
+    assert [(each["variant"], each["hit"]) for each in document["answers"]] == [
+        ("a", False),
+        ("b", False),
+    ]
+    assert "X-Cache" not in [each["name"] for each in document["headers"] if each["differs"]]
+    (body,) = document["bodies"]
+    assert ["-", "<h1>Variant a</h1>"] in body["lines"]
+    assert ["+", "<h1>Variant b</h1>"] in body["lines"]
+    ids = [each["exchange"] for each in document["answers"]]
+    assert [each.id for each in site.exchanges(2)] == ids[::-1]
+    assert call(site, "GET", "/api/viewers")[1]["viewers"] == []
+    assert of(site)["visitors"] == 0
+    # Of the broken twin both get the same, out of the cache.
+    document = call(sites["broken"], "POST", compare, {"url": "/", "screenshots": True})[1]
+    assert [each["hit"] for each in document["answers"]] == [False, True]
+    assert document["bodies"][0]["same"]
+    assert "install Chromium or Chrome" in document["screenshots_problem"]
+    assert not document["can_take_screenshots"]
+    assert call(site, "GET", "/api/screenshots/1")[0] == 404
+
+
+def test_a_viewer_who_is_there_stays_and_another_of_that_name_is_left_alone(
+    sites: dict[str, Site],
+) -> None:
+    site, compare = sites["template"], f"/api/experiments/{NAME}/compare"
+    (listed,) = call(site, "GET", "/api/experiments")[1]["experiments"]
+    name = listed["variants"][1]["viewer"]["name"]
+    side = {"experiment": NAME, "variant": "b"}
+    call(site, "POST", "/api/viewers", {"name": name, "country": "DE", "variant": side})
+    assert of(site)["variants"][1]["viewer"]["is_there"]
+    assert call(site, "POST", compare, {"url": "/"})[0] == 200
+    assert site.exchanges(2)[0].request.viewer.country == "DE"
+    call(site, "POST", "/api/viewers", {"name": name})
+    status, refused = call(site, "POST", compare, {"url": "/"})
+    assert (status, f"another viewer called {name}" in refused["error"]["message"]) == (400, True)
+    assert [each["name"] for each in call(site, "GET", "/api/viewers")[1]["viewers"]] == [name]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"url": "shop"},
+        {"url": "http://elsewhere/"},
+        {"url": "/ x"},
+        {"url": "/", "screenshots": 1},
+    ],
+)
+def test_what_cannot_be_compared(sites: dict[str, Site], document: object) -> None:
+    status, answer = call(sites["template"], "POST", f"/api/experiments/{NAME}/compare", document)
+    assert (status, answer["error"]["code"]) == (400, "InvalidArgument")

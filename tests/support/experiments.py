@@ -13,18 +13,19 @@ SAMPLES: Final = Path(__file__).parents[2] / "functions" / "experiments"
 
 
 def variants(got: Got) -> Answer:
-    """A page of the side that the request's cookie says, a page for all without one."""
+    """A page of the side that the request's cookie says, that of a without one."""
     side = "b" if "ab=b" in (got.header("Cookie") or "") else "a"
     headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60"}
-    return Answer(headers=headers, body=f"<title>Shop</title>\n<h1>Variant {side}</h1>\n".encode())
+    page = f"<!doctype html>\n<html lang=en><title>Shop</title>\n<h1>Variant {side}</h1>\n"
+    return Answer(headers=headers, body=page.encode())
 
 
 def come(site: Site, sides: Iterable[str], path: str = "/", *, network: int = 1) -> None:
     """Visitors that have been put on these sides before ask for a page, one after the other."""
-    asked = 0
-    known = len(site.running.history.newest(1000)[0])
+    asked = set()
     for number, side in enumerate(sides):
         headers = {"x-edgeproxy-viewer-ip": f"192.0.{network}.{number}", "Cookie": f"ab={side}"}
-        site.get(path, headers=headers)
-        asked += 1
-    site.exchanges(known + asked)
+        asked.add(site.get(path, headers=headers).headers.get("X-Amz-Cf-Id"))
+    count = len(asked)
+    while not asked <= {each.id for each in site.exchanges(count)}:
+        count += 1  # Waits for one more than are kept.
