@@ -181,7 +181,7 @@ class ControlListener:
     def _experiments(self) -> "WatchedExperiments":
         from edgeproxy.app.watched_experiments import WatchedExperiments
 
-        return WatchedExperiments(self, self._history)
+        return WatchedExperiments(self, self._history, self._program.settings.experiments)
 
     @property
     def authority(self) -> Path | None:

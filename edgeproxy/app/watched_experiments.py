@@ -7,6 +7,7 @@ one that cannot be used is told, and what was declared before goes on.
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 from edgeproxy.app.experiment_checks import declaration_beside
@@ -46,34 +47,43 @@ class _Watched:
 class WatchedExperiments:
     """Those of one running program."""
 
-    def __init__(self, controlled: Controlled, history: History) -> None:
+    def __init__(self, controlled: Controlled, history: History, file: Path | None = None) -> None:
+        """``file`` must be there; without one they may be declared beside the definition."""
         self._controlled = controlled
         self._history = history
-        self.file = declaration_beside(controlled.target)
+        self._is_expected = file is not None
+        self.file = file or declaration_beside(controlled.target)
         self.problem = ""
         """Why the declaration cannot be used; empty when it can."""
         self._experiments: dict[str, Experiment] = {}
-        self._read: tuple[int, int] | None = None
+        self._read: tuple[int, int] | None = (0, 0)
         self._watched: dict[str, _Watched] = {}
         self._turns = asyncio.Lock()
 
     @property
     def declared(self) -> Mapping[str, Experiment]:
         """By name, as the file says now."""
-        try:
-            found = self.file.stat()
-            version = found.st_mtime_ns, found.st_size
-        except OSError:
-            version, self.problem, self._experiments = None, "", {}
-        if version is not None and version != self._read:
+        version = self._version()
+        if version == self._read:
+            return self._experiments
+        self._read, self.problem = version, ""
+        if version is None and not self._is_expected:
+            self._experiments = {}
+        else:
             try:
-                self._experiments, self.problem = read_experiments(self.file), ""
-                for name in self._watched.keys() - self._experiments.keys():
-                    del self._watched[name]
+                self._experiments = read_experiments(self.file)
             except EdgeproxyError as error:
                 self.problem = str(error)
-        self._read = version
+        for name in self._watched.keys() - self._experiments.keys():
+            del self._watched[name]
         return self._experiments
+
+    def _version(self) -> tuple[int, int] | None:
+        try:
+            found = self.file.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
 
     def named(self, name: str) -> Experiment:
         """Raises ``UsageError``."""

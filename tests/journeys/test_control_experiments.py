@@ -9,8 +9,10 @@ import pytest
 
 from edgeproxy.testing import Edge, Site
 from tests.support.control import call
+from tests.support.delivery import ALL_VIEWER, CACHING_DISABLED
 from tests.support.experiments import SAMPLES, come, variants
 from tests.support.origin import Origin
+from tests.support.templates import distribution_template
 
 NAME = "cloudfront_function"
 
@@ -98,7 +100,47 @@ def test_a_declaration_is_read_anew_and_a_broken_one_is_told(
     file.write_text("experiments: {x: {assignment: {cookie: ab}, variants: [a, b], door: Away}}")
     assert "no door 'Away'" in of(site, "x")["problem"]
     file.unlink()
-    assert call(site, "GET", "/api/experiments")[1]["experiments"] == []
+    listed = call(site, "GET", "/api/experiments")[1]
+    assert (listed["problem"], listed["experiments"]) == (None, [])
+
+
+def test_a_declaration_may_lie_elsewhere_and_must_be_there_then(edge: Edge, tmp_path: Path) -> None:
+    file = tmp_path / "ab.toml"
+    site = edge.serve("http://127.0.0.1:9", experiments=file)
+    listed = call(site, "GET", "/api/experiments")[1]
+    assert "ab.toml: cannot be read" in listed["problem"]
+    file.write_text('[experiments.x]\nassignment = {cookie = "ab"}\nvariants = ["a", "b"]\n')
+    assert of(site, "x")["assignment"] == "cookie ab"
+
+
+@pytest.mark.parametrize(("forward", "leaks"), [("none", 8), ("whitelist", 0), ("", 0)])
+def test_what_is_answered_again_in_the_connection_counts_like_all_else(
+    edge: Edge, origin: Origin, tmp_path: Path, forward: str, leaks: int
+) -> None:
+    """Hits, or misses where nothing is cached, of behaviors without functions."""
+    origin.answer = variants
+    shutil.copy(SAMPLES / NAME / "experiments.yaml", tmp_path)
+    names = {"WhitelistedNames": ["ab"]} if forward == "whitelist" else {}
+    behavior: dict[str, Any] = {
+        "CachePolicyId": None,
+        "OriginRequestPolicyId": None,
+        "MinTTL": 0,
+        "DefaultTTL": 60,
+        "MaxTTL": 3600,
+        "ForwardedValues": {"QueryString": False, "Cookies": {"Forward": forward, **names}},
+    }
+    if not forward:
+        behavior = {"CachePolicyId": CACHING_DISABLED, "OriginRequestPolicyId": ALL_VIEWER}
+    template = distribution_template(tmp_path, behavior=behavior)
+    site = edge.serve(template, origins={"web": origin.url})
+    side = {"experiment": NAME, "variant": "b"}
+    call(site, "POST", "/api/viewers", {"name": "b", "variant": side})
+    for _ in range(4):
+        come(site, "ab")
+        come(site, "b", headers=as_viewer(site, "b"))
+    document = of(site)
+    assert (document["visitors"], document["leaks"]) == (2, leaks)
+    assert [each["requests"] for each in document["variants"]] == [4, 8]
 
 
 def test_a_viewer_is_put_on_a_side_and_counts_for_no_share(

@@ -1,6 +1,6 @@
 """The sample experiments, and visitors for them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +20,20 @@ def variants(got: Got) -> Answer:
     return Answer(headers=headers, body=page.encode())
 
 
-def come(site: Site, sides: Iterable[str], path: str = "/", *, network: int = 1) -> None:
+def come(
+    site: Site,
+    sides: Iterable[str],
+    path: str = "/",
+    *,
+    network: int = 1,
+    headers: Mapping[str, str] | None = None,
+) -> None:
     """Visitors that have been put on these sides before ask for a page, one after the other."""
     asked = set()
     for number, side in enumerate(sides):
-        headers = {"x-edgeproxy-viewer-ip": f"192.0.{network}.{number}", "Cookie": f"ab={side}"}
-        asked.add(site.get(path, headers=headers).headers.get("X-Amz-Cf-Id"))
+        own = {"x-edgeproxy-viewer-ip": f"192.0.{network}.{number}", "Cookie": f"ab={side}"}
+        answer = site.get(path, headers={**own, **(headers or {})})
+        asked.add(answer.headers.get("X-Amz-Cf-Id"))
     count = len(asked)
     while not asked <= {each.id for each in site.exchanges(count)}:
         count += 1  # Waits for one more than are kept.
