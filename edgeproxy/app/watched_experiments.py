@@ -102,7 +102,7 @@ class WatchedExperiments:
             door, _ = self.door(experiment)
             if any(door == each.logical_id for each in self._controlled.distributions):
                 raise UsageError(
-                    "nobody can be put on a side: the function answers behind a distribution, "
+                    "Nobody can be put on a side: the function answers behind a distribution, "
                     "whose cache gives all the same",
                     remedy="make the function URL the door of the experiment",
                 )

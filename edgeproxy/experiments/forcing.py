@@ -43,7 +43,7 @@ def forced(experiment: Experiment, variant: str) -> Forced:
             return Forced("function version", mark.name, text)
         case kind:
             why = _NOT_FORCED[kind].format(mark=mark)
-            raise UsageError(f"nobody can be put on a side: {why}", remedy=_REMEDY)
+            raise UsageError(f"Nobody can be put on a side: {why}", remedy=_REMEDY)
 
 
 def viewer_names(experiment: Experiment) -> dict[str, str]:

@@ -98,6 +98,7 @@ class Watch:
             "visitors": self._seen,
             "assigned": assigned,
             "unassigned": self._seen - assigned,
+            "undeclared": carried(dict(tally.unexpected)),
             "switches": tally.switches,
             "leaks": tally.leaked,
             "leaks_by_sides": [

@@ -31,7 +31,7 @@ def test_the_assignment_says_what_does(mark: Mark, found: Forced) -> None:
 )
 def test_what_only_shows_a_side_puts_nobody_there(kind: str) -> None:
     experiment = Experiment("x", Mark(MarkKind(kind), "", {"a": "1", "b": "2"}), SHARES)
-    with pytest.raises(UsageError, match="nobody can be put on a side") as caught:
+    with pytest.raises(UsageError, match="Nobody can be put on a side") as caught:
         forced(experiment, "a")
     assert "as the assignment" in caught.value.remedy
 

@@ -87,6 +87,12 @@ def test_visitors_are_told_apart_by_address_and_agent() -> None:
     assert [len(each["stations"]) for each in seen.paths()] == [1, 1, 2]
 
 
+def test_values_that_are_no_variants_are_told() -> None:
+    seen = watch(BY_COOKIE, [came("1", "c"), came("1", "c"), came("2", "c"), came("3", "a")])
+    summary = seen.summary()
+    assert (summary["unassigned"], summary["undeclared"]) == (2, {"c": 2})
+
+
 def test_the_cookie_of_an_answer_counts_from_then_on() -> None:
     seen = watch(BY_COOKIE, [came("1", gets="ab=a; Path=/"), came("1", "a", gets="ab=b")])
     summary = seen.summary()
