@@ -110,10 +110,18 @@ class WatchedExperiments:
 
     async def summaries(self) -> list[dict[str, Any]]:
         """All of them, with what has been seen so far, as JSON."""
-        return [await self.summary(experiment) for experiment in list(self.declared.values())]
+        return [(await self._summary(each))[0] for each in list(self.declared.values())]
 
-    async def summary(self, experiment: Experiment) -> dict[str, Any]:
-        """One of them."""
+    async def detail(self, experiment: Experiment) -> dict[str, Any]:
+        """One of them, with the newest visitors' paths and the newest leaks."""
+        document, watch = await self._summary(experiment)
+        if watch is not None:
+            document["newest_visitors"] = watch.paths()
+            document["newest_leaks"] = await self._newest_leaks(watch, document["url"])
+        return document
+
+    async def _summary(self, experiment: Experiment) -> tuple[dict[str, Any], Watch | None]:
+        """And its watch; None where there is nothing to watch."""
         head: dict[str, Any] = {
             "name": experiment.name,
             "assignment": str(experiment.assignment),
@@ -122,40 +130,23 @@ class WatchedExperiments:
         }
         try:
             door, url = self.door(experiment)
+            if not self._history.keeps_any:
+                raise UsageError("the edge keeps no requests", remedy="--history above 0")
         except UsageError as error:
-            return {**head, "problem": str(error)}
+            return {**head, "problem": str(error)}, None
         watched = await self._looked_at(experiment, door)
         document = {**head, "problem": None, "door": door, "url": url, "gaps": watched.gaps}
         document |= watched.watch.summary()
         document["why_not_forced"] = self._why_not_forced(experiment)
-        for variant, name in zip(
-            document["variants"], viewer_names(experiment).values(), strict=True
-        ):
+        names = viewer_names(experiment)
+        for variant in document["variants"]:
+            name = names[variant["name"]]
             persona = self._controlled.personas.get(name)
             side = None if persona is None else persona.side
-            is_on = side is not None and side.experiment == experiment.name
+            is_there = side is not None and side.experiment == experiment.name
             url_of = Persona(name).url(url)
-            variant["viewer"] = {"name": name, "url": url_of, "is_there": is_on}
-        return document
-
-    async def detail(self, experiment: Experiment) -> dict[str, Any]:
-        """One of them, with the newest visitors' paths and the newest leaks."""
-        document = await self.summary(experiment)
-        if document["problem"] is None:
-            watch = self._watched[experiment.name].watch
-            document["newest_visitors"] = watch.paths()
-            leaks = list(reversed(watch.leaks))[:_LEAKS_SHOWN]
-            alike = {(each.example.path, each.example.variant, each.example.why): each
-                     for each in leaks}  # fmt: skip
-            remedies = {
-                key: await self._remedy(experiment, document["url"], leak.example)
-                for key, leak in alike.items()
-            }
-            document["newest_leaks"] = [
-                _leak(each, remedies[each.example.path, each.example.variant, each.example.why])
-                for each in leaks
-            ]
-        return document
+            variant["viewer"] = {"name": name, "url": url_of, "is_there": is_there}
+        return document, watched.watch
 
     def _why_not_forced(self, experiment: Experiment) -> str | None:
         try:
@@ -185,6 +176,17 @@ class WatchedExperiments:
                 watched.last = some[-1].id
                 await asyncio.sleep(0)
             return watched
+
+    async def _newest_leaks(self, watch: Watch, url: str) -> list[dict[str, Any]]:
+        remedies: dict[tuple[str, str, str], str | None] = {}
+        found = []
+        for leak in list(reversed(watch.leaks))[:_LEAKS_SHOWN]:
+            example = leak.example
+            alike = example.path, example.variant, example.why
+            if alike not in remedies:
+                remedies[alike] = await self._remedy(watch.experiment, url, example)
+            found.append(_leak(leak, remedies[alike]))
+        return found
 
     async def _remedy(self, experiment: Experiment, url: str, leak: Example) -> str | None:
         """What would mend it; None where nothing explains it."""

@@ -20,7 +20,7 @@ from edgeproxy.experiments.model import Experiment, MarkKind
 from edgeproxy.experiments.recognition import Answer, Key, Record
 from edgeproxy.experiments.statistics import certainly_off, interval_of
 from edgeproxy.experiments.tally import Example, Seen, Tally, Totals
-from edgeproxy.experiments.visitors import Visitor
+from edgeproxy.experiments.visitors import CookieJar, Visitor
 from edgeproxy.http.cookies import parse_cookies
 from edgeproxy.http.messages import Request, Response
 
@@ -85,10 +85,14 @@ class Watch:
 
     def take(self, exchanges: Iterable[Exchange]) -> None:
         """Count requests, in the order in which they ended."""
-        own = [each for each in exchanges if (each.primary or each.name) == self.door]
+        own = [each for each in exchanges if self._concerns(each)]
         seen = [self._seen_in(each) for each in own]
         for exchange, (request, found) in zip(own, self._tally.follow(seen), strict=True):
             self._note(exchange, request, found)
+
+    def _concerns(self, exchange: Exchange) -> bool:
+        # A function's name may be that of a door.
+        return exchange.door != "invoke" and (exchange.primary or exchange.name) == self.door
 
     def summary(self) -> dict[str, Any]:
         """Shares, counts and what is wrong, as JSON."""
@@ -146,7 +150,7 @@ class Watch:
             case MarkKind.COOKIE:
                 lines = request.headers.get_all("Cookie")
                 sent = dict(parse_cookies(lines)).get(mark.name)
-                own = _cookie_after(mark.name, sent, exchange.response)
+                own = _cookie_after(mark.name, sent, exchange)
             case MarkKind.SENT_HEADER:
                 own = request.headers.get(mark.name)
             case _:
@@ -257,15 +261,17 @@ def _key_of(exchange: Exchange) -> Key:
     return ()
 
 
-def _cookie_after(name: str, sent: str | None, response: Response | None) -> str | None:
-    """What a visitor will send as that cookie, once an answer has come."""
-    for line in response.headers.get_all("Set-Cookie") if response is not None else ():
-        pair, _, attributes = line.partition(";")
-        key, _, value = pair.partition("=")
-        if key.strip() == name:
-            ends = "max-age=0" in attributes.lower().replace(" ", "")
-            sent = None if ends else value.strip()
-    return sent
+def _cookie_after(name: str, sent: str | None, exchange: Exchange) -> str | None:
+    """What a visitor will send as that cookie, once the answer has come."""
+    response, path, now = exchange.response, exchange.request.path, exchange.started
+    lines = response.headers.get_all("Set-Cookie") if response is not None else ()
+    if not lines:
+        return sent
+    jar = CookieJar()
+    if sent is not None:
+        jar.store([f"{name}={sent}; Path=/"], path, now)
+    jar.store(lines, path, now)
+    return jar.value(name, path, now)
 
 
 def _text_of(response: Response) -> str:

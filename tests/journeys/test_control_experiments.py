@@ -113,6 +113,12 @@ def test_a_declaration_may_lie_elsewhere_and_must_be_there_then(edge: Edge, tmp_
     assert of(site, "x")["assignment"] == "cookie ab"
 
 
+def test_an_edge_that_keeps_no_requests_says_so(edge: Edge, tmp_path: Path) -> None:
+    file = SAMPLES / NAME / "experiments.yaml"
+    site = edge.serve("http://127.0.0.1:9", experiments=file, history=0)
+    assert "--history above 0" in of(site)["problem"]
+
+
 @pytest.mark.parametrize(("forward", "leaks"), [("none", 8), ("whitelist", 0), ("", 0)])
 def test_what_is_answered_again_in_the_connection_counts_like_all_else(
     edge: Edge, origin: Origin, tmp_path: Path, forward: str, leaks: int

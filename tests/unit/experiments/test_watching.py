@@ -99,8 +99,9 @@ def test_the_cookie_of_an_answer_counts_from_then_on() -> None:
     assert (summary["variants"][0]["visitors"], summary["switches"]) == (1, 1)
     stations = seen.paths()[0]["stations"]
     assert [(each["variant"], each["switched"]) for each in stations] == [("a", False), ("b", True)]
-    ended = watch(BY_COOKIE, [came("1", "a", gets="ab=; Max-Age=0")])
-    assert ended.summary()["unassigned"] == 1
+    for ends in ("Max-Age=0", "Expires=Thu, 01 Jan 1970 00:00:00 GMT"):
+        ended = watch(BY_COOKIE, [came("1", "a", gets=f"ab=; Path=/; {ends}")])
+        assert ended.summary()["unassigned"] == 1
 
 
 def test_who_is_put_on_a_side_is_no_visitor_but_may_get_a_leak() -> None:
@@ -123,7 +124,11 @@ def test_who_is_put_on_a_side_is_no_visitor_but_may_get_a_leak() -> None:
 def test_other_doors_are_not_counted_and_staging_is_that_of_its_primary() -> None:
     seen = watch(
         BY_COOKIE,
-        [came("1", "a", name="Other"), came("2", "b", name="Next", primary="Site")],
+        [
+            came("1", "a", name="Other"),
+            came("2", "b", name="Next", primary="Site"),
+            came("3", "b", door="invoke"),
+        ],
     )
     assert seen.summary()["visitors"] == 1
 
