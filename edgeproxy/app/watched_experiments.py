@@ -102,11 +102,18 @@ class WatchedExperiments:
             door, _ = self.door(experiment)
             if any(door == each.logical_id for each in self._controlled.distributions):
                 raise UsageError(
-                    "Nobody can be put on a side: the function answers behind a distribution, "
+                    f"Nobody can be put on {variant}: the function answers behind a distribution, "
                     "whose cache gives all the same",
                     remedy="make the function URL the door of the experiment",
                 )
-        return forced(experiment, variant)
+        try:
+            return forced(experiment, variant)
+        except UsageError:
+            watched = self._watched.get(name)
+            cookies = watched and watched.watch.cookies.get(variant)
+            if not cookies:
+                raise
+            return Forced("cookies", "", cookies)
 
     async def summaries(self) -> list[dict[str, Any]]:
         """All of them, with what has been seen so far, as JSON."""
@@ -137,7 +144,6 @@ class WatchedExperiments:
         watched = await self._looked_at(experiment, door)
         document = {**head, "problem": None, "door": door, "url": url, "gaps": watched.gaps}
         document |= watched.watch.summary()
-        document["why_not_forced"] = self._why_not_forced(experiment)
         names = viewer_names(experiment)
         for variant in document["variants"]:
             name = names[variant["name"]]
@@ -145,13 +151,14 @@ class WatchedExperiments:
             side = None if persona is None else persona.side
             is_there = side is not None and side.experiment == experiment.name
             url_of = Persona(name).url(url)
-            variant["viewer"] = {"name": name, "url": url_of, "is_there": is_there}
+            why_not = self._why_not_forced(experiment, variant["name"])
+            viewer = {"name": name, "url": url_of, "is_there": is_there, "why_not": why_not}
+            variant["viewer"] = viewer
         return document, watched.watch
 
-    def _why_not_forced(self, experiment: Experiment) -> str | None:
+    def _why_not_forced(self, experiment: Experiment, variant: str) -> str | None:
         try:
-            for variant in experiment.shares:
-                _ = self.forced(experiment.name, variant)
+            _ = self.forced(experiment.name, variant)
         except UsageError as error:
             return str(error)
         return None

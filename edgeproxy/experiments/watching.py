@@ -16,6 +16,7 @@ import brotli
 
 from edgeproxy.exchange.model import Exchange, Step
 from edgeproxy.exchange.text import carried
+from edgeproxy.experiments.forcing import PUTS_THERE
 from edgeproxy.experiments.model import Experiment, MarkKind
 from edgeproxy.experiments.recognition import Answer, Key, Record
 from edgeproxy.experiments.statistics import certainly_off, interval_of
@@ -78,6 +79,8 @@ class Watch:
         self.experiment = experiment
         self.door = door
         self.leaks: deque[Leak] = deque(maxlen=_LEAKS)
+        self.cookies: dict[str, str] = {}
+        """By variant those of the newest visitor on it, where the assignment only shows it."""
         self._tally = Tally(experiment)
         self._visitors: OrderedDict[_Who, Visitor] = OrderedDict()
         self._paths: OrderedDict[_Who, _Path] = OrderedDict()
@@ -150,7 +153,7 @@ class Watch:
             case MarkKind.COOKIE:
                 lines = request.headers.get_all("Cookie")
                 sent = dict(parse_cookies(lines)).get(mark.name)
-                own = _cookie_after(mark.name, sent, exchange)
+                own = _cookies_after(exchange).value(mark.name, request.path, exchange.started)
             case MarkKind.SENT_HEADER:
                 own = request.headers.get(mark.name)
             case _:
@@ -222,10 +225,17 @@ class Watch:
             if len(self._paths) > _PATHS:
                 _ = self._paths.popitem(last=False)
         path.stations.append(station)
+        if forced is None and self.experiment.assignment.kind not in PUTS_THERE:
+            self._note_cookies(exchange, seen.visitor.seen)
         self._paths.move_to_end(who)
         if leak is not None:
             leak.key = _key_of(exchange)
             self.leaks.append(Leak(exchange.started, path.who, leak))
+
+    def _note_cookies(self, exchange: Exchange, variant: str | None) -> None:
+        cookies = _cookies_after(exchange).header(exchange.request.path, exchange.started)
+        if cookies and variant is not None:
+            self.cookies[variant] = cookies
 
 
 def _record_of(exchange: Exchange) -> Record:
@@ -261,17 +271,14 @@ def _key_of(exchange: Exchange) -> Key:
     return ()
 
 
-def _cookie_after(name: str, sent: str | None, exchange: Exchange) -> str | None:
-    """What a visitor will send as that cookie, once the answer has come."""
-    response, path, now = exchange.response, exchange.request.path, exchange.started
-    lines = response.headers.get_all("Set-Cookie") if response is not None else ()
-    if not lines:
-        return sent
-    jar = CookieJar()
-    if sent is not None:
-        jar.store([f"{name}={sent}; Path=/"], path, now)
-    jar.store(lines, path, now)
-    return jar.value(name, path, now)
+def _cookies_after(exchange: Exchange) -> CookieJar:
+    """The cookies that a visitor has once the answer has come."""
+    request, response, jar = exchange.request, exchange.response, CookieJar()
+    sent = parse_cookies(request.headers.get_all("Cookie"))
+    lines = [f"{name}={value}; Path=/" for name, value in sent]
+    lines += response.headers.get_all("Set-Cookie") if response is not None else []
+    jar.store(lines, request.path, exchange.started)
+    return jar
 
 
 def _text_of(response: Response) -> str:

@@ -83,6 +83,7 @@ export class View extends Page {
 
   #experiment(each) {
     if (each.problem) return html`<article class="experiment"><h2>${each.name}</h2><p class="problem">${each.problem}</p></article>`;
+    const whyNot = each.variants.map(({ viewer }) => viewer.why_not).find(Boolean);
     const sides = new Map(each.variants.map(({ name }, index) => [name, index % COLOURS]));
     return html`<article class="experiment">
       <h2>${each.name}</h2>
@@ -91,7 +92,7 @@ export class View extends Page {
       ${leaks(each)}
       <h3>Shares</h3>
       <ul class="sides">${each.variants.map((variant) => this.#variant(each, variant, sides))}</ul>
-      ${each.why_not_forced ? html`<p class="note counts">${each.why_not_forced}</p>` : nothing}
+      ${whyNot ? html`<p class="note counts">${whyNot}</p>` : nothing}
       <p class="counts">${count(each.visitors, "visitor")}, ${count(each.requests, "request")},
         <span data-bad=${each.switches > 0}>${each.switches} changed sides</span>,
         <span data-bad=${each.unassigned > 0}>${each.unassigned} without a side</span>${undeclared(each)}</p>
@@ -99,7 +100,7 @@ export class View extends Page {
       ${each.gaps ? html`<p class="note">More requests went by than the edge keeps (<code>--history</code>): not all are counted.</p>` : nothing}
       <h3>Visitors</h3>
       ${visitors(each.newest_visitors, sides)}
-      ${each.why_not_forced ? nothing : sideBySide(this, each, sides)}
+      ${whyNot ? nothing : sideBySide(this, each, sides)}
     </article>`;
   }
 
@@ -116,7 +117,7 @@ export class View extends Page {
       <span class="told"><strong>${share === null ? "–" : points(share)}</strong> <span class="note">of ${points(expected)} expected</span></span>
       <span class="note told">${count(visitors, "visitor")}${share === null ? "" : `, really ${points(low)} to ${points(high)}`};
         ${count(requests, "request")}${requests ? `, ${percent(hits, requests)} hits` : ""}${errors ? html`, <strong data-tone="error">${count(errors, "error")}</strong>` : ""}</span>
-      ${each.why_not_forced ? nothing : html`<span class="force">
+      ${viewer.why_not && !viewer.is_there ? nothing : html`<span class="force">
         ${viewer.is_there
           ? html`<a class="code" href=${url} target="_blank" rel="noreferrer">${new URL(url).host}</a>
               <button type="button" aria-label="End being on ${name}" @click=${() => this.act(() => del(`/api/viewers/${part(viewer.name)}`).then(() => `Nobody is put on ${name} any more.`))}>End</button>`

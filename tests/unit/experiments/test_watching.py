@@ -157,6 +157,22 @@ def test_a_viewer_who_has_left_counts_as_an_error() -> None:
     assert watch(BY_COOKIE, [gone]).summary()["variants"][0]["errors"] == 1
 
 
+def test_cookies_are_kept_of_each_side_where_its_mark_only_shows_it() -> None:
+    shown = Experiment("x", Mark(MarkKind.BODY, "", {"a": "old", "b": "new"}), SHARES)
+    forced = Played("anna", "x", "b")
+    seen = watch(
+        shown,
+        [
+            came("1", "0", body=b"old", gets="s=1; Path=/"),
+            came("2", body=b"new"),
+            came("3", "2", body=b"new", gets="ab=3; Path=/"),
+            came("4", "4", body=b"new", played=forced),
+        ],
+    )
+    assert seen.cookies == {"a": "ab=0; s=1", "b": "ab=3"}
+    assert watch(BY_COOKIE, [came("1", "a")]).cookies == {}
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watching, "_VISITORS", 2)
     monkeypatch.setattr(watching, "_PATHS", 1)
