@@ -166,7 +166,7 @@ class Servers:
         where = ("--origin", f"web=http://127.0.0.1:{self._origin}", "--cache-size-mb", "8192")
         pin = [*pinned(cores()[0]), *command]
         with edge(folder, str(definition), *where, *options, command=pin, quiet=quiet) as running:
-            doors = {"viewer": running.endpoints["viewer"]}
+            doors = {"viewer": running.endpoints["viewer"], "control": running.control}
             for url in running.endpoints["function_urls"].values():
                 doors["function URL"] = url["url"].rstrip("/")
             for balancer in running.endpoints["load_balancers"].values():

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+from aiohttp.typedefs import Handler as AiohttpHandler
+from aiohttp.typedefs import Middleware
 
 from edgeproxy.app.experiment_calls import ExperimentCalls
 from edgeproxy.app.local_apis import kms_keys, local_apis
@@ -49,13 +51,21 @@ _AUTHORITY: Final = re.compile(r"\Ahttp://[^/?]*")
 class ControlListener:
     """Serves the control API for a program."""
 
-    def __init__(self, program: Program, observed: Observed, target: str | None = None) -> None:
+    def __init__(
+        self,
+        program: Program,
+        observed: Observed,
+        catch_up: Callable[[], None],
+        target: str | None = None,
+    ) -> None:
+        """``catch_up`` has ``observed`` know all that has ended by now."""
         self._program = program
         self.target = target
         self.is_ready = False
         settings = program.settings
         names = (settings.control_host, *settings.control_name)
         application = control_application(self, observed, names)
+        application.middlewares.append(_after(catch_up))
         self._history = observed.history
         experiments = ExperimentCalls(lambda: self._experiments, program.personas)
         application.router.add_routes(experiments.routes())
@@ -222,6 +232,17 @@ class _Api:
         if self._made is None:
             self._made = self._make()
         return await self._made(request)
+
+
+def _after(catch_up: Callable[[], None]) -> Middleware:
+    """Has every request find what has ended before it."""
+
+    @web.middleware
+    async def caught_up(request: web.Request, handler: AiohttpHandler) -> web.StreamResponse:
+        catch_up()
+        return await handler(request)
+
+    return caught_up
 
 
 def _serving(api: Handler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

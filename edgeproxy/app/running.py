@@ -20,6 +20,7 @@ from edgeproxy.app.program import Program
 from edgeproxy.app.reload import Reloader
 from edgeproxy.app.sources import source_of
 from edgeproxy.edge.stored_objects import StoredObjects
+from edgeproxy.exchange.model import Exchange
 from edgeproxy.inspector.api import Observed
 from edgeproxy.observe.charts import Charts
 from edgeproxy.observe.console import Console
@@ -143,7 +144,7 @@ class Running:
         observed = Observed(self.history, metrics, HitCounts(), Charts())
         for reader in (metrics, logs, self.history, observed.hits, observed.charts, console):
             self._hub.add(reader)
-        self.control = ControlListener(self.program, observed, target)
+        self.control = ControlListener(self.program, observed, self._hub.catch_up, target)
         console.source_of = lambda run: source_of(program.project, run)
         self._reloader = Reloader(self.program, self._load, console)
 
@@ -161,6 +162,7 @@ class Running:
                 stack.push_async_callback(log.close)
                 self._logs.append(log)
                 self._hub.add(log)
+            stack.callback(self._hub.catch_up)
             stack.push_async_callback(self.program.close)
             stack.push_async_callback(self.control.stop)
             await self.control.start(settings.control_host, settings.control_port)
@@ -238,7 +240,18 @@ class Running:
 
             yield from request_logs(settings, self.program, loaded)
 
+    async def recorded(self, count: int) -> list[Exchange]:
+        """As :meth:`History.wait_for`, with all that has ended by now."""
+        self._hub.catch_up()
+        return await self.history.wait_for(count)
+
+    async def catch_up(self) -> None:
+        """Wait until all readers know of the answers whose last byte is out."""
+        await asyncio.sleep(0)  # Whoever has written the last byte tells of it in the same turn.
+        self._hub.catch_up()
+
     async def flush_logs(self) -> None:
         """Wait until all that has been recorded is in the files of the logs."""
+        self._hub.catch_up()
         for log in self._logs:
             await log.flush()

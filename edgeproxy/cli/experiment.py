@@ -293,9 +293,10 @@ async def _carried_out(
 
     task = asyncio.current_task()
     assert task is not None
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # As Ctrl-C does: the edge that was started ends with the run, and clocks go back.
-        if signal.getsignal(number) is signal.SIG_DFL:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # The edge that was started ends with the run, and clocks go back. As for ``dev``, Ctrl-C
+        # is heard also where a script's background has it ignored; a hang-up with nohup is not.
+        if number is not signal.SIGHUP or signal.getsignal(number) is signal.SIG_DFL:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     plan = _plan(options)
     if target is None:

@@ -195,9 +195,8 @@ class HookedHits(StoredHits):
         """The answer to a request that began then, of which the function said this."""
         return self.answered(self._kind, self._digest, asked, now, begun, exchange_id, result)
 
-    def step_of(self, hit: RepeatedAnswer) -> Step:
-        run = _run_of(self._association, hit.result)
-        return Step(self._association.event_type, 0, function=run)
+    def run_of(self, hit: RepeatedAnswer) -> FunctionRun:
+        return _run_of(self._association, hit.result)
 
     def ended(self, hit: RepeatedAnswer) -> None:
         if _is_quiet(hit.result):

@@ -245,8 +245,8 @@ class StoredHits:
         """What the function at the viewer request made of ``request``, if there is one."""
         return request
 
-    def step_of(self, hit: "RepeatedAnswer") -> Step:
-        """The step of that function, as far as logs need it."""
+    def run_of(self, hit: "RepeatedAnswer") -> FunctionRun:
+        """The run of that function."""
         raise NotImplementedError
 
     def ended(self, hit: "RepeatedAnswer") -> None:
@@ -322,7 +322,7 @@ class RepeatedAnswer:
 
     @property
     def run(self) -> FunctionRun | None:
-        return None if self.result is None else self._hits.step_of(self).function
+        return None if self.result is None else self._hits.run_of(self)
 
     @property
     def exchange(self) -> Exchange:
@@ -352,7 +352,7 @@ class RepeatedAnswer:
             duration_s=self.duration_s,
             first_byte_s=self.duration_s,
             bytes_sent=self.bytes_sent,
-            steps=[] if self.result is None else [self._hits.step_of(self)],
+            steps=[] if (run := self.run) is None else [Step(run.event_type, 0, function=run)],
         )
 
     def delivered(self, bytes_sent: int, *, aborted: bool = False) -> None:

@@ -16,6 +16,7 @@ from edgeproxy.exchange.model import Exchange, FunctionRun, LogLine, Step
 from edgeproxy.exchange.text import carried
 from edgeproxy.http.body import Body
 from edgeproxy.http.messages import Request, Response
+from edgeproxy.inspector.meanings import meaning_of
 from edgeproxy.observe.metrics import Metric
 from edgeproxy.observe.statistics import Statistics
 
@@ -218,7 +219,12 @@ def run_document(run: FunctionRun) -> dict[str, object]:
         "log": [log_line(line, line.stream) for line in run.log],
         "log_data": run.log_data or None,
         "findings": [
-            {"rule": finding.rule, "message": finding.message, "remedy": finding.remedy}
+            {
+                "rule": finding.rule,
+                "message": finding.message,
+                "meaning": meaning_of(finding.rule),
+                "remedy": finding.remedy,
+            }
             for finding in run.findings
         ],
     }

@@ -1,8 +1,8 @@
 """What the last minutes were like, in steps of five seconds: requests, hits, errors, how long.
 
 Of times a sample is kept, each with the number of requests that it stands for: a batch of repeated
-hits gives one, and of very many every second one goes. So a busy edge takes no more memory than a
-quiet one, and a repeated hit costs nothing of its own.
+hits gives one for each kind of them, and of very many every second one goes. So a busy edge takes
+no more memory than a quiet one, and a repeated hit costs next to nothing of its own.
 """
 
 from collections import deque
@@ -71,12 +71,16 @@ class Charts:
         point.sample((1, exchange.duration_s, function_s, origin_s))
 
     def repeated(self, hits: Sequence[RepeatedHit]) -> None:
-        point, count = self._now(), len(hits)
-        point.requests += count
-        point.hits += sum(hit.missed_s is None for hit in hits)
-        last = hits[-1]
-        function_s = None if last.run is None else last.run.duration_ms / 1000
-        point.sample((count, last.duration_s, function_s, last.missed_s))
+        point = self._now()
+        point.requests += len(hits)
+        kinds: dict[tuple[bool, bool], tuple[int, RepeatedHit]] = {}
+        for hit in hits:
+            kind = hit.is_plain, hit.missed_s is None
+            point.hits += kind[1]
+            kinds[kind] = kinds.get(kind, (0, hit))[0] + 1, hit
+        for count, last in kinds.values():
+            function_s = None if (run := last.run) is None else run.duration_ms / 1000
+            point.sample((count, last.duration_s, function_s, last.missed_s))
 
     def newest(self, minutes: int) -> tuple[list[Point], float]:
         """The steps of the last minutes, oldest first, and how many seconds ago the last began.

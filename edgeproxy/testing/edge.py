@@ -157,7 +157,8 @@ class Site:
 
     @property
     def console(self) -> str:
-        """What the console has shown so far."""
+        """What the console has shown so far: also of a request whose answer has just been read."""
+        self._edge.call(self.running.catch_up())
         return self._console.getvalue()
 
     def get(self, path: str, **more: Any) -> SiteResponse:
@@ -212,7 +213,7 @@ class Site:
         An exchange is recorded when its last byte is out, which may be after the test has it.
         Access logs have them too then.
         """
-        found = self._edge.call(self.running.history.wait_for(count))
+        found = self._edge.call(self.running.recorded(count))
         self._edge.call(self.running.flush_logs())
         return found
 

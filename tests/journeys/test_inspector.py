@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ def inspector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspected]:
 
 
 @pytest.fixture(autouse=True)
-def _no_problem_of_the_page(page: "Page") -> Iterator[None]:
+async def _no_problem_of_the_page(page: "Page") -> AsyncIterator[None]:
     """Nothing is written to the console: no error, nothing the policy of the page refuses."""
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))

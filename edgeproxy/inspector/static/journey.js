@@ -217,10 +217,11 @@ function runFacts(run) {
   );
 }
 
-export function finding({ rule, message, remedy }) {
+export function finding({ rule, message, meaning, remedy }) {
   return html`<div class="finding" role="group" aria-label="Rule ${rule}">
     <h3><code>${rule}</code> broken</h3>
     <p class="words">${message}</p>
+    ${meaning ? html`<p><b>The rule.</b> ${meaning}</p>` : nothing}
     ${remedy ? html`<p><b>What to do.</b> ${remedy}</p>` : nothing}
   </div>`;
 }

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ __all__ = ["copied", "edited", "vite"]
 _HERE = Path(__file__).parent
 _READY = re.compile(r"Local:\s+http://(?:localhost|127\.0\.0\.1):(\d+)/")
 _START_S = 180
+_WATCHED_APART_S = 0.1
 
 
 def copied(name: str, folder: Path) -> Path:
@@ -31,7 +33,8 @@ def copied(name: str, folder: Path) -> Path:
 def edited(file: Path, old: str, new: str) -> Iterator[None]:
     """The file says ``new``, which is as long, for ``old`` during the block.
 
-    Each save is one write: at no time does a watcher see half a file.
+    Each save is one write: at no time does a watcher see half a file. What the first one does has
+    to be seen in the block: Vite's watcher takes saves within 50 ms of a noticed one for the same.
     """
     assert len(old) == len(new)
     text = file.read_bytes()
@@ -41,6 +44,7 @@ def edited(file: Path, old: str, new: str) -> Iterator[None]:
         try:
             yield
         finally:
+            time.sleep(_WATCHED_APART_S)
             opened.seek(0)
             opened.write(text)
 

@@ -81,6 +81,7 @@ class Again:
         self.bytes_sent = differs.get("bytes_sent", like.bytes_sent)
         self.port = differs.get("port", like.request.viewer.port)
         self.aborted = differs.get("aborted", False)
+        self.is_plain = True
 
     @property
     def exchange(self) -> Exchange:

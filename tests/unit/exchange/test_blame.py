@@ -1,7 +1,5 @@
 """Whose line it was, out of what the runtimes report."""
 
-from dataclasses import replace
-
 import pytest
 
 from edgeproxy.exchange.blame import place_of, remedy_of
@@ -44,7 +42,7 @@ def test_the_innermost_line_of_the_user_s_own(document: object, place: str) -> N
 
 @pytest.mark.parametrize("place", ["/app/a b.js:3", "line 3"])
 def test_the_line_of_a_cloudfront_function(place: str) -> None:
-    run = replace(failed({"errorMessage": f"TypeError: no ({place})"}), kind="cloudfront")
+    run = failed({"errorMessage": f"TypeError: no ({place})"})._replace(kind="cloudfront")
     assert str(place_of(run)) == place
 
 

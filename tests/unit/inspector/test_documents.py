@@ -11,6 +11,7 @@ from edgeproxy.http.body import Body, BytesBody
 from edgeproxy.http.headers import Headers
 from edgeproxy.http.messages import Request, Response
 from edgeproxy.inspector.documents import detail, iso, log_line, metric_document, summary
+from edgeproxy.inspector.meanings import meaning_of
 from edgeproxy.observe.history import SeenBody
 from edgeproxy.observe.metrics import Metric
 from edgeproxy.observe.statistics import Statistics
@@ -136,7 +137,14 @@ def test_a_step_in_which_a_function_ran() -> None:
             {"time": time, "request_id": "request-1", "stream": "platform", "message": "REPORT"},
         ],
         "log_data": None,
-        "findings": [{"rule": "LE-HDR-01", "message": "Via is read-only", "remedy": "leave it"}],
+        "findings": [
+            {
+                "rule": "LE-HDR-01",
+                "message": "Via is read-only",
+                "meaning": meaning_of("LE-HDR-01"),
+                "remedy": "leave it",
+            }
+        ],
     }
 
 

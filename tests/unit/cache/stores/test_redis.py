@@ -172,7 +172,7 @@ async def test_a_damaged_object_is_dropped(server: RedisServer, field: str) -> N
 async def test_a_replica_is_read_and_written_when_it_may_be(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgeproxy.cache.stores.redis._WRITE_AGAIN_S", 0.1)
+    monkeypatch.setattr("edgeproxy.cache.stores.redis_server._WRITE_AGAIN_S", 0.1)
     told = list[str]()
     async with opened(server, told.append) as store:
         await store.put(b"1", entry())
