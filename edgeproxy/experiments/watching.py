@@ -109,7 +109,7 @@ class Watch:
             "switches": tally.switches,
             "leaks": tally.leaked,
             "leaks_by_sides": [
-                {"made_for": made_for, "got_by": got_by, "responses": count}
+                {"made_for": carried(made_for), "got_by": got_by, "responses": count}
                 for (made_for, got_by), count in sorted(tally.leaks.items())
             ],
             "requests": sum(each.requests for each in tally.by_variant.values()),
@@ -301,7 +301,7 @@ def _shown(station: _Station) -> dict[str, Any]:
         "status": station.status or None,
         "result_type": station.result_type,
         "variant": station.variant,
-        "made_for": station.leaked_from,
+        "made_for": carried(station.leaked_from),
         "switched": station.switched,
         "exchange": station.exchange,
     }

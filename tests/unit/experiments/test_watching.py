@@ -1,8 +1,10 @@
 """What a watch makes of requests as they end."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from edgeproxy.exchange.model import Decision, Exchange, Step
@@ -171,6 +173,19 @@ def test_cookies_are_kept_of_each_side_where_its_mark_only_shows_it() -> None:
     )
     assert seen.cookies == {"a": "ab=0; s=1", "b": "ab=3"}
     assert watch(BY_COOKIE, [came("1", "a")]).cookies == {}
+
+
+def test_what_is_no_unicode_is_shown_as_json_can_carry_it() -> None:
+    by_header = replace(BY_COOKIE, exposure=Mark(MarkKind.RESPONSE_HEADER, "X-Side"))
+    odd = came("\udcff", "\udcff")
+    leaked = came("1", "a")
+    for each in (odd, leaked):
+        assert each.response is not None
+        each.response = each.response.with_headers(Headers([("X-Side", "\udcff")]))
+    seen = watch(by_header, [odd, leaked])
+    document = orjson.loads(orjson.dumps([seen.summary(), seen.paths()]))
+    assert document[0]["undeclared"] == {"\u00ff": 1}
+    assert document[0]["leaks_by_sides"][0]["made_for"] == "\u00ff"
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
