@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from edgeproxy.app.watched_experiments import WatchedExperiments
 from edgeproxy.errors import UsageError
+from edgeproxy.exchange.text import carried
 from edgeproxy.experiments.forcing import viewer_names
-from edgeproxy.experiments.model import Experiment
+from edgeproxy.experiments.model import Experiment, MarkKind
+from edgeproxy.experiments.recognition import Answer, variant_in
 from edgeproxy.experiments.screenshots import Screenshots, browser
 from edgeproxy.experiments.side_by_side import Got, differences, fetched
 from edgeproxy.inspector.personas import Persona, Personas
@@ -46,7 +48,13 @@ class VariantComparison:
                     problem = str(error)
         return {
             "url": path,
-            "answers": [_answer(each, pictures.get(each.variant)) for each in answers],
+            "answers": [
+                {
+                    **_answer(each, pictures.get(each.variant)),
+                    "shows": carried(_shows(experiment, each)),
+                }
+                for each in answers
+            ],
             "can_take_screenshots": browser() is not None,
             "screenshots_problem": problem,
             **await differences(answers),
@@ -77,6 +85,15 @@ class VariantComparison:
         finally:
             if self._personas.get(name) is made:  # Nobody has made it theirs meanwhile.
                 _ = self._personas.remove(name)
+
+
+def _shows(experiment: Experiment, got: Got) -> str | None:
+    """The side whose answer it is, where the answer itself tells."""
+    mark = experiment.exposure or experiment.assignment
+    if mark.kind not in (MarkKind.BODY, MarkKind.RESPONSE_HEADER):
+        return None
+    body = got.body.decode("utf-8", "replace")
+    return variant_in(mark, Answer(got.status, got.headers, body))
 
 
 def _answer(got: Got, picture: str | None) -> dict[str, Any]:

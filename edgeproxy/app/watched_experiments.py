@@ -102,18 +102,33 @@ class WatchedExperiments:
             door, _ = self.door(experiment)
             if any(door == each.logical_id for each in self._controlled.distributions):
                 raise UsageError(
-                    "nobody can be put on a side: the function answers behind a distribution, "
+                    f"Nobody can be put on {variant}: the function answers behind a distribution, "
                     "whose cache gives all the same",
                     remedy="make the function URL the door of the experiment",
                 )
-        return forced(experiment, variant)
+        try:
+            return forced(experiment, variant)
+        except UsageError:
+            watched = self._watched.get(name)
+            cookies = watched and watched.watch.cookies.get(variant)
+            if not cookies:
+                raise
+            return Forced("cookies", "", cookies)
 
     async def summaries(self) -> list[dict[str, Any]]:
         """All of them, with what has been seen so far, as JSON."""
-        return [await self.summary(experiment) for experiment in list(self.declared.values())]
+        return [(await self._summary(each))[0] for each in list(self.declared.values())]
 
-    async def summary(self, experiment: Experiment) -> dict[str, Any]:
-        """One of them."""
+    async def detail(self, experiment: Experiment) -> dict[str, Any]:
+        """One of them, with the newest visitors' paths and the newest leaks."""
+        document, watch = await self._summary(experiment)
+        if watch is not None:
+            document["newest_visitors"] = watch.paths()
+            document["newest_leaks"] = await self._newest_leaks(watch, document["url"])
+        return document
+
+    async def _summary(self, experiment: Experiment) -> tuple[dict[str, Any], Watch | None]:
+        """And its watch; None where there is nothing to watch."""
         head: dict[str, Any] = {
             "name": experiment.name,
             "assignment": str(experiment.assignment),
@@ -122,45 +137,28 @@ class WatchedExperiments:
         }
         try:
             door, url = self.door(experiment)
+            if not self._history.keeps_any:
+                raise UsageError("the edge keeps no requests", remedy="--history above 0")
         except UsageError as error:
-            return {**head, "problem": str(error)}
+            return {**head, "problem": str(error)}, None
         watched = await self._looked_at(experiment, door)
         document = {**head, "problem": None, "door": door, "url": url, "gaps": watched.gaps}
         document |= watched.watch.summary()
-        document["why_not_forced"] = self._why_not_forced(experiment)
-        for variant, name in zip(
-            document["variants"], viewer_names(experiment).values(), strict=True
-        ):
+        names = viewer_names(experiment)
+        for variant in document["variants"]:
+            name = names[variant["name"]]
             persona = self._controlled.personas.get(name)
             side = None if persona is None else persona.side
-            is_on = side is not None and side.experiment == experiment.name
+            is_there = side is not None and side.experiment == experiment.name
             url_of = Persona(name).url(url)
-            variant["viewer"] = {"name": name, "url": url_of, "is_there": is_on}
-        return document
+            why_not = self._why_not_forced(experiment, variant["name"])
+            viewer = {"name": name, "url": url_of, "is_there": is_there, "why_not": why_not}
+            variant["viewer"] = viewer
+        return document, watched.watch
 
-    async def detail(self, experiment: Experiment) -> dict[str, Any]:
-        """One of them, with the newest visitors' paths and the newest leaks."""
-        document = await self.summary(experiment)
-        if document["problem"] is None:
-            watch = self._watched[experiment.name].watch
-            document["newest_visitors"] = watch.paths()
-            leaks = list(reversed(watch.leaks))[:_LEAKS_SHOWN]
-            alike = {(each.example.path, each.example.variant, each.example.why): each
-                     for each in leaks}  # fmt: skip
-            remedies = {
-                key: await self._remedy(experiment, document["url"], leak.example)
-                for key, leak in alike.items()
-            }
-            document["newest_leaks"] = [
-                _leak(each, remedies[each.example.path, each.example.variant, each.example.why])
-                for each in leaks
-            ]
-        return document
-
-    def _why_not_forced(self, experiment: Experiment) -> str | None:
+    def _why_not_forced(self, experiment: Experiment, variant: str) -> str | None:
         try:
-            for variant in experiment.shares:
-                _ = self.forced(experiment.name, variant)
+            _ = self.forced(experiment.name, variant)
         except UsageError as error:
             return str(error)
         return None
@@ -185,6 +183,17 @@ class WatchedExperiments:
                 watched.last = some[-1].id
                 await asyncio.sleep(0)
             return watched
+
+    async def _newest_leaks(self, watch: Watch, url: str) -> list[dict[str, Any]]:
+        remedies: dict[tuple[str, str, str], str | None] = {}
+        found = []
+        for leak in list(reversed(watch.leaks))[:_LEAKS_SHOWN]:
+            example = leak.example
+            alike = example.path, example.variant, example.why
+            if alike not in remedies:
+                remedies[alike] = await self._remedy(watch.experiment, url, example)
+            found.append(_leak(leak, remedies[alike]))
+        return found
 
     async def _remedy(self, experiment: Experiment, url: str, leak: Example) -> str | None:
         """What would mend it; None where nothing explains it."""

@@ -7,7 +7,10 @@ from edgeproxy.errors import UsageError
 from edgeproxy.experiments.model import Experiment, MarkKind
 from edgeproxy.http.forced import Forced
 
-__all__ = ["forced", "viewer_names"]
+__all__ = ["PUTS_THERE", "forced", "viewer_names"]
+
+PUTS_THERE: Final = frozenset({MarkKind.COOKIE, MarkKind.SENT_HEADER, MarkKind.FUNCTION_VERSION})
+"""Marks that not only show a visitor's side."""
 
 _MOST: Final = 40
 """Characters of a viewer's name."""
@@ -21,7 +24,8 @@ _NOT_FORCED: Final = {
     MarkKind.BODY: "the body comes with the answer",
 }
 _REMEDY: Final = (
-    "declare the cookie or the sent_header that decides as the assignment, and this as the exposure"
+    "as soon as a visitor with cookies has been seen there, theirs can be taken; or declare the "
+    "cookie or sent_header that decides as the assignment, and this as the exposure"
 )
 
 
@@ -36,14 +40,14 @@ def forced(experiment: Experiment, variant: str) -> Forced:
     text = mark.texts.get(variant, variant)
     match mark.kind:
         case MarkKind.COOKIE:
-            return Forced("cookie", mark.name, text)
+            return Forced("cookies", "", f"{mark.name}={text}")
         case MarkKind.SENT_HEADER:
             return Forced("header", mark.name, text)
         case MarkKind.FUNCTION_VERSION:
             return Forced("function version", mark.name, text)
         case kind:
             why = _NOT_FORCED[kind].format(mark=mark)
-            raise UsageError(f"nobody can be put on a side: {why}", remedy=_REMEDY)
+            raise UsageError(f"Nobody can be put on {variant} yet: {why}", remedy=_REMEDY)
 
 
 def viewer_names(experiment: Experiment) -> dict[str, str]:

@@ -28,6 +28,8 @@ _NO_PAGE: Final = (0, 429)
 """No answer, and that of a function URL whose function is throttled."""
 _EXAMPLES: Final = 10
 _UNDECLARED: Final = 5
+_SIDES: Final = 400
+"""Pairs of sides between which leaks are counted: those of as many variants as there may be."""
 _MAX_OBJECTS: Final = 100_000
 """Of how many objects it is known for whom they were made."""
 
@@ -218,6 +220,8 @@ class Tally:
 
     def _leaked(self, seen: Seen, variant: str, made_for: str) -> Example:
         sides = made_for, variant
+        if sides not in self.leaks and len(self.leaks) >= _SIDES:
+            sides = OTHERS, variant
         self.leaks[sides] = self.leaks.get(sides, 0) + 1
         cached = seen.answer.header("X-Cache").startswith(("Hit", "RefreshHit"))
         why = "from the cache" if cached else "fresh from the origin"

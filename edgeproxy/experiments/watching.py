@@ -16,11 +16,12 @@ import brotli
 
 from edgeproxy.exchange.model import Exchange, Step
 from edgeproxy.exchange.text import carried
+from edgeproxy.experiments.forcing import PUTS_THERE
 from edgeproxy.experiments.model import Experiment, MarkKind
 from edgeproxy.experiments.recognition import Answer, Key, Record
 from edgeproxy.experiments.statistics import certainly_off, interval_of
 from edgeproxy.experiments.tally import Example, Seen, Tally, Totals
-from edgeproxy.experiments.visitors import Visitor
+from edgeproxy.experiments.visitors import CookieJar, Visitor
 from edgeproxy.http.cookies import parse_cookies
 from edgeproxy.http.messages import Request, Response
 
@@ -78,6 +79,8 @@ class Watch:
         self.experiment = experiment
         self.door = door
         self.leaks: deque[Leak] = deque(maxlen=_LEAKS)
+        self.cookies: dict[str, str] = {}
+        """By variant those of the newest visitor on it, where the assignment only shows it."""
         self._tally = Tally(experiment)
         self._visitors: OrderedDict[_Who, Visitor] = OrderedDict()
         self._paths: OrderedDict[_Who, _Path] = OrderedDict()
@@ -85,10 +88,14 @@ class Watch:
 
     def take(self, exchanges: Iterable[Exchange]) -> None:
         """Count requests, in the order in which they ended."""
-        own = [each for each in exchanges if (each.primary or each.name) == self.door]
+        own = [each for each in exchanges if self._concerns(each)]
         seen = [self._seen_in(each) for each in own]
         for exchange, (request, found) in zip(own, self._tally.follow(seen), strict=True):
             self._note(exchange, request, found)
+
+    def _concerns(self, exchange: Exchange) -> bool:
+        # A function's name may be that of a door.
+        return exchange.door != "invoke" and (exchange.primary or exchange.name) == self.door
 
     def summary(self) -> dict[str, Any]:
         """Shares, counts and what is wrong, as JSON."""
@@ -98,10 +105,11 @@ class Watch:
             "visitors": self._seen,
             "assigned": assigned,
             "unassigned": self._seen - assigned,
+            "undeclared": carried(dict(tally.unexpected)),
             "switches": tally.switches,
             "leaks": tally.leaked,
             "leaks_by_sides": [
-                {"made_for": made_for, "got_by": got_by, "responses": count}
+                {"made_for": carried(made_for), "got_by": got_by, "responses": count}
                 for (made_for, got_by), count in sorted(tally.leaks.items())
             ],
             "requests": sum(each.requests for each in tally.by_variant.values()),
@@ -145,7 +153,7 @@ class Watch:
             case MarkKind.COOKIE:
                 lines = request.headers.get_all("Cookie")
                 sent = dict(parse_cookies(lines)).get(mark.name)
-                own = _cookie_after(mark.name, sent, exchange.response)
+                own = _cookies_after(exchange).value(mark.name, request.path, exchange.started)
             case MarkKind.SENT_HEADER:
                 own = request.headers.get(mark.name)
             case _:
@@ -217,10 +225,17 @@ class Watch:
             if len(self._paths) > _PATHS:
                 _ = self._paths.popitem(last=False)
         path.stations.append(station)
+        if forced is None and self.experiment.assignment.kind not in PUTS_THERE:
+            self._note_cookies(exchange, seen.visitor.seen)
         self._paths.move_to_end(who)
         if leak is not None:
             leak.key = _key_of(exchange)
             self.leaks.append(Leak(exchange.started, path.who, leak))
+
+    def _note_cookies(self, exchange: Exchange, variant: str | None) -> None:
+        cookies = _cookies_after(exchange).header(exchange.request.path, exchange.started)
+        if cookies and variant is not None:
+            self.cookies[variant] = cookies
 
 
 def _record_of(exchange: Exchange) -> Record:
@@ -256,15 +271,14 @@ def _key_of(exchange: Exchange) -> Key:
     return ()
 
 
-def _cookie_after(name: str, sent: str | None, response: Response | None) -> str | None:
-    """What a visitor will send as that cookie, once an answer has come."""
-    for line in response.headers.get_all("Set-Cookie") if response is not None else ():
-        pair, _, attributes = line.partition(";")
-        key, _, value = pair.partition("=")
-        if key.strip() == name:
-            ends = "max-age=0" in attributes.lower().replace(" ", "")
-            sent = None if ends else value.strip()
-    return sent
+def _cookies_after(exchange: Exchange) -> CookieJar:
+    """The cookies that a visitor has once the answer has come."""
+    request, response, jar = exchange.request, exchange.response, CookieJar()
+    sent = parse_cookies(request.headers.get_all("Cookie"))
+    lines = [f"{name}={value}; Path=/" for name, value in sent]
+    lines += response.headers.get_all("Set-Cookie") if response is not None else []
+    jar.store(lines, request.path, exchange.started)
+    return jar
 
 
 def _text_of(response: Response) -> str:
@@ -287,7 +301,7 @@ def _shown(station: _Station) -> dict[str, Any]:
         "status": station.status or None,
         "result_type": station.result_type,
         "variant": station.variant,
-        "made_for": station.leaked_from,
+        "made_for": carried(station.leaked_from),
         "switched": station.switched,
         "exchange": station.exchange,
     }

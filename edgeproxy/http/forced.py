@@ -11,9 +11,12 @@ __all__ = ["Forced"]
 
 @dataclass(frozen=True, slots=True)
 class Forced:
-    """A cookie, a header (an empty value: none of that name), or the version of a function."""
+    """A header (an empty value: none of that name), the version of a function, or cookies.
 
-    kind: Literal["cookie", "header", "function version"]
+    ``value`` of cookies is as in ``Cookie``; they have no name of their own.
+    """
+
+    kind: Literal["cookies", "header", "function version"]
     name: str
     value: str
 
@@ -21,11 +24,14 @@ class Forced:
         """The request as a viewer on that side would send it; a version is no part of it."""
         headers = request.headers
         match self.kind:
-            case "cookie":
+            case "cookies":
+                own = parse_cookies([self.value])
+                names = {name for name, _ in own}
                 cookies = parse_cookies(headers.get_all("Cookie"))
-                kept = [cookie for cookie in cookies if cookie[0] != self.name]
-                value = format_cookies([*kept, (self.name, self.value)])
-                return request.with_headers(headers.with_set("Cookie", value))
+                kept = [cookie for cookie in cookies if cookie[0] not in names]
+                return request.with_headers(
+                    headers.with_set("Cookie", format_cookies([*kept, *own]))
+                )
             case "header" if self.value:
                 return request.with_headers(headers.with_set(self.name, self.value))
             case "header":

@@ -62,6 +62,11 @@ class History:
         self._followers: set[Follower] = set()
         self._grown = asyncio.Event()
 
+    @property
+    def keeps_any(self) -> bool:
+        """Whether there is ever anything to look back at."""
+        return self._limit > 0
+
     def ended(self, exchange: Exchange) -> None:
         if not (self._limit or self._followers):
             return

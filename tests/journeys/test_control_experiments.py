@@ -11,7 +11,7 @@ from edgeproxy.testing import Edge, Site
 from tests.support.control import call
 from tests.support.delivery import ALL_VIEWER, CACHING_DISABLED
 from tests.support.experiments import SAMPLES, come, variants
-from tests.support.origin import Origin
+from tests.support.origin import Answer, Origin, running_origin
 from tests.support.templates import distribution_template
 
 NAME = "cloudfront_function"
@@ -96,7 +96,11 @@ def test_a_declaration_is_read_anew_and_a_broken_one_is_told(
     assert call(site, "GET", f"/api/experiments/{NAME}")[0] == 404
     document = of(site, "x")
     assert shares(document) == [("a", 2, 1.0), ("b", 0, 0.0)]
-    assert "the body comes with the answer" in document["why_not_forced"]
+    why_nots = [each["viewer"]["why_not"] for each in document["variants"]]
+    assert why_nots[0] is None
+    assert "the body comes with the answer" in why_nots[1]
+    status, refused = call(site, "POST", "/api/experiments/x/compare", {"url": "/"})
+    assert (status, why_nots[1]) == (400, refused["error"]["message"])
     file.write_text("experiments: {x: {assignment: {cookie: ab}, variants: [a, b], door: Away}}")
     assert "no door 'Away'" in of(site, "x")["problem"]
     file.unlink()
@@ -111,6 +115,12 @@ def test_a_declaration_may_lie_elsewhere_and_must_be_there_then(edge: Edge, tmp_
     assert "ab.toml: cannot be read" in listed["problem"]
     file.write_text('[experiments.x]\nassignment = {cookie = "ab"}\nvariants = ["a", "b"]\n')
     assert of(site, "x")["assignment"] == "cookie ab"
+
+
+def test_an_edge_that_keeps_no_requests_says_so(edge: Edge, tmp_path: Path) -> None:
+    file = SAMPLES / NAME / "experiments.yaml"
+    site = edge.serve("http://127.0.0.1:9", experiments=file, history=0)
+    assert "--history above 0" in of(site)["problem"]
 
 
 @pytest.mark.parametrize(("forward", "leaks"), [("none", 8), ("whitelist", 0), ("", 0)])
@@ -182,6 +192,28 @@ def test_a_viewer_gets_the_version_that_an_alias_seldom_draws(edge: Edge) -> Non
     assert [each["variant"] for each in document["newest_visitors"]] == ["old", "new"]
 
 
+def test_a_viewer_takes_the_cookies_of_a_visitor_where_nothing_else_puts_there(edge: Edge) -> None:
+    """A staging distribution with a weight: CloudFront's own cookie keeps visitors there."""
+    name = "staging_by_weight"
+    with running_origin() as web, running_origin() as other:
+        web.answer, other.answer = Answer(body=b"Variant a"), Answer(body=b"Variant b")
+        site = edge.serve(
+            SAMPLES / name / "template.yaml", origins={"Web": web.url, "WebB": other.url}, seed=3
+        )
+        count = 1
+        while "Variant b" not in site.get("/").text:
+            count += 1
+        site.exchanges(count)
+        assert [each["viewer"]["why_not"] for each in of(site, name)["variants"]] == [None, None]
+        for variant, page in (("primary", "Variant a"), ("staging", "Variant b")):
+            side = {"experiment": name, "variant": variant}
+            assert call(site, "POST", "/api/viewers", {"name": variant, "variant": side})[0] == 201
+            answers = {site.get("/", headers=as_viewer(site, variant)).text for _ in range(5)}
+            assert answers == {page}
+        compared = call(site, "POST", f"/api/experiments/{name}/compare", {"url": "/"})[1]
+        assert [each["shows"] for each in compared["answers"]] == ["primary", "staging"]
+
+
 def test_a_viewer_sends_the_header_of_its_side(edge: Edge, origin: Origin, tmp_path: Path) -> None:
     origin.answer = variants
     file = tmp_path / "experiments.yaml"
@@ -219,7 +251,10 @@ def test_the_sides_of_a_url_are_compared(
     assert of(site)["visitors"] == 0
     # Of the broken twin both get the same, out of the cache.
     document = call(sites["broken"], "POST", compare, {"url": "/", "screenshots": True})[1]
-    assert [each["hit"] for each in document["answers"]] == [False, True]
+    assert [(each["hit"], each["shows"]) for each in document["answers"]] == [
+        (False, "a"),
+        (True, "a"),
+    ]
     assert document["bodies"][0]["same"]
     assert "install Chromium or Chrome" in document["screenshots_problem"]
     assert not document["can_take_screenshots"]

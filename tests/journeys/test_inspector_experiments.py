@@ -78,7 +78,9 @@ async def test_being_on_a_side_and_side_by_side(page: "Page", site: Site, tmp_pa
     pictures = compared.locator("img")
     await pictures.nth(1).wait_for()
     # The second visitor got what was made for the first.
-    assert "The same, byte for byte." in await compared.inner_text()
+    told = await compared.inner_text()
+    assert "the answer of a" in told
+    assert "The same, byte for byte." in told
     loaded = "(all) => Promise.all(all.map((each) => each.decode().then(() => each.naturalWidth)))"
     assert await pictures.evaluate_all(loaded) == [1280, 1280]
     assert await violations(page) == []

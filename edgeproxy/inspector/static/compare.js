@@ -38,7 +38,8 @@ function shown({ url, answers, headers, bodies, screenshots_problem: problem }, 
     ${problem ? html`<p class="problem">${problem}</p>` : nothing}
     <div class="answers">${answers.map((each) => html`<div class="card" data-side=${sides.get(each.variant)}>
       <p class="card-head"><strong class="side">${each.variant}</strong> <span>${each.status}, ${bytes(each.bytes)}${each.whole ? "" : " and more"}</span>
-        <span class="note">${each.x_cache ?? ""}</span><span class="grow"></span>
+        <span class="note">${each.x_cache ?? ""}</span>
+        ${each.shows && each.shows !== each.variant ? html`<strong data-tone="error">the answer of ${each.shows}</strong>` : nothing}<span class="grow"></span>
         ${each.exchange ? html`<a href="#/exchange/${each.exchange}" aria-label="The journey of ${each.variant}">journey</a>` : nothing}</p>
       ${each.screenshot ? html`<img src=${each.screenshot} width="1280" height="800" alt="The page as ${each.variant} sees it" />` : nothing}
     </div>`)}</div>

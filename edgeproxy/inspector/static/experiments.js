@@ -83,6 +83,7 @@ export class View extends Page {
 
   #experiment(each) {
     if (each.problem) return html`<article class="experiment"><h2>${each.name}</h2><p class="problem">${each.problem}</p></article>`;
+    const whyNot = each.variants.map(({ viewer }) => viewer.why_not).find(Boolean);
     const sides = new Map(each.variants.map(({ name }, index) => [name, index % COLOURS]));
     return html`<article class="experiment">
       <h2>${each.name}</h2>
@@ -91,15 +92,15 @@ export class View extends Page {
       ${leaks(each)}
       <h3>Shares</h3>
       <ul class="sides">${each.variants.map((variant) => this.#variant(each, variant, sides))}</ul>
-      ${each.why_not_forced ? html`<p class="note">${each.why_not_forced}</p>` : nothing}
+      ${whyNot ? html`<p class="note counts">${whyNot}</p>` : nothing}
       <p class="counts">${count(each.visitors, "visitor")}, ${count(each.requests, "request")},
         <span data-bad=${each.switches > 0}>${each.switches} changed sides</span>,
-        <span data-bad=${each.unassigned > 0}>${each.unassigned} without a side</span></p>
+        <span data-bad=${each.unassigned > 0}>${each.unassigned} without a side</span>${undeclared(each)}</p>
       ${each.shares_are_off ? html`<p class="finding">The shares are certainly not the expected ones.</p>` : nothing}
       ${each.gaps ? html`<p class="note">More requests went by than the edge keeps (<code>--history</code>): not all are counted.</p>` : nothing}
       <h3>Visitors</h3>
       ${visitors(each.newest_visitors, sides)}
-      ${each.why_not_forced ? nothing : sideBySide(this, each, sides)}
+      ${whyNot ? nothing : sideBySide(this, each, sides)}
     </article>`;
   }
 
@@ -115,8 +116,8 @@ export class View extends Page {
         <path class="expected" d="M${100 * expected} 0V20" /></svg>
       <span class="told"><strong>${share === null ? "–" : points(share)}</strong> <span class="note">of ${points(expected)} expected</span></span>
       <span class="note told">${count(visitors, "visitor")}${share === null ? "" : `, really ${points(low)} to ${points(high)}`};
-        ${count(requests, "request")}, ${percent(hits, requests)} hits${errors ? html`, <strong data-tone="error">${count(errors, "error")}</strong>` : ""}</span>
-      ${each.why_not_forced ? nothing : html`<span class="force">
+        ${count(requests, "request")}${requests ? `, ${percent(hits, requests)} hits` : ""}${errors ? html`, <strong data-tone="error">${count(errors, "error")}</strong>` : ""}</span>
+      ${viewer.why_not && !viewer.is_there ? nothing : html`<span class="force">
         ${viewer.is_there
           ? html`<a class="code" href=${url} target="_blank" rel="noreferrer">${new URL(url).host}</a>
               <button type="button" aria-label="End being on ${name}" @click=${() => this.act(() => del(`/api/viewers/${part(viewer.name)}`).then(() => `Nobody is put on ${name} any more.`))}>End</button>`
@@ -134,9 +135,15 @@ export class View extends Page {
   }
 }
 
+/** Values that stand for no variant: often those of an older declaration, or of none. */
+const undeclared = ({ undeclared: values, assignment }) =>
+  Object.keys(values).length
+    ? html` <span class="note">(as ${assignment}, ${Object.entries(values).map(([value, number]) => `${value}: ${number}`).join(", ")})</span>`
+    : nothing;
+
 const empty = (file) => html`<div class="empty-page">
   <p>No experiment is declared in <code>${file}</code>.</p>
-  <p>Browse the site as two visitors, then let <code>edgeproxy experiment init</code> propose a declaration.</p></div>`;
+  <p>Browse the site as two visitors, then let <code>edgeproxy experiment init --output experiments.yaml</code> propose one.</p></div>`;
 
 /** What went to the other side, newest first, and what mends it. */
 function leaks({ leaks: number, newest_leaks: newest }) {

@@ -15,8 +15,8 @@ SHARES = {"a": 0.5, "b": 0.5}
 @pytest.mark.parametrize(
     ("mark", "found"),
     [
-        (Mark(MarkKind.COOKIE, "ab"), Forced("cookie", "ab", "b")),
-        (Mark(MarkKind.COOKIE, "ab", {"a": "1", "b": "2"}), Forced("cookie", "ab", "2")),
+        (Mark(MarkKind.COOKIE, "ab"), Forced("cookies", "", "ab=b")),
+        (Mark(MarkKind.COOKIE, "ab", {"a": "1", "b": "2"}), Forced("cookies", "", "ab=2")),
         (Mark(MarkKind.SENT_HEADER, "X-B", {"a": "", "b": "on"}), Forced("header", "X-B", "on")),
         (Mark(MarkKind.FUNCTION_VERSION, "f", {"a": "1", "b": "2"}),
          Forced("function version", "f", "2")),
@@ -31,7 +31,7 @@ def test_the_assignment_says_what_does(mark: Mark, found: Forced) -> None:
 )
 def test_what_only_shows_a_side_puts_nobody_there(kind: str) -> None:
     experiment = Experiment("x", Mark(MarkKind(kind), "", {"a": "1", "b": "2"}), SHARES)
-    with pytest.raises(UsageError, match="nobody can be put on a side") as caught:
+    with pytest.raises(UsageError, match="Nobody can be put on a yet") as caught:
         forced(experiment, "a")
     assert "as the assignment" in caught.value.remedy
 
@@ -39,8 +39,8 @@ def test_what_only_shows_a_side_puts_nobody_there(kind: str) -> None:
 def test_a_request_is_that_of_somebody_on_the_side() -> None:
     lines = Headers([("Cookie", "x=1; ab=a"), ("Cookie", "ab=c"), ("X-B", "off")])
     request = Request("GET", "/", headers=lines)
-    cookie = Forced("cookie", "ab", "b").applied_to(request).headers
-    assert cookie.get_all("Cookie") == ["x=1; ab=b"]
+    cookies = Forced("cookies", "", "ab=b; y=2").applied_to(request).headers
+    assert cookies.get_all("Cookie") == ["x=1; ab=b; y=2"]
     assert Forced("header", "x-b", "on").applied_to(request).headers.get("X-B") == "on"
     assert "X-B" not in Forced("header", "X-B", "").applied_to(request).headers
     assert Forced("function version", "f", "2").applied_to(request) is request

@@ -1,8 +1,10 @@
 """What a watch makes of requests as they end."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
 
 from edgeproxy.exchange.model import Decision, Exchange, Step
@@ -87,14 +89,21 @@ def test_visitors_are_told_apart_by_address_and_agent() -> None:
     assert [len(each["stations"]) for each in seen.paths()] == [1, 1, 2]
 
 
+def test_values_that_are_no_variants_are_told() -> None:
+    seen = watch(BY_COOKIE, [came("1", "c"), came("1", "c"), came("2", "c"), came("3", "a")])
+    summary = seen.summary()
+    assert (summary["unassigned"], summary["undeclared"]) == (2, {"c": 2})
+
+
 def test_the_cookie_of_an_answer_counts_from_then_on() -> None:
     seen = watch(BY_COOKIE, [came("1", gets="ab=a; Path=/"), came("1", "a", gets="ab=b")])
     summary = seen.summary()
     assert (summary["variants"][0]["visitors"], summary["switches"]) == (1, 1)
     stations = seen.paths()[0]["stations"]
     assert [(each["variant"], each["switched"]) for each in stations] == [("a", False), ("b", True)]
-    ended = watch(BY_COOKIE, [came("1", "a", gets="ab=; Max-Age=0")])
-    assert ended.summary()["unassigned"] == 1
+    for ends in ("Max-Age=0", "Expires=Thu, 01 Jan 1970 00:00:00 GMT"):
+        ended = watch(BY_COOKIE, [came("1", "a", gets=f"ab=; Path=/; {ends}")])
+        assert ended.summary()["unassigned"] == 1
 
 
 def test_who_is_put_on_a_side_is_no_visitor_but_may_get_a_leak() -> None:
@@ -117,7 +126,11 @@ def test_who_is_put_on_a_side_is_no_visitor_but_may_get_a_leak() -> None:
 def test_other_doors_are_not_counted_and_staging_is_that_of_its_primary() -> None:
     seen = watch(
         BY_COOKIE,
-        [came("1", "a", name="Other"), came("2", "b", name="Next", primary="Site")],
+        [
+            came("1", "a", name="Other"),
+            came("2", "b", name="Next", primary="Site"),
+            came("3", "b", door="invoke"),
+        ],
     )
     assert seen.summary()["visitors"] == 1
 
@@ -144,6 +157,35 @@ def test_a_viewer_who_has_left_counts_as_an_error() -> None:
     gone = came("1", "a")
     gone.response = None
     assert watch(BY_COOKIE, [gone]).summary()["variants"][0]["errors"] == 1
+
+
+def test_cookies_are_kept_of_each_side_where_its_mark_only_shows_it() -> None:
+    shown = Experiment("x", Mark(MarkKind.BODY, "", {"a": "old", "b": "new"}), SHARES)
+    forced = Played("anna", "x", "b")
+    seen = watch(
+        shown,
+        [
+            came("1", "0", body=b"old", gets="s=1; Path=/"),
+            came("2", body=b"new"),
+            came("3", "2", body=b"new", gets="ab=3; Path=/"),
+            came("4", "4", body=b"new", played=forced),
+        ],
+    )
+    assert seen.cookies == {"a": "ab=0; s=1", "b": "ab=3"}
+    assert watch(BY_COOKIE, [came("1", "a")]).cookies == {}
+
+
+def test_what_is_no_unicode_is_shown_as_json_can_carry_it() -> None:
+    by_header = replace(BY_COOKIE, exposure=Mark(MarkKind.RESPONSE_HEADER, "X-Side"))
+    odd = came("\udcff", "\udcff")
+    leaked = came("1", "a")
+    for each in (odd, leaked):
+        assert each.response is not None
+        each.response = each.response.with_headers(Headers([("X-Side", "\udcff")]))
+    seen = watch(by_header, [odd, leaked])
+    document = orjson.loads(orjson.dumps([seen.summary(), seen.paths()]))
+    assert document[0]["undeclared"] == {"\u00ff": 1}
+    assert document[0]["leaks_by_sides"][0]["made_for"] == "\u00ff"
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
