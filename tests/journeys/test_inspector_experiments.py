@@ -25,14 +25,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 _SIZES = {400: 860, 1280: 800, 2500: 1300}
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
     """The sample whose visitors get each other's pages, on a machine with a browser."""
     with running_origin() as origin, Edge() as edge, pytest.MonkeyPatch.context() as patch:
         if browser() is None:
-            folder = tmp_path_factory.mktemp("bin")
-            (folder / "chromium").symlink_to(chromium())
-            patch.setenv("PATH", str(folder), prepend=os.pathsep)
+            (tmp_path / "chromium").symlink_to(chromium())
+            patch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
         origin.answer = variants
         yield edge.serve(
             SAMPLES / "cloudfront_function" / "broken.yaml", origins={"Web": origin.url}
@@ -65,6 +64,8 @@ async def test_a_leak_is_shown_as_it_happens(page: "Page", site: Site) -> None:
 
 
 async def test_being_on_a_side_and_side_by_side(page: "Page", site: Site, tmp_path: Path) -> None:
+    come(site, "aabb", "/early")
+    come(site, "aaab", "/cart", network=2)
     await opened(page, site)
     async with page.context.expect_page() as opening:
         await page.get_by_role("button", name="Be on b").click()
