@@ -37,6 +37,7 @@ __all__ = [
     "REDIS",
     "Server",
     "Servers",
+    "listening",
 ]
 
 EDGE, FUNCTIONS = "edgeproxy", "edgeproxy with functions"
@@ -166,7 +167,7 @@ class Servers:
         where = ("--origin", f"web=http://127.0.0.1:{self._origin}", "--cache-size-mb", "8192")
         pin = [*pinned(cores()[0]), *command]
         with edge(folder, str(definition), *where, *options, command=pin, quiet=quiet) as running:
-            doors = {"viewer": running.endpoints["viewer"]}
+            doors = {"viewer": running.endpoints["viewer"], "control": running.control}
             for url in running.endpoints["function_urls"].values():
                 doors["function URL"] = url["url"].rstrip("/")
             for balancer in running.endpoints["load_balancers"].values():
@@ -230,7 +231,7 @@ class Servers:
         return self._started(port, [sys.executable, str(_HERE / "constant.py"), str(port), loop])
 
     def _started(self, port: int, command: list[str]) -> Server:
-        return self._kept(_server([*pinned(cores()[0]), *command], port))
+        return self._kept(listening([*pinned(cores()[0]), *command], port))
 
     def _kept(self, server: AbstractContextManager[Server]) -> Server:
         """It runs until all of them are stopped."""
@@ -241,12 +242,12 @@ class Servers:
 def _started_origin() -> Iterator[int]:
     port = free_port()
     command = [sys.executable, str(_HERE / "origin.py"), str(port)]
-    with _server([*pinned(cores()[1]), *command], port):
+    with listening([*pinned(cores()[1]), *command], port):
         yield port
 
 
 @contextmanager
-def _server(command: list[str], port: int) -> Iterator[Server]:
+def listening(command: list[str], port: int) -> Iterator[Server]:
     """A server that accepts connections."""
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=said, stderr=said)

@@ -181,6 +181,13 @@ OPTIONS: tuple[Option, ...] = (
         _LISTENERS,
     ),
     Option(
+        "experiments",
+        Kind.PATH,
+        "experiments that the inspector shows (default experiments.yaml beside the definition)",
+        "FILE",
+        _LISTENERS,
+    ),
+    Option(
         "control-name",
         Kind.LIST,
         "answer to that host name on the control listener, besides localhost and IP addresses",

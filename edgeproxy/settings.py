@@ -53,6 +53,7 @@ class Settings:
     control_port: int = 8081
     control_name: tuple[str, ...] = ()
     history: int = 1000
+    experiments: Path | None = None
     endpoints_file: Path | None = None
     viewer_country: str = ""
     viewer_ip: str = ""

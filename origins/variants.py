@@ -4,21 +4,25 @@
 
 Variant b is for requests with the cookie ``ab=b`` or the header ``X-Variant: b``, and for paths
 below ``/b/``; everything else is a. With --variant all is that variant. Pages may be kept for
---max-age seconds.
+--max-age seconds. With --leak-one-in 1000 about one answer of a thousand is the other variant's:
+what an experiment is to find.
 """
 
 import argparse
+import random
 
 from aiohttp import web
 
 
-def app(variant: str, max_age: int) -> web.Application:
+def app(variant: str, max_age: int, leak_one_in: int) -> web.Application:
     async def serve(request: web.Request) -> web.Response:
         is_b = (
             request.cookies.get("ab") == "b"
             or request.headers.get("X-Variant") == "b"
             or request.path.startswith("/b/")
         )
+        if leak_one_in and not random.randrange(leak_one_in):
+            is_b = not is_b
         side = variant or ("b" if is_b else "a")
         return web.Response(
             text=f"<!doctype html>\n<title>Shop</title>\n<h1>Variant {side}</h1>\n",
@@ -38,5 +42,7 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=9000)
     parser.add_argument("--variant", choices=["a", "b"], default="")
     parser.add_argument("--max-age", type=int, default=60, help="seconds that pages may be kept")
+    parser.add_argument("--leak-one-in", type=int, default=0, help="0 for never")
     options = parser.parse_args()
-    web.run_app(app(options.variant, options.max_age), host="127.0.0.1", port=options.port)
+    made = app(options.variant, options.max_age, options.leak_one_in)
+    web.run_app(made, host="127.0.0.1", port=options.port)

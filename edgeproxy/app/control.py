@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler as AiohttpHandler
 from aiohttp.typedefs import Middleware
 
+from edgeproxy.app.experiment_calls import ExperimentCalls
 from edgeproxy.app.local_apis import kms_keys, local_apis
 from edgeproxy.app.program import Program
 from edgeproxy.awslambda.account import LambdaAccount
@@ -37,6 +38,7 @@ from edgeproxy.runtimes.log_groups import LogGroups
 
 if TYPE_CHECKING:
     from edgeproxy.app.function_tests import FunctionTests
+    from edgeproxy.app.watched_experiments import WatchedExperiments
     from edgeproxy.awslambda.event_store import QueuedEvent
     from edgeproxy.loadbalancing.model import LoadBalancer
 
@@ -64,6 +66,10 @@ class ControlListener:
         names = (settings.control_host, *settings.control_name)
         application = control_application(self, observed, names)
         application.middlewares.append(_after(catch_up))
+        self._history = observed.history
+        experiments = ExperimentCalls(lambda: self._experiments, program.personas)
+        application.router.add_routes(experiments.routes())
+        program.personas.forced = lambda *side: self._experiments.forced(*side)
         # Calls of an API must not shift what a seed gives to viewers' requests.
         self._request_id = Chance(settings.seed).uuid
         for prefix, make in {
@@ -180,6 +186,12 @@ class ControlListener:
         from edgeproxy.app.function_tests import FunctionTests
 
         return FunctionTests(self._program)
+
+    @cached_property
+    def _experiments(self) -> "WatchedExperiments":
+        from edgeproxy.app.watched_experiments import WatchedExperiments
+
+        return WatchedExperiments(self, self._history, self._program.settings.experiments)
 
     @property
     def authority(self) -> Path | None:

@@ -16,11 +16,22 @@ from edgeproxy.http.messages import Request
 from edgeproxy.project.model import Project
 from edgeproxy.project.report import CheckFinding
 
-__all__ = ["changed_sides", "experiment_findings", "experiments_beside"]
+__all__ = [
+    "changed_sides",
+    "declaration_beside",
+    "experiment_findings",
+    "experiments_beside",
+]
 
 _TIMES: Final = 8
 """How often a visitor of each side comes: a function that draws among two spares nobody all times
 in one case of 256."""
+
+
+def declaration_beside(target: str | None) -> Path:
+    """The file in the folder of the definition where experiments are declared, if there are any."""
+    path = Path(target or ".")
+    return (path.parent if path.is_file() else Path.cwd()) / DEFAULT_FILE
 
 
 def experiments_beside(target: str | None) -> list[Experiment]:
@@ -28,9 +39,7 @@ def experiments_beside(target: str | None) -> list[Experiment]:
 
     Raises ``DefinitionError`` for a declaration that cannot be used.
     """
-    path = Path(target or ".")
-    folder = path.parent if path.is_file() else Path.cwd()
-    file = folder / DEFAULT_FILE
+    file = declaration_beside(target)
     return list(read_experiments(file).values()) if file.is_file() else []
 
 

@@ -245,6 +245,11 @@ class Running:
         self._hub.catch_up()
         return await self.history.wait_for(count)
 
+    async def catch_up(self) -> None:
+        """Wait until all readers know of the answers whose last byte is out."""
+        await asyncio.sleep(0)  # Whoever has written the last byte tells of it in the same turn.
+        self._hub.catch_up()
+
     async def flush_logs(self) -> None:
         """Wait until all that has been recorded is in the files of the logs."""
         self._hub.catch_up()

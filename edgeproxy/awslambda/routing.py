@@ -30,18 +30,26 @@ def qualified_arn(arn: str, qualifier: str) -> str:
 
 
 def choose_version(
-    definition: FunctionDefinition, qualifier: str, chance: Chance, sticky: str = ""
+    definition: FunctionDefinition,
+    qualifier: str,
+    chance: Chance,
+    sticky: str = "",
+    wanted: str = "",
 ) -> str:
     """The version that one invocation runs: an alias may share them out (LI-105, LI-108).
 
-    ``sticky`` stands for a user who is to get the same one every time (LI-112).
+    ``sticky`` stands for a user who is to get the same one every time (LI-112). ``wanted`` is taken
+    without a draw if the alias may come to it.
 
     Raises :class:`FunctionNotFound`.
     """
     version = find_version(definition, qualifier)
     if not definition.weights:
         return version
-    for other, weight in definition.weights.get(qualifier, {}).items():
+    weights = definition.weights.get(qualifier, {})
+    if wanted in (version, *weights):
+        return wanted
+    for other, weight in weights.items():
         arn = qualified_arn(definition.spec.arn, qualifier)
         if (fraction_of(arn, sticky) if sticky else chance.fraction()) < weight:
             return other

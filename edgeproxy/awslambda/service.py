@@ -144,7 +144,10 @@ class LambdaService:
             )
         definition = function.definition
         sticky = self._sticky_by.value(request) if self._sticky_by and request else ""
-        key = (choose_version(definition, qualifier, self._chance, sticky), replica_region)
+        played = request.viewer.played if request else None
+        wanted = played.version_of(name) if played else ""
+        version = choose_version(definition, qualifier, self._chance, sticky, wanted)
+        key = (version, replica_region)
         if definition.spec.debug_port is not None:
             key = next(iter(function.pools), key)  # its one environment runs whatever is asked for
         request_id = request_id or self._chance.uuid()

@@ -14,6 +14,7 @@ import aiohttp
 import orjson
 
 from edgeproxy.errors import UsageError
+from edgeproxy.experiments.doors import door_in
 from edgeproxy.tasks import Tasks
 
 __all__ = ["EdgeLost", "Records", "RunningEdge"]
@@ -42,25 +43,7 @@ class RunningEdge:
         It is that of HTTPS where the edge serves it.
         """
         endpoints = await self._call("GET", "/api/endpoints")
-        doors: dict[str, str] = {}
-        for name, distribution in endpoints["distributions"].items():
-            if distribution["url"]:  # A staging distribution has none.
-                doors[name] = distribution["https_url"] or distribution["url"]
-        if not logical_id and len(doors) == 1:
-            logical_id = next(iter(doors))
-        for name, url in endpoints["function_urls"].items():
-            doors[name] = url["https_url"] or url["url"]
-        for name, balancer in endpoints["load_balancers"].items():
-            doors[name] = balancer["listeners"][0]["url"]
-        found = doors.get(logical_id) if logical_id else next(iter(doors.values()), None)
-        if found is None or (not logical_id and len(doors) > 1):
-            raise UsageError(
-                f"the running edge has no door {logical_id!r}"
-                if logical_id
-                else "the experiment must say which door it is about",
-                remedy=f"door: one of {', '.join(doors)}",
-            )
-        return found.rstrip("/")
+        return door_in(endpoints, logical_id)[1]
 
     async def now(self) -> float:
         """The edge's time, in seconds since the epoch."""

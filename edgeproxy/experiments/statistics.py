@@ -1,6 +1,7 @@
 """What counts say: whether shares are the expected ones, and how far a share may really be off.
 
-Tests and intervals are SciPy's. The test that may be looked at after every visitor compares the
+Tests are SciPy's. What a running edge tells live, it has to tell without: the interval of a share
+is Wilson's formula itself. The test that may be looked at after every visitor compares the
 counts under the expected shares with their Dirichlet mixture, as Lindon and Malek describe it
 ("Anytime-Valid Inference for Multinomial Count Data", 2022): by Ville's inequality its evidence
 exceeds 1/alpha with a probability of at most alpha, however often somebody looks.
@@ -10,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from statistics import NormalDist
 from typing import Any, Final
 
 from edgeproxy.errors import UsageError
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 _CONFIDENCE: Final = 0.95
+_DEVIATIONS: Final = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2)
 _CONCENTRATION: Final = 100.0
 """How sharply the mixture lies around the expected shares: deviations of some points count most."""
 
@@ -54,7 +57,6 @@ class ShareTest:
 @cache
 def _scipy() -> Any:
     try:
-        import scipy.special
         import scipy.stats
     except ImportError as error:
         raise UsageError(
@@ -82,12 +84,12 @@ def evidence_against(counts: Mapping[str, int], shares: Mapping[str, float]) -> 
     When it exceeds ``-log(alpha)`` the shares are not the expected ones; it may be asked for at any
     time and as often as one likes.
     """
-    log_gamma = _scipy().special.gammaln
+    log_gamma = math.lgamma
     total = sum(counts.get(variant, 0) for variant in shares)
-    evidence = float(log_gamma(_CONCENTRATION) - log_gamma(_CONCENTRATION + total))
+    evidence = log_gamma(_CONCENTRATION) - log_gamma(_CONCENTRATION + total)
     for variant, share in shares.items():
         prior, count = _CONCENTRATION * share, counts.get(variant, 0)
-        evidence += float(log_gamma(prior + count) - log_gamma(prior)) - count * math.log(share)
+        evidence += log_gamma(prior + count) - log_gamma(prior) - count * math.log(share)
     return evidence
 
 
@@ -100,9 +102,11 @@ def interval_of(count: int, total: int) -> Interval:
     """Wilson's interval of the share that ``count`` of ``total`` have."""
     if total == 0:
         return Interval(0.0, 1.0)
-    result = _scipy().stats.binomtest(count, total)
-    bounds = result.proportion_ci(_CONFIDENCE, method="wilson")
-    return Interval(float(bounds.low), float(bounds.high))
+    share, spread = count / total, _DEVIATIONS**2 / total
+    middle = share + spread / 2
+    half = math.sqrt(spread * (share * (1 - share) + spread / 4))
+    low, high = ((middle + each) / (1 + spread) for each in (-half, half))
+    return Interval(low if count else 0.0, high if count < total else 1.0)
 
 
 def differ(first: tuple[int, int], second: tuple[int, int]) -> float:

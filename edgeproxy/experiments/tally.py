@@ -1,7 +1,7 @@
 """Counts what visitors saw, in memory that does not grow with their number."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard
 
@@ -28,6 +28,8 @@ _NO_PAGE: Final = (0, 429)
 """No answer, and that of a function URL whose function is throttled."""
 _EXAMPLES: Final = 10
 _UNDECLARED: Final = 5
+_SIDES: Final = 400
+"""Pairs of sides between which leaks are counted: those of as many variants as there may be."""
 _MAX_OBJECTS: Final = 100_000
 """Of how many objects it is known for whom they were made."""
 
@@ -119,7 +121,21 @@ class Tally:
         for seen in round_:
             self._note_origin(seen)
         for seen in round_:
-            self._count(seen)
+            _ = self._count(seen)
+
+    def follow(self, seen: Sequence[Seen]) -> Iterator[tuple[Seen, list[Example]]]:
+        """Count requests in the order in which they ended, each with what must not happen.
+
+        ``seen`` are all of some time: who waited for an object may have ended before the one for
+        whom it was made.
+        """
+        for each in seen:
+            record = each.answer.record
+            if record is not None and record["cache_key"] not in self._made_for:
+                self._note_origin(each)
+        for each in seen:
+            self._note_origin(each)
+            yield each, self._count(each)
 
     def left(self, visitor: Visitor) -> None:
         """A visitor will not come again."""
@@ -146,8 +162,8 @@ class Tally:
             return shown_at_origin(assignment, record)
         return variant_in(exposure or assignment, answer)
 
-    def _count(self, seen: Seen) -> None:
-        visitor, answer = seen.visitor, seen.answer
+    def _count(self, seen: Seen) -> list[Example]:
+        visitor, answer, found = seen.visitor, seen.answer, []
         made_for = self._exposure(answer)
         variant = variant_in(self._experiment.assignment, answer)
         if self._experiment.assignment.kind not in OF_VISITORS:
@@ -163,10 +179,11 @@ class Tally:
             visitor.variant = visitor.seen = variant
             self.visitors[variant] += 1
         elif variant != visitor.seen:
-            self._switched(seen, variant)
+            found.append(self._switched(seen, variant))
         if made_for is not None and variant is not None and made_for != variant:
-            self._leaked(seen, variant, made_for)
+            found.append(self._leaked(seen, variant, made_for))
         self._add(seen, visitor.seen or UNASSIGNED)
+        return found
 
     def _exposure(self, answer: Answer) -> str | None:
         """The variant that an answer was made for, as far as it can be seen."""
@@ -186,7 +203,7 @@ class Tally:
                 variant = OTHERS
             self.unexpected[variant] = self.unexpected.get(variant, 0) + 1
 
-    def _switched(self, seen: Seen, variant: str) -> None:
+    def _switched(self, seen: Seen, variant: str) -> Example:
         visitor, mark = seen.visitor, self._experiment.assignment
         if not visitor.switched:
             visitor.switched = True
@@ -197,22 +214,25 @@ class Tally:
             why = f"the cookie {mark.name} had ended, and the answer assigned anew"
         else:
             why = f"the answer replaced the cookie {mark.name}={seen.sent_cookie}"
-        self._show("switch", seen, visitor.seen or "", variant, why)
+        example = self._show("switch", seen, visitor.seen or "", variant, why)
         visitor.seen = variant
+        return example
 
-    def _leaked(self, seen: Seen, variant: str, made_for: str) -> None:
+    def _leaked(self, seen: Seen, variant: str, made_for: str) -> Example:
         sides = made_for, variant
+        if sides not in self.leaks and len(self.leaks) >= _SIDES:
+            sides = OTHERS, variant
         self.leaks[sides] = self.leaks.get(sides, 0) + 1
         cached = seen.answer.header("X-Cache").startswith(("Hit", "RefreshHit"))
         why = "from the cache" if cached else "fresh from the origin"
-        self._show("leak", seen, variant, made_for, why)
+        return self._show("leak", seen, variant, made_for, why)
 
-    def _show(self, kind: str, seen: Seen, variant: str, other: str, why: str) -> None:
+    def _show(self, kind: str, seen: Seen, variant: str, other: str, why: str) -> Example:
+        number, request = seen.visitor.number, seen.request
+        shown = Example(kind, number, request, seen.path, variant, other, why, seen.exchange_id)
         if sum(example.kind == kind for example in self.examples) < _EXAMPLES:
-            number, request = seen.visitor.number, seen.request
-            self.examples.append(
-                Example(kind, number, request, seen.path, variant, other, why, seen.exchange_id)
-            )
+            self.examples.append(shown)
+        return shown
 
     def _add(self, seen: Seen, variant: str) -> None:
         visitor, answer = seen.visitor, seen.answer

@@ -16,6 +16,7 @@ __all__ = [
     "Delivered",
     "Handler",
     "MutualTls",
+    "Played",
     "Reached",
     "Repeat",
     "Repeated",
@@ -41,6 +42,21 @@ class MutualTls:
 
 
 @dataclass(frozen=True, slots=True)
+class Played:
+    """A viewer that a person plays, and the side of an experiment that it has been put on."""
+
+    name: str
+    experiment: str = ""
+    variant: str = ""
+    version: tuple[str, str] | None = None
+    """A function and the version of it that answers, whatever an alias with weights would draw."""
+
+    def version_of(self, function: str) -> str:
+        """The version of that function; empty where it makes no difference to it."""
+        return self.version[1] if self.version and self.version[0] == function else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """Who is on the other end of the viewer's connection, as the edge is told to see it."""
 
@@ -58,6 +74,7 @@ class Viewer:
     """How this request came by its TLS connection (CDN-CFH-15)."""
     client_hello: bytes = b""
     """The handshake message with which TLS began; kept only where somebody asks for it."""
+    played: Played | None = None
 
 
 @dataclass(frozen=True, slots=True)

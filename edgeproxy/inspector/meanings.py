@@ -2,7 +2,6 @@
 
 import functools
 import tomllib
-from importlib import resources
 
 __all__ = ["meaning_of"]
 
@@ -14,5 +13,7 @@ def meaning_of(rule: str) -> str | None:
 
 @functools.cache
 def _meanings() -> dict[str, str]:
+    from importlib import resources  # Needed by who looks at a broken rule, not by the start.
+
     file = resources.files("edgeproxy.inspector") / "meanings.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))

@@ -12,12 +12,13 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from edgeproxy.errors import UsageError
+from edgeproxy.http.forced import Forced
 from edgeproxy.http.headers import Headers
-from edgeproxy.http.messages import Handler, Request, Response
+from edgeproxy.http.messages import Handler, Played, Request, Response
 from edgeproxy.server.listener import ViewerFrom
 from edgeproxy.server.reading import Refused
 
-__all__ = ["Persona", "Personas", "without_persona"]
+__all__ = ["Persona", "Personas", "Side", "without_persona"]
 
 _MOST: Final = 100
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
@@ -41,6 +42,15 @@ _USER_AGENTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """The side of an experiment that a viewer is put on, and by what."""
+
+    experiment: str
+    variant: str
+    forced: Forced
+
+
+@dataclass(frozen=True, slots=True)
 class Persona:
     """A viewer; an empty text leaves things as the browser and the options have them."""
 
@@ -55,6 +65,16 @@ class Persona:
     http_version: str = "any"
     """``1.1`` or ``2``: what the edge takes the connection for. Under the name of a viewer of 1.1
     it offers no HTTP/2."""
+    side: Side | None = None
+
+    @property
+    def played(self) -> Played:
+        """What the edge and its records know of it."""
+        if self.side is None:
+            return Played(self.name)
+        forced = self.side.forced
+        version = (forced.name, forced.value) if forced.kind == "function version" else None
+        return Played(self.name, self.side.experiment, self.side.variant, version)
 
     @property
     def told(self) -> list[tuple[str, str]]:
@@ -71,6 +91,9 @@ class Persona:
         return f"{parts.scheme}://{self.name}.viewer.{host}{port}"
 
 
+_TEXTS: Final = tuple(name for name in Persona.__dataclass_fields__ if name != "side")
+
+
 class Personas:
     """All of them. ``viewer`` tells a request's viewer by its headers; ``ports`` are those of the
     doors, to which alone an answer leads back by a persona's name."""
@@ -79,23 +102,32 @@ class Personas:
         self._viewer = viewer
         self._ports = ports
         self._personas: dict[str, Persona] = {}
+        self.forced: Callable[[str, str], Forced] = _no_experiments
+        """What puts a viewer on a variant of an experiment; raises :class:`UsageError`."""
 
     @property
     def all(self) -> Collection[Persona]:
         return self._personas.values()
 
+    def get(self, name: str) -> Persona | None:
+        """The one of that name."""
+        return self._personas.get(name)
+
     def put(self, document: Mapping[str, object]) -> Persona:
         """Make or change a persona. Raises :class:`UsageError`."""
-        fields = Persona.__dataclass_fields__
         values: dict[str, str] = {}
         for name, value in document.items():
-            if name not in fields:
-                raise UsageError(f"a viewer has no {name!r}", remedy=", ".join(fields))
+            if name == "variant":
+                continue
+            if name not in _TEXTS:
+                known = ", ".join((*_TEXTS, "variant"))
+                raise UsageError(f"a viewer has no {name!r}", remedy=known)
             if not isinstance(value, str | None):
                 raise UsageError(f"{name} must be a string")
             if value:
                 values[name] = value.strip()
-        persona = Persona(**{"name": "", **values})
+        side = self._side(document.get("variant"))
+        persona = Persona(**{"name": "", **values}, side=side)
         self._check(persona)
         if len(self._personas) >= _MOST and persona.name not in self._personas:
             raise UsageError(f"there are {_MOST} viewers already", remedy="delete one")
@@ -120,6 +152,15 @@ class Personas:
         response = await handler(self._as(persona, request, host))
         # What would be repeated is not known by the persona's own request.
         return self._led_back(name, host, replace(response, repeat=None))
+
+    def _side(self, document: object) -> Side | None:
+        match document:
+            case None:
+                return None
+            case {"experiment": str(experiment), "variant": str(variant)}:
+                return Side(experiment, variant, self.forced(experiment, variant))
+            case _:
+                raise UsageError('variant must be {"experiment": NAME, "variant": NAME}')
 
     def _check(self, persona: Persona) -> None:
         if not _NAME.fullmatch(persona.name):
@@ -152,10 +193,17 @@ class Personas:
         viewer = request.viewer
         # What the request says of its viewer itself comes first.
         told = self._viewer(viewer.ip, viewer.port, Headers([*headers, *persona.told]))
-        viewer = replace(viewer, ip=told.ip, country=told.country, location=told.location)
+        viewer = replace(
+            viewer,
+            ip=told.ip,
+            country=told.country,
+            location=told.location,
+            played=persona.played,
+        )
         version = _VERSIONS[persona.http_version] if not request.upgrade else None
         request = replace(request, viewer=viewer, version=version or request.version)
-        return request.with_headers(headers)
+        request = request.with_headers(headers)
+        return request if persona.side is None else persona.side.forced.applied_to(request)
 
     def _led_back(self, name: str, host: str, response: Response) -> Response:
         own = urlsplit(f"//{host}").hostname
@@ -171,6 +219,10 @@ class Personas:
                 there = value.replace("//", f"//{name}.viewer.", 1)
                 headers = headers.with_set(header, there)
         return response if headers is response.headers else replace(response, headers=headers)
+
+
+def _no_experiments(experiment: str, variant: str) -> Forced:
+    raise UsageError(f"there is no experiment {experiment!r}")
 
 
 def without_persona(host: str) -> tuple[str, str]:

@@ -42,7 +42,9 @@ class ViewerCalls:
         return answered({"viewer": name})
 
     def _shown(self, name: str) -> dict[str, object]:
-        (persona,) = (each for each in self._controlled.personas.all if each.name == name)
+        persona = self._controlled.personas.get(name)
+        assert persona is not None
+        side = persona.side
         endpoints: Any = self._controlled.endpoints()
         urls = {"http": endpoints["viewer"], "https": endpoints["https_viewer"]}
         return {
@@ -53,6 +55,7 @@ class ViewerCalls:
             "ip": persona.ip,
             "language": persona.language,
             "http_version": persona.http_version,
+            "variant": side and {"experiment": side.experiment, "variant": side.variant},
             "urls": {scheme: url and persona.url(url) for scheme, url in urls.items()},
             "distributions": {
                 logical_id: {

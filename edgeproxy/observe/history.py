@@ -62,6 +62,11 @@ class History:
         self._followers: set[Follower] = set()
         self._grown = asyncio.Event()
 
+    @property
+    def keeps_any(self) -> bool:
+        """Whether there is ever anything to look back at."""
+        return self._limit > 0
+
     def ended(self, exchange: Exchange) -> None:
         if not (self._limit or self._followers):
             return
@@ -128,6 +133,18 @@ class History:
         for kept in reversed(self._kept.values()):
             if kept.started >= started:
                 yield kept if isinstance(kept, Exchange) else kept.summary
+
+    def after(self, last_id: str | None) -> tuple[list[Exchange | RepeatedHit], bool]:
+        """What has ended after ``last_id``, oldest first, and whether that is all of it.
+
+        It is not when ``last_id`` is no longer kept. After None, all that is kept.
+        """
+        found: list[Exchange | RepeatedHit] = []
+        for kept in reversed(self._kept.values()):
+            if kept.id == last_id:
+                return found[::-1], True
+            found.append(kept)
+        return found[::-1], last_id is None
 
     async def wait_for(self, count: int) -> list[Exchange]:
         """The newest ``count`` exchanges, newest first, as soon as that many have ended."""

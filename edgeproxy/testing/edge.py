@@ -157,7 +157,8 @@ class Site:
 
     @property
     def console(self) -> str:
-        """What the console has shown so far."""
+        """What the console has shown so far: also of a request whose answer has just been read."""
+        self._edge.call(self.running.catch_up())
         return self._console.getvalue()
 
     def get(self, path: str, **more: Any) -> SiteResponse:

@@ -224,7 +224,7 @@ async def test_a_request_can_be_read_by_everybody(
 
 
 @pytest.mark.parametrize(
-    "view", ["cache", "functions", "distribution", "charts", "viewers", "clock"]
+    "view", ["cache", "functions", "distribution", "charts", "viewers", "clock", "experiments"]
 )
 async def test_a_view_can_be_read_by_everybody(page: "Page", inspector: Inspected, view: str):
     inspector.ask("/in-view")

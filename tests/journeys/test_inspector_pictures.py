@@ -21,7 +21,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 _ROOT = Path(__file__).parents[2]
 _SIZES = {400: 860, 1280: 800, 2500: 1300}
 _ASKED = 10
-_VIEWS = ["requests", "cache", "functions", "distribution", "charts", "viewers", "clock"]
+_VIEWS = [
+    "requests", "cache", "functions", "distribution", "charts", "viewers", "clock", "experiments",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

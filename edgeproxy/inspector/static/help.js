@@ -12,7 +12,7 @@ const KEYS = [
   ["/", "filter"],
   ["p", "pause the list, or go on"],
   ["r", "send the request again"],
-  ["1 … 7", "the views"],
+  ["1 … 8", "the views"],
   ["?", "this help"],
 ];
 

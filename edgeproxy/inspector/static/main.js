@@ -33,6 +33,7 @@ const loaders = {
   charts: () => import("./charts.js"),
   viewers: () => import("./viewers.js"),
   clock: () => import("./clock.js"),
+  experiments: () => import("./experiments.js"),
 };
 
 let current = null;

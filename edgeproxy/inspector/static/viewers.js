@@ -40,6 +40,7 @@ export class View extends Page {
 
   #persona(viewer) {
     const told = FIELDS.filter((field) => viewer[field] && viewer[field] !== "any").map((field) => [field, viewer[field]]);
+    if (viewer.variant) told.push(["put on", `${viewer.variant.variant} of ${viewer.variant.experiment}`]);
     const doors = Object.entries(viewer.distributions).flatMap(([name, { http, https }]) =>
       [http, https].filter(Boolean).map((url) => [name, url]));
     return html`<li class="card">

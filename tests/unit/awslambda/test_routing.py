@@ -1,9 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgeproxy.awslambda.model import FunctionDefinition
-from edgeproxy.awslambda.routing import FunctionNotFound, find_version, qualified_arn
+from edgeproxy.awslambda.routing import (
+    FunctionNotFound,
+    choose_version,
+    find_version,
+    qualified_arn,
+)
+from edgeproxy.chance import Chance
 from edgeproxy.runtimes.invocation import FunctionSpec
 
 DEFINITION = FunctionDefinition(
@@ -34,3 +41,13 @@ def test_an_unknown_qualifier_is_refused(qualifier: str) -> None:
 @pytest.mark.rule("LR-107")
 def test_the_arn_shows_the_qualifier_only_if_there_is_one() -> None:
     assert [qualified_arn("arn:f", text) for text in ("", "live")] == ["arn:f", "arn:f:live"]
+
+
+def test_a_wanted_version_is_taken_where_the_alias_may_come_to_it() -> None:
+    shared = replace(DEFINITION, weights={"live": {"2": 0.5}})
+    chance = Chance(1)
+    for version in ("1", "2"):
+        drawn = {choose_version(shared, "live", chance, wanted=version) for _ in range(20)}
+        assert drawn == {version}
+    assert choose_version(shared, "dev", chance, wanted="2") == "$LATEST"
+    assert {choose_version(shared, "live", chance, wanted="3") for _ in range(20)} == {"1", "2"}

@@ -59,6 +59,17 @@ class TestKeeping:
     def test_after_one_that_is_gone_there_is_nothing(self) -> None:
         assert filled(5, limit=3).newest(2, "0") == ([], None)
 
+    def test_what_has_come_since_then(self) -> None:
+        history = History(3)
+        assert history.after(None) == ([], True)
+        for number in range(5):
+            history.ended(exchange(id=str(number)))
+        found, is_all = history.after("3")
+        assert ([each.id for each in found], is_all) == (["4"], True)
+        found, is_all = history.after("1")
+        assert ([each.id for each in found], is_all) == (["2", "3", "4"], False)
+        assert history.after("4") == ([], True)
+
     def test_none_is_kept_if_so_told(self) -> None:
         history = filled(5, limit=0)
         history.repeated([hit("a")])
