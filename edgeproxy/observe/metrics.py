@@ -202,8 +202,8 @@ class Metrics:
         self._minutes: dict[int, _Tally] = {}
         self._before: _Tally = defaultdict(Statistics)
         """What was counted in minutes that are not kept any more."""
-        self._begun: dict[tuple[str, int], list[InFlight]] = {}
-        """Of each function and minute, what has yet to be counted."""
+        self._begun: list[tuple[str, int, InFlight]] = []
+        """Invocations that have yet to be counted: functions and minutes."""
 
     def ended(self, exchange: Exchange) -> None:
         tally = self._tally(exchange.started)
@@ -255,19 +255,18 @@ class Metrics:
             for metric, value in concurrency(name, qualifier, in_flight):
                 self._tally(time_s)[metric].add(value)
             return
-        alike = name, int(time_s) // 60
-        begun = self._begun.get(alike)
-        if begun is None:
-            begun = self._begun[alike] = []
-        begun.append(in_flight)
-        if len(begun) >= _MOST_BEGUN:
+        self._begun.append((name, int(time_s) // 60, in_flight))
+        if len(self._begun) >= _MOST_BEGUN:
             self._count_begun()
 
     def _count_begun(self) -> None:
         """Count the invocations that have begun since this was last done: some at a time, since a
         single one costs most of what many do."""
-        everything, self._begun = self._begun, {}
-        for (name, minute), begun in everything.items():
+        alike: defaultdict[tuple[str, int], list[InFlight]] = defaultdict(list)
+        for name, minute, in_flight in self._begun:
+            alike[name, minute].append(in_flight)
+        self._begun.clear()
+        for (name, minute), begun in alike.items():
             tally = self._tally(minute * 60)
             columns: list[Sequence[float]] = list(zip(*(each[:4] for each in begun), strict=True))
             named = concurrency(name, "", begun[0])

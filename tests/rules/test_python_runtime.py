@@ -445,6 +445,22 @@ def handler(event, context):
     assert value_of(result) == [{"a": 1}, None, "i", None, {"traceparent": "00-1"}]
 
 
+async def test_the_context_tells_what_the_variables_say_by_then(account: Account) -> None:
+    code = """
+import os
+def handler(event, context):
+    if event == 'another':
+        os.environ = {'AWS_LAMBDA_FUNCTION_NAME': 'another'}
+    elif event:
+        os.environ['AWS_LAMBDA_FUNCTION_NAME'] = event
+    return [context.function_name, context.memory_limit_in_mb]
+"""
+    await account.deploy(code)
+    told = [value_of(await account.call(event)) for event in ("g", "g", "h", "another", "")]
+    assert [name for name, _ in told] == ["f", "g", "g", "h", "another"]
+    assert told[-1] == ["another", None]
+
+
 @rule("LR-105")
 async def test_a_broken_client_context(account: Account) -> None:
     await account.deploy("handler = lambda e, c: 1")
