@@ -54,6 +54,7 @@ def report_of(run: Run, remedies: Iterable[str] = ()) -> dict[str, Any]:
         "problems": dict(
             sorted(tally.problems.items(), key=lambda item: -item[1])[:_SHOWN_PROBLEMS]
         ),
+        "causes": {problem: cause for problem, cause in tally.causes.items() if cause},
         "segments": [
             {"segment": kind, "value": value, "variant": variant, **_totals(each)}
             for (kind, value, variant), each in sorted(tally.segments.items())

@@ -240,10 +240,13 @@ def test_an_origin_that_dies_in_mid_run_is_told(
 ) -> None:
     sample = SAMPLES / "cloudfront_function"
     nowhere = {**origins, "Web": "http://127.0.0.1:9"}
-    status = experiment(sample, "template.yaml", nowhere, "--no-early-stop")
+    status = experiment(sample, "template.yaml", nowhere, "--visitors", "200")
     printed = capsys.readouterr().out
     assert status == 1
-    assert re.search(r"150 requests ended with 50[234] Error from cloudfront", printed), printed
+    assert "50 of 200 visitors" in printed
+    assert "stopped early: more requests have failed than may" in printed
+    ended = "150 requests ended with 502 Error from cloudfront"
+    assert f"{ended}: http://127.0.0.1:9 refused the connection (3 attempts)" in printed
     assert "BROKEN max_error_ratio    150 of 150 requests failed" in printed
 
 
