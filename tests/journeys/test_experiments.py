@@ -70,8 +70,8 @@ def options(sample: Path, origins: dict[str, str]) -> str:
 
 
 def experiment(sample: Path, template: str, origins: dict[str, str], *more: str) -> int:
-    arguments = ["experiment", "run", sample.name, "--file", str(sample / "experiments.yaml")]
-    arguments += ["--target", str(sample / template), "--visitors", "50", "--requests", "3"]
+    arguments = ["experiment", "run", sample.name, "--target", str(sample / template)]
+    arguments += ["--visitors", "50", "--requests", "3"]  # The declaration lies beside TARGET.
     if with_ := options(sample, origins):
         arguments += ["--with", with_]
     return main([*arguments, *more])
@@ -328,6 +328,7 @@ def test_an_edge_that_keeps_too_few_records_is_told(
         (["--json", "nowhere/report.json"], "nowhere/report.json: cannot be written"),
         (["--target", "nothing.yaml"], "the edge does not start: .*nothing.yaml"),
         (["--control", "http://127.0.0.1:9"], "no running edge answers at http://127.0.0.1:9"),
+        (["--with", "--strict"], r"expected one argument \(one that begins with -"),
         (["--with=--strict"], "--with is for the edge that --target starts"),
         (["--visitors", "0"], "'0' is not a number above 0"),
         (["--pause", "soon"], "'soon' is not a time such as"),
