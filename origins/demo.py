@@ -14,6 +14,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 ORIGINS = Path(__file__).parent
@@ -32,10 +34,11 @@ other one. {viewer}/chat talks over a WebSocket. In another terminal:
 """
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+def free_ports(names: Sequence[str]) -> dict[str, int]:
+    """A port for each; all are held until the last is found, so that no two are the same."""
+    with ExitStack() as held:
+        servers = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
+        return {name: server.getsockname()[1] for name, server in zip(names, servers, strict=True)}
 
 
 def show_tour(endpoints_file: Path, edge: subprocess.Popen[bytes]) -> None:
@@ -52,7 +55,7 @@ def show_tour(endpoints_file: Path, edge: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> int:
-    ports = {name: free_port() for name in ("echo", "streaming", "websocket", "slow", "flaky")}
+    ports = free_ports(("echo", "streaming", "websocket", "slow", "flaky"))
     origins = [
         subprocess.Popen(
             [sys.executable, ORIGINS / f"{name}.py", "--port", str(port)],

@@ -84,11 +84,13 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--file",
         type=Path,
-        default=Path("experiments.yaml"),
         metavar="FILE",
-        help="where it is declared: YAML, JSON or TOML (default experiments.yaml)",
+        help="where it is declared: YAML, JSON or TOML (default experiments.yaml beside TARGET, "
+        "else in the current folder)",
     )
-    parser.add_argument("--visitors", type=_positive, default=10_000, metavar="N")
+    parser.add_argument(
+        "--visitors", type=_positive, default=10_000, metavar="N", help="how many (default 10000)"
+    )
     parser.add_argument(
         "--requests",
         type=_positive,
@@ -102,7 +104,11 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
         help="have visitors ask for what was recorded there, in its order",
     )
     parser.add_argument(
-        "--concurrency", type=_positive, default=32, metavar="N", help="requests at once"
+        "--concurrency",
+        type=_positive,
+        default=32,
+        metavar="N",
+        help="requests at once (default 32)",
     )
     parser.add_argument(
         "--pause",
@@ -183,12 +189,11 @@ def init(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    from edgeproxy.experiments.declaration import experiment_of
     from edgeproxy.experiments.junit import junit_of
     from edgeproxy.experiments.report_html import page_of
     from edgeproxy.experiments.report_text import report_lines
 
-    experiment = experiment_of(options.file, options.name)
+    experiment = _declared(options)
     if options.dev_options and options.target is None:
         raise UsageError("--with is for the edge that --target starts")
     if options.target is not None and (options.control or options.endpoints_file):
@@ -225,17 +230,23 @@ def diff(options: argparse.Namespace) -> int:
 
 
 def _of_revision(options: argparse.Namespace, revision: str) -> dict[str, Any]:
-    from edgeproxy.experiments.declaration import experiment_of
     from edgeproxy.experiments.revisions import checked_out
 
     if options.target is None or not Path(options.target).is_file():
         raise UsageError("--run needs the file of a definition", remedy="--target template.yaml")
-    experiment = experiment_of(options.file, options.name)
+    experiment = _declared(options)
     with checked_out(Path(options.target), revision) as target:
         report = _report(options, experiment, str(target))
     if report["partial"]:
         raise UsageError(f"the run on {revision} is partial: {report['stopped']}")
     return report
+
+
+def _declared(options: argparse.Namespace) -> "Experiment":
+    from edgeproxy.app.experiment_checks import declaration_beside
+    from edgeproxy.experiments.declaration import experiment_of
+
+    return experiment_of(options.file or declaration_beside(options.target), options.name)
 
 
 def _plan(options: argparse.Namespace) -> "Plan":

@@ -20,6 +20,8 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in two lines, where argparse would list every option first."""
 
     def error(self, message: str) -> NoReturn:
+        if message.endswith("expected one argument"):
+            message += " (one that begins with - is written after =, as in --with='--quiet')"
         self.exit(2, f"{self.prog}: {message}\n  try: {self.prog} --help\n")
 
     def parse_args(  # type: ignore[override]

@@ -6,7 +6,7 @@ has the steps besides.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from edgeproxy.experiments.model import IN_RECORDS, OF_VISITORS, Experiment, Mark, MarkKind
 from edgeproxy.http.cookies import parse_cookies
@@ -15,6 +15,7 @@ __all__ = [
     "Answer",
     "Key",
     "Record",
+    "cause_of",
     "is_stored_with_object",
     "key_of",
     "needs_steps",
@@ -23,6 +24,9 @@ __all__ = [
 ]
 
 Record: TypeAlias = dict[str, Any]
+
+_TELLING: Final = ("admission", "origin")
+"""The steps that say why an answer is an error."""
 
 Key: TypeAlias = tuple[tuple[str, str], ...]
 """The labelled parts of a cache key."""
@@ -97,6 +101,19 @@ def key_of(record: Record) -> Key:
         if step["decision"] and "key" in step["decision"]:
             return tuple((part["part"], part["value"]) for part in step["decision"]["key"])
     return ()
+
+
+def cause_of(record: Record) -> str:
+    """Why an answer is an error, as far as the edge knows."""
+    for step in reversed(record["steps"]):
+        run, decision = step.get("function"), step["decision"]
+        if run is not None and run["error"]:
+            told = (run["error_document"] or {}).get("errorMessage", "")
+            findings = [finding["message"] for finding in run["findings"]]
+            return f"{run['name']}: {'; '.join(findings) or told or run['error']}"
+        if step["name"] in _TELLING and decision and decision["why"]:
+            return str(decision["why"])
+    return ""
 
 
 def is_stored_with_object(cookie: str, record: Record) -> bool:

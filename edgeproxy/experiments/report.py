@@ -54,6 +54,7 @@ def report_of(run: Run, remedies: Iterable[str] = ()) -> dict[str, Any]:
         "problems": dict(
             sorted(tally.problems.items(), key=lambda item: -item[1])[:_SHOWN_PROBLEMS]
         ),
+        "causes": {problem: cause for problem, cause in tally.causes.items() if cause},
         "segments": [
             {"segment": kind, "value": value, "variant": variant, **_totals(each)}
             for (kind, value, variant), each in sorted(tally.segments.items())
@@ -186,7 +187,10 @@ def remedy_for(experiment: Experiment, example: Example, explained: dict[str, An
     """What would mend a leak, from what ``edgeproxy explain`` tells of its URL."""
     behavior, mark = explained["behavior"], experiment.assignment
     if choice := explained.get("continuous_deployment"):
-        return f"{example.path}: {choice['policy']} sends {example.variant} there: {choice['why']}"
+        return (
+            f"{example.path}: {choice['policy']} sends visitors of {example.variant} to "
+            f"{choice['chosen']}: {choice['why']}"
+        )
     where = f"behavior {behavior['path_pattern']}"
     policy = behavior["cache_policy"]
     parts = [part for part, _ in example.key or ()]

@@ -212,7 +212,11 @@ def _switches(report: dict[str, Any]) -> str:
 def _problems(report: dict[str, Any]) -> str:
     """Answers that were no pages, and visitors on no side."""
     without = report["without_variant"]
-    rows = [(escape(problem), str(count)) for problem, count in report["problems"].items()]
+    causes = report["causes"]
+    rows = [
+        (escape(f"{problem}: {causes[problem]}" if problem in causes else problem), str(count))
+        for problem, count in report["problems"].items()
+    ]
     if without["visitors"]:
         rows.append(("visitors who never had a variant", str(without["visitors"])))
     rows += [

@@ -87,7 +87,8 @@ def _troubles(report: dict[str, Any]) -> Iterator[str]:
     for remedy in leaks["remedies"]:
         yield f"    -> {remedy}"
     for problem, count in report["problems"].items():
-        yield f"  {count} requests ended with {problem}"
+        cause = report["causes"].get(problem)
+        yield f"  {count} requests ended with {problem}{f': {cause}' if cause else ''}"
 
 
 def _percent(ratio: float | None) -> str:

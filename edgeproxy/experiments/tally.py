@@ -30,6 +30,8 @@ _EXAMPLES: Final = 10
 _UNDECLARED: Final = 5
 _SIDES: Final = 400
 """Pairs of sides between which leaks are counted: those of as many variants as there may be."""
+_LOOK_INTO: Final = 50
+"""Most get a cached error, and not all records tell what it came of."""
 _MAX_OBJECTS: Final = 100_000
 """Of how many objects it is known for whom they were made."""
 
@@ -104,6 +106,10 @@ class Tally:
         """Visitors by a variant that is not declared; those of many are counted together."""
         self.problems: dict[str, int] = {}
         """Requests without an answer or with an error status, by that and ``X-Cache``."""
+        self.troubled: dict[str, list[str]] = {}
+        """IDs of the first requests with each problem, until its cause has been looked up."""
+        self.causes: dict[str, str] = {}
+        """Why requests have a problem, empty where no record told."""
         self.examples: list[Example] = []
 
     @property
@@ -252,6 +258,10 @@ class Tally:
             problem += " (throttled)" if answer.status == 429 else ""
             problem += " to HTTPS, which the edge serves with --https-port" if to_https else ""
             self.problems[problem] = self.problems.get(problem, 0) + 1
+            if problem not in self.causes:
+                known = self.troubled.setdefault(problem, [])
+                if seen.exchange_id and len(known) < _LOOK_INTO:
+                    known.append(seen.exchange_id)
         self.errors += is_error
         own = self.by_variant.setdefault(variant, Totals())
         for totals in (own, *(self.segments.setdefault(each, Totals()) for each in segments)):

@@ -6,7 +6,7 @@ between batches, the edge's clock moves.
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from math import ceil
@@ -21,6 +21,7 @@ from edgeproxy.experiments.model import Experiment, MarkKind
 from edgeproxy.experiments.recognition import (
     Answer,
     Record,
+    cause_of,
     is_stored_with_object,
     key_of,
     needs_steps,
@@ -198,6 +199,7 @@ class _Traffic:
             raise self._lost
         self._run.tally.round(seen)
         await self._look_up_keys()
+        await self._look_up_causes()
         if self._records is not None:
             self._records.forget()
 
@@ -279,6 +281,19 @@ class _Traffic:
             if example.kind == "leak" and example.key is None:
                 example.key = key_of(await self._edge.exchange(example.exchange_id))
 
+    async def _look_up_causes(self) -> None:
+        """Why requests ended with an error, once for each problem, while the records are there."""
+        tally = self._run.tally
+        for problem, exchange_ids in tally.troubled.items():
+            tally.causes[problem] = ""
+            for exchange_id in exchange_ids:
+                # No verdict needs it: an edge that is lost is told by the next request.
+                with suppress(EdgeLost):
+                    tally.causes[problem] = cause_of(await self._edge.exchange(exchange_id))
+                if tally.causes[problem]:
+                    break
+        tally.troubled.clear()
+
     def _note_moment(self, number: int, batches: int) -> None:
         if number % ceil(batches / _BATCHES) and number != batches - 1:
             return
@@ -301,6 +316,10 @@ class _Traffic:
 def _certain(run: Run) -> str:
     """Why more visitors cannot change the verdict any more; empty while they can."""
     tally, must = run.tally, run.experiment.requirements
+    # What failed comes first: other things that do not hold may come of it.
+    all_requests = run.plan.visitors * run.plan.requests
+    if must.max_error_ratio is not None and tally.errors > must.max_error_ratio * all_requests:
+        return "more requests have failed than may"
     if must.max_leaks is not None and tally.leaked > must.max_leaks:
         return "there are more leaks than may be"
     if must.max_switches is not None and tally.switches > must.max_switches:

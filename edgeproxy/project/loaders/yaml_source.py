@@ -89,7 +89,7 @@ def read_source(file: Path) -> Table:
         raise DefinitionError(
             "holds no mapping at the top",
             place=Place(file, 1),
-            remedy="a CloudFormation template starts with a mapping that has Resources",
+            remedy="it starts with a key, such as Resources: of a template, or experiments:",
         )
     return value
 
