@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -91,9 +91,13 @@ async def test_nothing_starts_once_it_is_closed(
     stage = Stage(tmp_path, "nodejs22.x", free_port())
     await stage.environment.begin(Invocation("one", b"1"))
     # The next process waits until the one that has died gives up the debugger's port.
+    waiting: list[Callable[[], None]] = []
+    monkeypatch.setattr(Sandbox, "when_ended", lambda _, then: waiting.append(then))
     running = stage.environment.begin(Invocation("two", b"1"))
     await stage.environment.close()
     assert not isinstance(await running, Returned)
+    (then,) = waiting
+    then()
     assert len(launched) == 1
     stage.warden.close()
 
