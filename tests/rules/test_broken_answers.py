@@ -194,7 +194,7 @@ def origin_and_site(deliver, request) -> Iterator[tuple[ScriptedOrigin, object]]
             at={"web": origin.url},
             origin={
                 "ConnectionAttempts": 1,
-                "CustomOriginConfig": {"OriginProtocolPolicy": "http-only", "OriginReadTimeout": 1},
+                "CustomOriginConfig": {"OriginProtocolPolicy": "http-only", "OriginReadTimeout": 2},
             },
             CustomErrorResponses=[error_page(status, ttl=0) for status in (502, 504)],
         )
