@@ -97,7 +97,9 @@ def test_who_was_nobody_may_become_somebody(site: Site, origin: Origin) -> None:
             viewer.sendall(head)
             answer = b""
             while not answer.endswith(b"\r\n\r\nfrom the origin"):
-                answer += viewer.recv(65_536)
+                received = viewer.recv(65_536)
+                assert received
+                answer += received
     countries = [each.request.viewer.country for each in site.exchanges(4)]
     assert countries == ["DE", "", "", ""]
 

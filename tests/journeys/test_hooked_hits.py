@@ -197,7 +197,9 @@ def test_a_head_request_with_a_body_is_not_taken_for_two(
                     viewer.sendall(b"abc")
                 answer = b""
                 while not answer.endswith(b"\r\n\r\n"):
-                    answer += viewer.recv(65_536)
+                    received = viewer.recv(65_536)
+                    assert received
+                    answer += received
                 assert answer.startswith(b"HTTP/1.1 200 ")
     assert begun == []
 
