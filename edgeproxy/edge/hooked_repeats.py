@@ -23,7 +23,7 @@ from edgeproxy.edge.passage import Begun, Services, Verdict
 from edgeproxy.edge.repeatable import depends_on_of, is_told_by_head, may_repeat
 from edgeproxy.edge.stored_hits import Kind, RepeatedAnswer, StoredHits
 from edgeproxy.exchange.delivery import end_unanswered
-from edgeproxy.exchange.model import Exchange, FunctionRun, Step
+from edgeproxy.exchange.model import Exchange, Finding, FunctionRun, Step
 from edgeproxy.http.messages import Asked, Repeated, Request, Rerun, Response
 from edgeproxy.runtimes.invocation import (
     FunctionError,
@@ -181,7 +181,7 @@ class HookedRepeat(Rerun):
 class HookedHits(StoredHits):
     """The hits that follow from a result like ``learned``."""
 
-    __slots__ = ("_association", "_digest", "_kind", "learned")
+    __slots__ = ("_association", "_digest", "_findings", "_kind", "learned")
 
     def __init__(
         self,
@@ -195,17 +195,23 @@ class HookedHits(StoredHits):
         super().__init__(location, distribution, services)
         self._digest = digest
         self._association = association
+        self._findings: tuple[Finding, ...] = ()
+        """What there is to say of such a result, whoever has returned it."""
         self._kind = Kind({}, 1, has_templates=False)
         self.learned = learned
 
     def after(
-        self, result: Any, asked: Asked, exchange_id: str, now: float, begun: float
+        self, result: Any, asked: Asked, exchange_id: str, started: float, begun: float
     ) -> RepeatedAnswer | None:
-        """The answer to a request that began then, of which the function said this."""
-        return self.answered(self._kind, self._digest, asked, now, begun, exchange_id, result)
+        """The answer to a request that began then, of which the function has now said this."""
+        now = self.services.clock.now()
+        return self.answered(
+            self._kind, self._digest, asked, now, begun, exchange_id, result, started
+        )
 
     def run_of(self, hit: RepeatedAnswer) -> FunctionRun:
-        return _run_of(self._association, hit.result)
+        run, said = _run_of(self._association, hit.result), self._findings
+        return run._replace(findings=(*run.findings, *said)) if said else run
 
     def ended(self, hit: RepeatedAnswer) -> None:
         if _is_quiet(hit.result):
@@ -217,7 +223,11 @@ class HookedHits(StoredHits):
         result = result or self.learned
         outcome = self.services.hooks.invoked(scene, request, result)
         assert isinstance(outcome, Proceed)  # as it was when this was learned
-        scene.exchange.steps[-1].duration_s = result.duration_ms / 1000
+        step = scene.exchange.steps[-1]
+        step.duration_s = result.duration_ms / 1000
+        assert step.function is not None
+        own = len(_run_of(self._association, result).findings)
+        self._findings = step.function.findings[own:]
         return outcome.request
 
 

@@ -6,6 +6,7 @@ from edgeproxy.distribution.forwarded import plan_of
 from edgeproxy.distribution.model import Behavior, EventType
 from edgeproxy.distribution.prepared import PreparedOnce
 from edgeproxy.distribution.viewer_headers import DEVICE_NAMES, GENERATED_NAMES
+from edgeproxy.http.body import EMPTY_BODY
 from edgeproxy.http.messages import Request
 
 __all__ = ["depends_on_of", "is_told_by_head", "may_repeat"]
@@ -21,6 +22,7 @@ _MATTERS: Final = frozenset(
         b"if-none-match",
         b"if-range",
         b"if-unmodified-since",
+        b"proxy-connection",  # To aiohttp's parser, it is Connection.
         b"range",
         b"transfer-encoding",
         b"upgrade",
@@ -45,6 +47,7 @@ def may_repeat(request: Request) -> bool:
     return (
         request.method in ("GET", "HEAD")
         and request.version in ("1.1", "2.0")
+        and request.body is EMPTY_BODY  # Nobody would read it.
         and request.viewer.mutual_tls is None
     )
 

@@ -110,7 +110,7 @@ class RepeatableHits(StoredHits):
 
     def _look_at(self, target: bytes) -> tuple[Kind, bytes] | None:
         """The kind of a hit on ``target``, and the digest of its key; None while not known."""
-        path, mark, query = target.decode("ascii").partition("?")
+        path, mark, query = target.decode("utf-8", "surrogateescape").partition("?")
         kind = self._kinds.get(id(match_behavior(self._distribution, path)))
         if kind is None:
             return None

@@ -101,10 +101,12 @@ class StoredHits:
         begun: float,
         exchange_id: str = "",
         result: object = None,
+        started: float | None = None,
     ) -> "RepeatedAnswer | None":
         """The answer to a request that began then; None when the object is not at hand.
 
-        ``result`` is that of the function at its viewer request; then it has an ID already.
+        ``result`` is that of the function at its viewer request; then it has an ID already, and
+        had ``started`` before the function.
         """
         services = self.services
         entry = services.tiers.edge.at_hand(digest, now)
@@ -122,16 +124,16 @@ class StoredHits:
         body: bytes | memoryview = entry.body
         if prepared.part is not None:
             body = memoryview(body)[prepared.part]
-        kept = prepared.kept(entry)
+        kept, times = prepared.kept(entry), (now, begun, now if started is None else started)
         return RepeatedAnswer(
-            self, prepared, exchange_id, digest, asked, kept, head, body, now, begun, result
+            self, prepared, exchange_id, digest, asked, kept, head, body, times, result
         )
 
     def record(self, hit: "RepeatedAnswer") -> Exchange:
         """The record of one request, as the pipeline would have written it."""
         request = hit.asked.request()
         exchange = self._exchange(hit.id, request, hit.started)
-        response = self._walk(exchange, request, hit.entry, hit.started, hit.started, hit.result)
+        response = self._walk(exchange, request, hit.entry, hit.found, hit.found, hit.result)
         if isinstance(left := hit.entry.body, Left):
             response = replace(response, body=left.sent)
             exchange.steps[-1].after = response
@@ -268,6 +270,7 @@ class RepeatedAnswer:
         "cache_key",
         "duration_s",
         "entry",
+        "found",
         "head",
         "id",
         "name",
@@ -287,13 +290,11 @@ class RepeatedAnswer:
         entry: Entry,
         head: bytes,
         body: bytes | memoryview,
-        started: float,
-        begun: float,
+        times: tuple[float, float, float],
         result: object,
     ) -> None:
         self._hits = hits
         self.prepared = prepared
-        self._begun = begun
         self._exchange: Exchange | None = None
         self.id = exchange_id
         self.cache_key = cache_key
@@ -303,7 +304,8 @@ class RepeatedAnswer:
         self.entry = entry
         self.head = head
         self.body = body
-        self.started = started
+        self.found, self._begun, self.started = times
+        """When the object was there; when the request began, by the stopwatch and the clock."""
         self.duration_s = 0.0
         self.bytes_sent = 0
         self.aborted = False

@@ -160,7 +160,7 @@ class Asked(Protocol):
 
     @property
     def target(self) -> bytes:
-        """Path and query as they stand in the request line; visible ASCII only."""
+        """Path and query as received; over HTTP/1.1 they are visible ASCII here."""
         ...
 
     @property

@@ -148,7 +148,9 @@ class Personas:
         name, host = without_persona(request.host)
         persona = self._personas.get(name)
         if persona is None:
-            return await handler(request)
+            response = await handler(request)
+            # The next request may be that of a persona of this name.
+            return replace(response, repeat=None) if name else response
         response = await handler(self._as(persona, request, host))
         # What would be repeated is not known by the persona's own request.
         return self._led_back(name, host, replace(response, repeat=None))

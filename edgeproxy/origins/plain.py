@@ -20,7 +20,7 @@ _HEAD: Final = re.compile(
 )
 _LINE: Final = re.compile(rb"([^:]++):[\t ]*+([^\r]*+)\r\n")
 _DIGITS: Final = re.compile(rb"[0-9]{1,9}")
-_OF_FRAMING: Final = frozenset({b"transfer-encoding", b"upgrade"})
+_OF_FRAMING: Final = frozenset({b"proxy-connection", b"transfer-encoding", b"upgrade"})
 _OTHERS: Final = frozenset({204, 206, 304})
 """Without a body, or with a part whose place is to be looked at."""
 

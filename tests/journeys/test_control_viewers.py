@@ -87,6 +87,23 @@ def test_each_hit_is_that_of_its_viewer(site: Site, origin: Origin) -> None:
     assert len(origin.got) == 2
 
 
+def test_who_was_nobody_may_become_somebody(site: Site, origin: Origin) -> None:
+    own = host_of(site.url)
+    head = f"GET /page HTTP/1.1\r\nHost: anna.viewer.{own}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", urlsplit(site.url).port or 0), 20) as viewer:
+        for number in range(4):
+            if number == 3:
+                call(site, "POST", "/api/viewers", {"name": "anna", "country": "DE"})
+            viewer.sendall(head)
+            answer = b""
+            while not answer.endswith(b"\r\n\r\nfrom the origin"):
+                received = viewer.recv(65_536)
+                assert received
+                answer += received
+    countries = [each.request.viewer.country for each in site.exchanges(4)]
+    assert countries == ["DE", "", "", ""]
+
+
 def test_an_answer_leads_back_to_the_viewers_own_name(site: Site, origin: Origin) -> None:
     _, made = call(site, "POST", "/api/viewers", {"name": "anna"})
     name, own = host_of(made["urls"]["http"]), host_of(site.url).replace("127.0.0.1", "localhost")

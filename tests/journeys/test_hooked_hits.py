@@ -2,7 +2,9 @@
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -12,14 +14,17 @@ import pytest
 
 from edgeproxy.clock import Clock
 from edgeproxy.edge.hooked_repeats import HookedRepeat
+from edgeproxy.edge.stored_hits import RepeatedAnswer
 from edgeproxy.exchange.model import Exchange
+from edgeproxy.http.dates import parse_date
 from edgeproxy.http.messages import Asked, Coming, Request
+from edgeproxy.observe.hub import Hub
 from edgeproxy.testing import Edge, Site
 from tests.journeys.test_repeated_hits import Viewer
 from tests.support.origin import Answer, Origin
 
 FUNCTION = """
-import pathlib
+import pathlib, socket
 folder = pathlib.Path(__file__).parent
 def handler(event, context):
     cf = event['Records'][0]['cf']
@@ -30,6 +35,11 @@ def handler(event, context):
         return {'status': '302', 'headers': {'location': [{'value': '/elsewhere'}]}}
     if todo == 'fail':
         raise ValueError('as told')
+    if todo.startswith('wait'):
+        with socket.create_connection(('127.0.0.1', int(todo[5:]))) as gate:
+            gate.recv(1)
+    if todo == 'shout':
+        cf['request']['headers']['X-Loud'] = [{'value': '1'}]
     if todo == 'talk':
         print('x' * 10_000)
     if todo.startswith('/'):
@@ -51,6 +61,14 @@ class Hooked:
 
     def tell(self, todo: str) -> None:
         (self._folder / "todo").write_text(todo)
+
+    @contextmanager
+    def gate(self) -> Iterator[Callable[[], socket.socket]]:
+        """What gives a connection to the function once it runs; it waits for the end of that."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(20)
+            self.tell(f"wait {server.getsockname()[1]}")
+            yield lambda: server.accept()[0]
 
     def ran(self) -> list[str]:
         """The IDs of the requests for which the function has run."""
@@ -78,6 +96,20 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
     monkeypatch.setattr(HookedRepeat, "begin", noted)
     return heads
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[RepeatedAnswer]:
+    """The hits of which readers were told before there was a record."""
+    hits: list[RepeatedAnswer] = []
+    repeated = Hub.repeated
+
+    def noted(hub: Hub, hit: RepeatedAnswer) -> None:
+        hits.append(hit)
+        repeated(hub, hit)
+
+    monkeypatch.setattr(Hub, "repeated", noted)
+    return hits
 
 
 @pytest.fixture
@@ -128,6 +160,60 @@ def test_whatever_it_says_counts(hooked: Hooked) -> None:
     assert errors == [""] * 9 + ["Unhandled"] * 3 + [""] * 9
     talked = [exchange.functions[0].log[-3].message for exchange in exchanges[12:15]]
     assert talked == ["x" * 10_000] * 3
+
+
+@pytest.mark.rule("CDN-VAL-18", "LE-ORDER-01")
+def test_the_cache_is_asked_when_the_function_has_ended(hooked: Hooked, edge: Edge) -> None:
+    hooked.get(3)
+    told = []
+    with hooked.gate() as running, ThreadPoolExecutor(1) as pool:
+        for seconds, moved in ((30, 30), (29, 59), (2, 61)):
+            answer = pool.submit(hooked.viewer.get, "/photo")
+            with running():
+                edge.clock.advance(seconds=seconds)
+            head, _ = answer.result()
+            date = parse_date(re.search(r"\r\nDate: ([^\r]*)", head)[1])  # type: ignore[index]
+            assert date is not None
+            assert abs(date - moved - Clock().now()) < 20
+            age = re.search(r"\r\nAge: (\d+)", head)
+            told.append(age and int(age[1]) // 10)
+    assert told == [3, 5, None]
+    decisions = [hit.steps[-1].decision for hit in recorded(hooked.site, 6)[3:5]]
+    assert [made and made.facts["age_s"] // 10 for made in decisions] == [3, 5]  # type: ignore[operator]
+
+
+def test_a_head_request_with_a_body_is_not_taken_for_two(
+    hooked: Hooked, begun: list[bytes]
+) -> None:
+    hooked.get()
+    where = urlsplit(hooked.site.url)
+    head = f"HEAD /photo HTTP/1.1\r\nHost: {where.netloc}\r\nContent-Length: 3\r\n\r\n"
+    with hooked.gate() as running:
+        for _ in range(3):
+            place = (where.hostname, where.port or 0)
+            with socket.create_connection(place, timeout=20) as viewer:
+                viewer.sendall(head.encode())
+                with running():
+                    viewer.sendall(b"abc")
+                answer = b""
+                while not answer.endswith(b"\r\n\r\n"):
+                    received = viewer.recv(65_536)
+                    assert received
+                    answer += received
+                assert answer.startswith(b"HTTP/1.1 200 ")
+    assert begun == []
+
+
+@pytest.mark.rule("LE-HDR-17")
+def test_what_is_wrong_with_a_result_is_in_each_record(
+    hooked: Hooked, told: list[RepeatedAnswer]
+) -> None:
+    hooked.tell("shout")
+    assert hooked.get(6) == ["200 Miss", *["200 Hit"] * 5]
+    exchanges = recorded(hooked.site, 6)
+    findings = [exchange.functions[0].findings for exchange in exchanges]
+    assert [[each.rule for each in found] for found in findings] == [["LE-HDR-17"]] * 6
+    assert [hit.summary.functions[0].findings for hit in told] == findings[3:]
 
 
 def test_an_object_that_is_gone_is_fetched_again(hooked: Hooked) -> None:

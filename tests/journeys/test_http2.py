@@ -74,6 +74,23 @@ def command(site: Site, tool: str, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.rule("LE-URI-08")
+async def test_hits_on_paths_with_bytes_beyond_ascii(serve: Callable[..., Site]) -> None:
+    with running_origin() as origin:
+        origin.answer = Answer(200, {"Cache-Control": "max-age=60"}, b"caf\xe9")
+        site = serve(origin.url)
+        client = ssl.create_default_context(cafile=site.running.program.authority)
+        client.check_hostname = False
+        client.set_alpn_protocols(["h2"])
+        where = SimpleNamespace(port=int(site.https_url.rpartition(":")[2]))
+        async with http2(where, client) as viewer:  # type: ignore[arg-type]
+            for path in ("/caf\xe9", "/caf\xc3\xa9?\xff"):
+                told = [await viewer.ask(path) for _ in range(4)]
+                assert [reply.body for reply in told] == [b"caf\xe9"] * 4
+                results = [reply.header("x-cache") for reply in told]
+                assert results == ["Miss from cloudfront", *["Hit from cloudfront"] * 3]
+
+
 def curl(site: Site, path: str, *arguments: str) -> str:
     port = site.https_url.rpartition(":")[2]
     return command(

@@ -64,6 +64,15 @@ def test_a_date_far_away_stays_as_it_is(edge: Edge, tmp_path: Path, origin: Orig
     viewer.close()
 
 
+def test_a_connection_ends_as_an_old_proxy_says(edge: Edge, tmp_path: Path, origin: Origin) -> None:
+    origin.answer = Answer(200, {"Cache-Control": "max-age=60"})
+    viewer = Viewer(serve(edge, tmp_path, origin.url).url)
+    for says in ("keep-alive", "keep-alive", "keep-alive", "close"):
+        head, _ = viewer.get("/", f"Proxy-Connection: {says}")
+        assert f"\r\nConnection: {says}\r\n" in head
+    viewer.close()
+
+
 def test_an_object_without_headers_is_replaced(edge: Edge, tmp_path: Path) -> None:
     with running_raw_origin() as origin:
         log = tmp_path / "log"

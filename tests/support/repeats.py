@@ -169,6 +169,7 @@ def _compare(
     assert _told(hit.exchange) == _told(exchange)
     for _ in range(2):  # The second is made of the first.
         assert _logged(hit.summary) == _logged(hit.exchange)
+        assert hit.summary.functions == hit.exchange.functions
         if hit.is_plain:
             assert _written(hit) == _written_whole(hit.exchange)
     told_twice.append(exchange.id)
@@ -263,7 +264,7 @@ class _Asked:
         self._request = request
         self.viewer = request.viewer
         self.head = repr((request.method, request.target, request.headers, request.viewer)).encode()
-        self.target = request.target.encode()
+        self.target = request.target.encode("utf-8", "surrogateescape")
 
     def request(self) -> Request:
         return self._request

@@ -43,6 +43,7 @@ OTHERS = [
     HEAD + b"Connection: close\r\n\r\nok",
     HEAD + b"Connection: keep-alive, X\r\n\r\nok",
     HEAD + b"Upgrade: h2c\r\n\r\nok",
+    HEAD + b"Proxy-Connection: close\r\n\r\nok",
     HEAD + b"X: a\r\n b\r\n\r\nok",
     HEAD + b"X-Blank: \r\n\r\nok",
     HEAD + b"X-Text: a\t\r\n\r\nok",
