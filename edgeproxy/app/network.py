@@ -6,7 +6,7 @@ import socket
 from typing import Final
 from urllib.parse import urlsplit
 
-__all__ = ["told_to_network"]
+__all__ = ["from_here", "told_to_network"]
 
 _ELSEWHERE: Final = ("192.0.2.1", 9)
 """An address for documents (RFC 5737): the way to it is looked up, and nothing is sent."""
@@ -28,6 +28,15 @@ def told_to_network(host: str, url: str | None) -> list[str]:
     code = io.StringIO()
     segno.make(there, error="l").terminal(code, compact=True, border=2)
     return lines + [f"    {line}" for line in code.getvalue().splitlines()]
+
+
+def from_here(url: str) -> str:
+    """``url`` for a browser of this machine, for which "every address" is none."""
+    parts = urlsplit(url)
+    if not _is_every_address(parts.hostname or ""):
+        return url
+    own = "[::1]" if ":" in str(parts.hostname) else "127.0.0.1"
+    return parts._replace(netloc=f"{own}:{parts.port}").geturl()
 
 
 def _is_every_address(host: str) -> bool:

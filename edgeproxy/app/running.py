@@ -16,6 +16,7 @@ from edgeproxy.app.greeting import greeting
 from edgeproxy.app.hot_keys import HotKeys
 from edgeproxy.app.loading import load_target
 from edgeproxy.app.local_apis import with_endpoints
+from edgeproxy.app.network import from_here
 from edgeproxy.app.program import Program
 from edgeproxy.app.reload import Reloader
 from edgeproxy.app.sources import source_of
@@ -203,11 +204,11 @@ class Running:
         """Where a person looks first: the first door, else the inspector."""
         endpoints: dict[str, Any] = self.control.endpoints()
         doors = (*endpoints["distributions"].values(), *endpoints["function_urls"].values())
-        return next((door["url"] for door in doors if door["url"]), self.inspector_url)
+        return next((from_here(door["url"]) for door in doors if door["url"]), self.inspector_url)
 
     @property
     def inspector_url(self) -> str:
-        return f"{self.control.url}/"
+        return from_here(f"{self.control.url}/")
 
     @property
     def stored(self) -> StoredObjects:

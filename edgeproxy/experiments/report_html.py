@@ -20,7 +20,7 @@ td { white-space: nowrap; } th:first-child, td:first-child, .said * { text-align
 .said td { white-space: normal; overflow-wrap: break-word; }
 .said td:first-child { min-width: 4rem; }
 .wide, figure { overflow-x: auto; } figure { margin: 1rem 0; }
-svg { width: 100%; min-width: 23rem; height: auto; font: 14px system-ui; }
+svg { width: 100%; min-width: 23rem; max-width: 640px; height: auto; font: 14px system-ui; }
 svg text { fill: currentColor; } .axis { stroke: var(--line); }
 """
 

@@ -12,7 +12,7 @@ from tests.support.inspector import Inspected, inspected, violations
 from tests.support.origin import Answer
 
 if TYPE_CHECKING:
-    from playwright.async_api import Locator, Page
+    from playwright.async_api import Locator, Page, Route
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -121,6 +121,19 @@ async def test_an_exception_is_shown_with_the_users_file_and_line(
     assert "KeyError" in await finding.inner_text()
     place = await finding.locator(".place").inner_text()
     assert place.endswith("/ViewerRequest/app.py:4")
+
+
+async def test_the_list_goes_back_as_far_as_the_edge_does(page: "Page", inspector: Inspected):
+    for number in range(7):
+        inspector.ask(f"/kept/{number}")
+
+    async def two_at_once(route: "Route") -> None:
+        await route.continue_(url=re.sub(r"limit=\d+", "limit=2", route.request.url))
+
+    await page.route("**/api/exchanges?limit=*", two_at_once)
+    await page.goto(f"{inspector.url}/")
+    await page.locator("#filter").fill("path:/kept/")
+    await page.locator("#filter-note", has_text=re.compile(r"\b7 (of [0-9]+ )?requests")).wait_for()
 
 
 async def test_the_two_variants_of_a_page_differ_in_the_cache_key(

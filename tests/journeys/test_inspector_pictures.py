@@ -79,6 +79,7 @@ async def test_a_view_fits(page: "Page", site: Site, view: str):
             "[document.documentElement, document.querySelector('main > :not([hidden])')]"
             ".every((each) => each.scrollWidth <= each.clientWidth)"
         )
+        assert await page.locator("main > :not([hidden])").is_visible()
 
 
 async def test_the_pictures_of_the_docs(page: "Page", site: Site, pictures: Path):

@@ -14,6 +14,7 @@ export class Exchanges extends EventTarget {
   #waiting = [];
   #frame = 0;
   #stream = null;
+  #isCleared = false;
 
   async start() {
     let page = null;
@@ -26,7 +27,8 @@ export class Exchanges extends EventTarget {
       setTimeout(() => this.start(), 1000);
       return;
     }
-    if (page.next) this.#fetchOlder(page.next).catch(() => this.#setState("lost"));
+    // That the edge is gone is told by the stream.
+    this.#fetchOlder(page.next).catch(() => {});
   }
 
   #follow() {
@@ -71,11 +73,15 @@ export class Exchanges extends EventTarget {
   }
 
   async #fetchOlder(next) {
-    const { exchanges } = await get(`/api/exchanges?limit=1000&after=${part(next)}`);
-    const older = exchanges.reverse().filter(({ id }) => !this.#known.has(id));
-    for (const { id } of older) this.#known.add(id);
-    this.all.unshift(...older);
-    this.#tell(null);
+    while (next && this.all.length < KEPT) {
+      const page = await get(`/api/exchanges?limit=1000&after=${part(next)}`);
+      if (this.#isCleared) return;
+      const older = page.exchanges.reverse().filter(({ id }) => !this.#known.has(id));
+      for (const { id } of older) this.#known.add(id);
+      this.all.unshift(...older);
+      this.#tell(null);
+      ({ next } = page);
+    }
   }
 
   /** `added` is null when the order of the old ones has changed. */
@@ -96,6 +102,7 @@ export class Exchanges extends EventTarget {
     // The newest may come once more, when the stream connects again.
     this.#known = new Set(this.all.slice(-1000).map(({ id }) => id));
     this.all = [];
+    this.#isCleared = true;
     this.#tell(null);
   }
 }

@@ -1,7 +1,7 @@
 // The way of a request: the map of its stations, the waterfall of its times, one station in detail.
 
 import { differences, isKind } from "./diff.js";
-import { ms } from "./format.js";
+import { ms, seconds } from "./format.js";
 import { differenceTable, messageTable } from "./message.js";
 import { isBroken, kindOf, place, shares } from "./stations.js";
 import { html, nothing } from "./vendor/lit-html.js";
@@ -180,6 +180,7 @@ function changes({ before, after, key, steps }) {
 }
 
 const PLAIN = new Set(["kind", "why", "key", "outcome"]);
+const NAMES = { ttl_s: "TTL", ttl_why: "decided by", age_s: "age", target_origin_id: "origin" };
 
 function stepFacts(step, isOneOfMany) {
   const { decision, function: run } = step;
@@ -190,7 +191,8 @@ function stepFacts(step, isOneOfMany) {
       ${decision ? html`<p class="verdict"><strong>${decision.kind}</strong> ${decision.why}</p>` : nothing}
       <dl class="facts">
         <div><dt>took</dt><dd>${ms(step.duration_ms)}</dd></div>
-        ${facts.map(([name, value]) => html`<div><dt>${name.replaceAll("_", " ")}</dt><dd>${value}</dd></div>`)}
+        ${facts.map(([name, value]) => html`<div><dt>${NAMES[name] ?? name.replaceAll("_", " ")}</dt>
+          <dd>${name.endsWith("_s") ? seconds(value) : value}</dd></div>`)}
         ${run ? runFacts(run) : nothing}
       </dl>
       ${run ? runProblems(run) : nothing}

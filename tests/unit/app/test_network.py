@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgeproxy.app.network import told_to_network
+from edgeproxy.app.network import from_here, told_to_network
 from tests.support.command import dev
 
 
@@ -14,6 +14,19 @@ from tests.support.command import dev
 def test_nothing_unless_every_address_was_asked_for(host: str) -> None:
     assert told_to_network(host, f"http://{host}:8080") == []
     assert told_to_network("0.0.0.0", None) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "opened"),
+    [
+        ("http://0.0.0.0:8080", "http://127.0.0.1:8080"),
+        ("http://[::]:8081/", "http://[::1]:8081/"),
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("http://192.0.2.7:8080/", "http://192.0.2.7:8080/"),
+    ],
+)
+def test_a_browser_here_opens_an_address_of_this_machine(url: str, opened: str) -> None:
+    assert from_here(url) == opened
 
 
 def test_without_a_network_there_is_nothing_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
