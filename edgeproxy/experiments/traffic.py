@@ -96,7 +96,8 @@ class Run:
 async def run_experiment(run: Run, control: str, tell: Callable[[Run], None]) -> None:
     """Carry out ``run`` on the edge at ``control``; ``tell`` hears after each batch.
 
-    An edge that is lost on the way, and an interruption, make it a partial run.
+    An edge that is lost on the way, an interruption, and an early end because of requests that
+    fail make it a partial run.
     """
     began = Clock.monotonic()
     tasks = Tasks()
@@ -176,8 +177,14 @@ class _Traffic:
             run.visitors += len(batch)
             self._note_moment(number, batches)
             tell(run)
-            if plan.stops_early and (certain := _certain(run)):
-                run.stopped = certain if run.visitors < plan.visitors else ""
+            if not plan.stops_early or run.visitors == plan.visitors:
+                continue
+            if _fails(run):
+                # What came of it says little of the sides.
+                run.partial, run.stopped = True, "more requests have failed than may"
+                break
+            if certain := _certain(run):
+                run.stopped = certain
                 break
 
     def _take_sides(self, batch: list[Visitor]) -> None:
@@ -313,13 +320,16 @@ class _Traffic:
         )
 
 
+def _fails(run: Run) -> bool:
+    """Whether more requests have failed than may of all that are planned."""
+    most = run.experiment.requirements.max_error_ratio
+    planned = run.plan.visitors * run.plan.requests
+    return most is not None and run.tally.errors > most * planned
+
+
 def _certain(run: Run) -> str:
     """Why more visitors cannot change the verdict any more; empty while they can."""
     tally, must = run.tally, run.experiment.requirements
-    # What failed comes first: other things that do not hold may come of it.
-    all_requests = run.plan.visitors * run.plan.requests
-    if must.max_error_ratio is not None and tally.errors > must.max_error_ratio * all_requests:
-        return "more requests have failed than may"
     if must.max_leaks is not None and tally.leaked > must.max_leaks:
         return "there are more leaks than may be"
     if must.max_switches is not None and tally.switches > must.max_switches:

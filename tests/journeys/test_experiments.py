@@ -235,7 +235,7 @@ def test_a_declaration_is_proposed_from_what_was_asked_for(
         assert main([*run_it, "--requests", "2", *control]) == 0
 
 
-def test_an_origin_that_dies_in_mid_run_is_told(
+def test_a_run_whose_origin_is_down_is_partial_and_says_why(
     origins: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     sample = SAMPLES / "cloudfront_function"
@@ -244,7 +244,8 @@ def test_an_origin_that_dies_in_mid_run_is_told(
     printed = capsys.readouterr().out
     assert status == 1
     assert "50 of 200 visitors" in printed
-    assert "stopped early: more requests have failed than may" in printed
+    rests = "the report rests on 50 visitors"
+    assert f"PARTIAL: more requests have failed than may; {rests}" in printed
     ended = "150 requests ended with 502 Error from cloudfront"
     assert f"{ended}: http://127.0.0.1:9 refused the connection (3 attempts)" in printed
     assert "BROKEN max_error_ratio    150 of 150 requests failed" in printed
