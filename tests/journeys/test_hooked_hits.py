@@ -104,9 +104,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[RepeatedAnswer]:
     hits: list[RepeatedAnswer] = []
     repeated = Hub.repeated
 
-    def noted(hub: Hub, hit: RepeatedAnswer) -> None:
+    def noted(hub: Hub, hit: RepeatedAnswer, **how: bool) -> None:
         hits.append(hit)
-        repeated(hub, hit)
+        repeated(hub, hit, **how)
 
     monkeypatch.setattr(Hub, "repeated", noted)
     return hits
