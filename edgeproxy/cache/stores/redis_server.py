@@ -61,9 +61,10 @@ class RedisServer:
                 f"{self.name}: Redis needs a client library",
                 remedy="pip install 'edgeproxy[redis]'",
             ) from error
-        self.failures: tuple[type[Exception], ...] = (exceptions.RedisError, OSError)
+        # With RuntimeError uvloop says that the connection which is written to has just ended.
+        self.failures: tuple[type[Exception], ...] = (exceptions.RedisError, OSError, RuntimeError)
         self._losses: tuple[type[Exception], ...] = (
-            exceptions.ConnectionError, exceptions.TimeoutError, OSError
+            exceptions.ConnectionError, exceptions.TimeoutError, OSError, RuntimeError
         )  # fmt: skip
         try:
             where = urlsplit(url)

@@ -15,6 +15,7 @@ import pytest
 from edgeproxy.cache.entry import Content, ContentLost, Entry, make_entry, pieces
 from edgeproxy.cache.freshness import Storable
 from edgeproxy.cache.invalidation import Selection, invalidation
+from edgeproxy.cache.stores import redis_server
 from edgeproxy.cache.stores.redis import RedisStore
 from edgeproxy.cache.stores.redis_body import BLOCK_BYTES
 from edgeproxy.cache.stores.redis_keys import PREFIX
@@ -191,6 +192,31 @@ async def test_a_replica_is_read_and_written_when_it_may_be(
         "does not keep objects",
         "keeps objects again",
     ]
+
+
+def test_a_connection_that_ends_as_it_is_written_to_is_a_server_that_is_lost(
+    server: RedisServer,
+) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    told = list[str]()
+
+    async def written_to_what_has_ended() -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.transport.abort()
+        await writer.wait_closed()
+        writer.writelines([b"PING\r\n"])
+
+    async def lose() -> None:
+        known = redis_server.RedisServer(server.url, told.append)
+        await known.found()
+        assert await known.ask(written_to_what_has_ended, None) is None
+        assert not known.is_up
+        await known.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(lose())
+    (text,) = told
+    assert "cannot be used: unable to perform operation on" in text
 
 
 async def test_a_large_body_never_lies_in_memory_whole(server: RedisServer) -> None:
