@@ -19,6 +19,8 @@ __all__ = ["Got", "differences", "fetched"]
 _ANSWER_S: Final = 60
 _MOST_BYTES: Final = 256 * 1024
 _MOST_LINES: Final = 400
+_MOST_COMPARED: Final = 5_000
+"""Lines of a body: what it takes to compare them may grow with their square."""
 _LONG: Final = 200
 """Characters of a line from which on its tags get lines of their own."""
 _AROUND: Final = 2
@@ -119,7 +121,8 @@ def _body(first: Got, other: Got) -> dict[str, Any]:
     texts = [_lines(each.body) for each in (first, other)]
     if texts[0] is None or texts[1] is None:
         return {**document, "lines": None}
-    lines = _line_differences(texts[0], texts[1])
+    document["cut"] |= any(len(text) > _MOST_COMPARED for text in texts if text)
+    lines = _line_differences(texts[0][:_MOST_COMPARED], texts[1][:_MOST_COMPARED])
     document["cut"] |= len(lines) > _MOST_LINES
     return {**document, "lines": lines[:_MOST_LINES]}
 

@@ -288,7 +288,7 @@ def _text_of(response: Response) -> str:
         if encoding == "gzip":
             data = zlib.decompressobj(wbits=31).decompress(data, _BODY_BYTES)
         elif encoding == "br":
-            data = brotli.Decompressor().process(data)
+            data = brotli.Decompressor().process(data, output_buffer_limit=_BODY_BYTES)
     except (zlib.error, brotli.error):
         return ""
     return data[:_BODY_BYTES].decode(errors="replace")

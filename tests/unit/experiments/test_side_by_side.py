@@ -59,3 +59,9 @@ async def test_what_cannot_be_compared_whole_is_said() -> None:
     ]
     assert bodies[2]["lines"] is None
     assert len(bodies[3]["lines"]) == 400
+
+
+async def test_of_very_long_bodies_the_beginning_is_compared() -> None:
+    body = b"same\n" * 6_000
+    (found,) = (await differences([got("a", body), got("b", body + b"new")]))["bodies"]
+    assert (found["same"], found["cut"], found["lines"]) == (False, True, [])

@@ -1,9 +1,12 @@
 """What a watch makes of requests as they end."""
 
+import gzip
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import brotli
 import orjson
 import pytest
 
@@ -146,6 +149,20 @@ def test_other_doors_are_not_counted_and_staging_is_that_of_its_primary() -> Non
 def test_a_compressed_body_tells_its_side(body: bytes, encoding: str) -> None:
     seen = watch(BY_BODY, [came("1", "a", body=body, encoding=encoding)])
     assert seen.summary()["leaks_by_sides"] == [{"made_for": "b", "got_by": "a", "responses": 1}]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br"])
+def test_of_a_body_that_grows_beyond_measure_the_beginning_is_read(encoding: str) -> None:
+    compress = {"gzip": gzip.compress, "br": brotli.compress}[encoding]
+    body = compress(b"the new shop" + b" " * 3_000_000)
+    tracemalloc.start()
+    try:
+        seen = watch(BY_BODY, [came("1", "a", body=body, encoding=encoding)])
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert seen.summary()["leaks"] == 1
+    assert most < 1_000_000
 
 
 def test_a_body_that_cannot_be_read_tells_nothing() -> None:
